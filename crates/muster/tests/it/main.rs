@@ -1,1 +1,4 @@
-//! t
+//! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
+
+mod gate;
+mod support;

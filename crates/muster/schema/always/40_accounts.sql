@@ -1,0 +1,216 @@
+-- What follows from a change of accounts, whatever code made it: legality, history, counters, queue. One trigger per
+-- statement, not per row; each part touches only what really changed.
+
+-- Refuses rows of history that the lifecycle does not know.
+create or replace function history_inserted() returns trigger language plpgsql as
+$$
+declare
+    bad record;
+begin
+    select n.account_id, n.event, n.from_state, n.to_state into bad
+    from new_rows n
+    where not exists (
+        select from lifecycle_transitions t
+        where t.event = n.event and t.from_state = n.from_state and t.to_state = n.to_state)
+        and not (n.event = 'import' and n.from_state is null and n.to_state = 'imported')
+    limit 1;
+    if found then
+        raise exception 'account %: no transition % from % to %', bad.account_id, bad.event, bad.from_state, bad.to_state
+            using errcode = 'MU001';
+    end if;
+    return null;
+end
+$$;
+
+create or replace function accounts_inserted() returns trigger language plpgsql as
+$$
+begin
+    if exists (select from new_rows where lifecycle_state <> 'imported') then
+        raise exception 'an account begins as imported' using errcode = 'MU001';
+    end if;
+
+    insert into account_state_history (
+        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
+    select tenant_id, id, 'import', null, 'imported', muster_reason(), muster_triggered_by(), muster_bot(),
+        muster_operator(), muster_request()
+    from new_rows;
+
+    insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
+    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at, muster_operator(),
+        muster_request()
+    from new_rows where authorisation_basis is not null;
+
+    perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
+    from (
+        select tenant_id, array_agg(model_id) as models, array_agg(total) as totals, array_agg(0::bigint) as actives
+        from (select tenant_id, model_id, count(*) as total from new_rows where model_id is not null group by 1, 2) g
+        group by tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+create or replace function accounts_deleted() returns trigger language plpgsql as
+$$
+begin
+    if exists (select from old_rows where lifecycle_state <> 'imported') then
+        raise exception 'an account that has entered the lifecycle is retired, never deleted' using errcode = 'MU001';
+    end if;
+
+    perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
+    from (
+        select tenant_id, array_agg(model_id) as models, array_agg(-total) as totals, array_agg(0::bigint) as actives
+        from (select tenant_id, model_id, count(*) as total from old_rows where model_id is not null group by 1, 2) g
+        group by tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+-- Adds to the counters of models, in the order of their ids so that concurrent statements do not deadlock.
+create or replace function count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[])
+    returns void language sql as
+$$
+    with delta as (
+        select d.id, d.total, d.active
+        from unnest(p_models, p_totals, p_actives) d (id, total, active)
+        where d.id is not null and (d.total <> 0 or d.active <> 0)
+    ), locked as materialized (
+        select m.id from models m
+        where m.tenant_id = p_tenant and m.id in (select id from delta)
+        order by m.id for no key update
+    )
+    update models m
+    set total_accounts = m.total_accounts + d.total, active_accounts = m.active_accounts + d.active
+    from delta d join locked using (id)
+    where m.tenant_id = p_tenant and m.id = d.id
+$$;
+
+create or replace function accounts_updated() returns trigger language plpgsql as
+$$
+declare
+    bad record;
+    moved boolean;
+    proxied boolean;
+    modelled boolean;
+    held boolean;
+    authorised boolean;
+begin
+    -- One pass says which of the parts below have anything to do; the step reports, which change none of this, end here.
+    select bool_or(n.lifecycle_state <> o.lifecycle_state),
+        bool_or(n.proxy_id is distinct from o.proxy_id),
+        bool_or(n.model_id is distinct from o.model_id),
+        bool_or((n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
+            is distinct from (o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)),
+        bool_or((n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at))
+    into moved, proxied, modelled, held, authorised
+    from new_rows n join old_rows o using (tenant_id, id);
+
+    if moved then
+        select n.id, o.lifecycle_state as from_state, n.lifecycle_state as to_state into bad
+        from new_rows n join old_rows o using (tenant_id, id)
+        where n.lifecycle_state <> o.lifecycle_state
+            and not exists (
+                select from lifecycle_transitions t
+                where t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
+                    and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null)))
+        limit 1;
+        if found then
+            raise exception 'account %: no transition from % to %', bad.id, bad.from_state, bad.to_state
+                using errcode = 'MU001';
+        end if;
+
+        insert into account_state_history (
+            tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
+            request_id, metadata)
+        select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
+            coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
+            muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
+            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', n.proxy_id))
+        from new_rows n
+        join old_rows o using (tenant_id, id)
+        join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
+            and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null))
+        where n.lifecycle_state <> o.lifecycle_state;
+
+        -- An account that stops warming up gives up its step; its fencing token stays, so a late report is stale.
+        update work_queue q
+        set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null,
+            operator_id = null, content_id = null, text_id = null
+        from new_rows n join old_rows o using (tenant_id, id)
+        where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'
+            and q.tenant_id = n.tenant_id and q.account_id = n.id;
+
+        insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
+        select n.tenant_id, n.id, n.model_id, n.warmup_step, 'held', 'no_model', '-infinity'
+        from new_rows n join old_rows o using (tenant_id, id)
+        where o.lifecycle_state <> 'warming_up' and n.lifecycle_state = 'warming_up'
+        order by n.id
+        on conflict (tenant_id, account_id) do update
+        set step = excluded.step, state = 'held', hold = 'no_model', attempt = 0, run_at = now();
+    end if;
+
+    if moved or held then
+        perform refresh_queue(c.tenant_id, c.ids)
+        from (
+            select n.tenant_id, array_agg(n.id) as ids
+            from new_rows n join old_rows o using (tenant_id, id)
+            where n.lifecycle_state = 'warming_up'
+                and (n.lifecycle_state, n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
+                    is distinct from
+                    (o.lifecycle_state, o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)
+            group by n.tenant_id
+        ) c;
+    end if;
+
+    if authorised then
+        insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
+        select n.tenant_id, n.id, n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at,
+            muster_operator(), muster_request()
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at);
+    end if;
+
+    if proxied then
+        with delta as (
+            select tenant_id, proxy_id, sum(change) as change
+            from (
+                select n.tenant_id, n.proxy_id, 1 as change from new_rows n join old_rows o using (tenant_id, id)
+                where n.proxy_id is distinct from o.proxy_id
+                union all
+                select o.tenant_id, o.proxy_id, -1 from new_rows n join old_rows o using (tenant_id, id)
+                where n.proxy_id is distinct from o.proxy_id
+            ) both_sides
+            where proxy_id is not null
+            group by tenant_id, proxy_id
+        ), locked as materialized (
+            select p.tenant_id, p.id from proxies p join delta d on d.tenant_id = p.tenant_id and d.proxy_id = p.id
+            order by p.id for no key update of p
+        )
+        update proxies p set account_count = p.account_count + d.change
+        from delta d join locked l on l.tenant_id = d.tenant_id and l.id = d.proxy_id
+        where p.tenant_id = d.tenant_id and p.id = d.proxy_id and d.change <> 0;
+    end if;
+
+    if moved or modelled then
+        perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
+        from (
+            select tenant_id, array_agg(model_id) as models, array_agg(total) as totals, array_agg(active) as actives
+            from (
+                select tenant_id, model_id, sum(total) as total, sum(active) as active
+                from (
+                    select tenant_id, model_id, 1 as total, (lifecycle_state = 'active')::int as active from new_rows
+                    union all
+                    select tenant_id, model_id, -1, -(lifecycle_state = 'active')::int from old_rows
+                ) both_sides
+                where model_id is not null
+                group by 1, 2
+            ) g
+            group by tenant_id
+        ) c;
+    end if;
+    return null;
+end
+$$;

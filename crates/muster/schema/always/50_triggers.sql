@@ -1,0 +1,22 @@
+-- The triggers, all per statement. Replaced as a whole at each migrate.
+
+create or replace trigger trigger_account_inserted after insert on accounts
+    referencing new table as new_rows for each statement execute function accounts_inserted();
+create or replace trigger trigger_account_state_history after update on accounts
+    referencing old table as old_rows new table as new_rows for each statement execute function accounts_updated();
+create or replace trigger trigger_account_deleted after delete on accounts
+    referencing old table as old_rows for each statement execute function accounts_deleted();
+create or replace trigger trigger_history_legal after insert on account_state_history
+    referencing new table as new_rows for each statement execute function history_inserted();
+create or replace trigger trigger_model_updated after update on models
+    referencing old table as old_rows new table as new_rows for each statement execute function models_updated();
+create or replace trigger trigger_proxy_updated after update on proxies
+    referencing old table as old_rows new table as new_rows for each statement execute function proxies_updated();
+create or replace trigger trigger_content_filled after insert on model_content
+    referencing new table as new_rows for each statement execute function pool_filled();
+create or replace trigger trigger_content_changed after update on model_content
+    referencing old table as old_rows new table as new_rows for each statement execute function pool_changed();
+create or replace trigger trigger_text_filled after insert on text_pools
+    referencing new table as new_rows for each statement execute function pool_filled();
+create or replace trigger trigger_text_changed after update on text_pools
+    referencing old table as old_rows new table as new_rows for each statement execute function pool_changed();

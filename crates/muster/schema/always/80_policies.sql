@@ -1,0 +1,50 @@
+-- Row-level security: enabled and forced on every table, one shape for every table with a tenant. The sub-select makes
+-- the setting a constant of the query; where an engine refuses sub-selects in policies, this is the one place to change.
+do
+$$
+declare
+    shape constant text := '(select nullif(current_setting(''muster.tenant_id'', true), '''')::bigint)';
+    item record;
+begin
+    for item in
+        select p.polname, c.relname from pg_policy p join pg_class c on c.oid = p.polrelid
+        where c.relnamespace = 'public'::regnamespace
+    loop
+        execute format('drop policy %I on %I', item.polname, item.relname);
+    end loop;
+
+    for item in
+        select c.relname,
+            case when c.relname = 'tenants' then 'id' else a.attname end as tenant_column
+        from pg_class c
+        left join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+            and c.relname <> '_sqlx_migrations'
+    loop
+        execute format('alter table %I enable row level security', item.relname);
+        execute format('alter table %I force row level security', item.relname);
+        if item.tenant_column is not null then
+            execute format(
+                'create policy tenant on %1$I for all to muster_app, muster_owner using (%2$I = %3$s) with check (%2$I = %3$s)',
+                item.relname, item.tenant_column, shape);
+        end if;
+    end loop;
+end
+$$;
+
+-- An operator is seen by the tenants they belong to, and by the function that signs people in.
+create policy colleague on operators for all to muster_app
+    using (exists (select from memberships m where m.operator_id = operators.id))
+    with check (exists (select from memberships m where m.operator_id = operators.id));
+create policy owner on operators for all to muster_owner using (true) with check (true);
+create policy owner on memberships as permissive for select to muster_owner using (true);
+create policy owner on tenants as permissive for select to muster_owner using (true);
+
+-- The lifecycle is the same for all, and only migrate writes it.
+create policy everyone on lifecycle_transitions for select to muster_app, muster_owner using (true);
+create policy owner on lifecycle_transitions for all to muster_owner using (true) with check (true);
+
+-- The timer's role sees which tenants have work for it, and no more.
+create policy scheduler on tenants for select to muster_scheduler using (true);
+create policy scheduler on work_queue for select to muster_scheduler using (state = 'leased');
+create policy scheduler on content_uses for select to muster_scheduler using (true);

@@ -1,0 +1,411 @@
+//! Who may call what: the one table of endpoints, and the gate that holds every request to it.
+//!
+//! The gate runs before any handler: it finds the endpoint in the table, verifies the token, checks the role and the
+//! allowance, and gives the handler its [`Actor`]. An endpoint that is not in the table answers nobody.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use muster_wire::{BotId, OperatorId, Role, TenantId};
+use uuid::Uuid;
+
+use crate::{
+    actor::{Actor, Who},
+    app::App,
+    limits::{ANONYMOUS_REQUESTS_PER_MINUTE, Allowance, Limits},
+    problem::{Bug, Failure, Kind, Refusal},
+    tokens::token::{self, Presented, TokenKind},
+};
+
+/// How long a verified token is believed without asking the database: revoking takes effect within this.
+pub const TOKEN_CACHE_SECS: u64 = 5;
+
+/// Verified tokens remembered at most.
+const TOKENS_CACHED_MAX: usize = 100_000;
+
+/// The cookie that holds a session.
+pub const SESSION_COOKIE: &str = "__Host-muster";
+
+/// Who may call an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; no token is looked at.
+    Public,
+    /// Whoever is signed in, bots too.
+    SignedIn,
+    /// Operators of any role.
+    View,
+    /// Bots, and the people who may work steps: all but viewers.
+    Work,
+    /// Operators who run things: operator, admin, owner.
+    Operate,
+    /// Operators who decide: reviewer, admin, owner.
+    Review,
+    /// Either of the last two.
+    OperateOrReview,
+    /// Admins and owners.
+    Administer,
+    /// Owners.
+    Own,
+}
+
+impl Access {
+    /// Whether it lets this actor in.
+    pub fn allows(self, who: Who) -> bool {
+        let role = match who {
+            Who::Bot { .. } => {
+                return matches!(self, Access::Public | Access::SignedIn | Access::Work);
+            }
+            Who::Operator { role, .. } => role,
+            Who::System | Who::Scheduler => return false,
+        };
+        match self {
+            Access::Public | Access::SignedIn | Access::View => true,
+            Access::Work | Access::OperateOrReview => role != Role::Viewer,
+            Access::Operate => matches!(role, Role::Operator | Role::Admin | Role::Owner),
+            Access::Review => matches!(role, Role::Reviewer | Role::Admin | Role::Owner),
+            Access::Administer => matches!(role, Role::Admin | Role::Owner),
+            Access::Own => role == Role::Owner,
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint {
+    /// The method.
+    pub method: &'static str,
+    /// The path, as the router knows it.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+const fn to(method: &'static str, path: &'static str, access: Access) -> Endpoint {
+    Endpoint {
+        method,
+        path,
+        access,
+    }
+}
+
+/// Every endpoint there is, by path.
+#[rustfmt::skip]
+pub const ENDPOINTS: &[Endpoint] = &[
+    to("GET", "/healthz", Access::Public),
+    to("GET", "/readyz", Access::Public),
+    to("GET", "/metrics", Access::Public),
+    to("GET", "/v1/openapi.json", Access::Public),
+    to("GET", "/v1/me", Access::SignedIn),
+];
+
+/// The row of an endpoint.
+pub fn endpoint(method: &Method, path: &str) -> Option<&'static Endpoint> {
+    // A HEAD is answered by the handler of GET.
+    let method = if method == Method::HEAD {
+        "GET"
+    } else {
+        method.as_str()
+    };
+    ENDPOINTS
+        .iter()
+        .find(|e| e.path == path && e.method == method)
+}
+
+/// Who a token stands for.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Who.
+    pub who: Who,
+    /// Which token, of those in the table of tokens; none for sessions.
+    pub token: Option<i64>,
+    /// Its allowance.
+    pub requests_per_minute: u32,
+    /// That of its tenant.
+    pub tenant_requests_per_minute: u32,
+}
+
+/// What the gate remembers: verified tokens for a moment, and allowances.
+#[derive(Debug, Default)]
+pub struct Gate {
+    verified: Mutex<HashMap<[u8; 32], (Instant, Identity)>>,
+    tokens: Limits<[u8; 32]>,
+    tenants: Limits<TenantId>,
+    addresses: Limits<IpAddr>,
+}
+
+impl Gate {
+    /// Forgets what was verified, so that the next request asks the database.
+    pub fn forget(&self) {
+        self.verified
+            .lock()
+            .expect("no holder of this lock panics")
+            .clear();
+    }
+
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Identity> {
+        let verified = self.verified.lock().expect("no holder of this lock panics");
+        let (at, identity) = verified.get(hash)?;
+        (at.elapsed() < Duration::from_secs(TOKEN_CACHE_SECS)).then(|| identity.clone())
+    }
+
+    fn remember(&self, hash: [u8; 32], identity: &Identity) {
+        let mut verified = self.verified.lock().expect("no holder of this lock panics");
+        if verified.len() >= TOKENS_CACHED_MAX {
+            verified.clear();
+        }
+        verified.insert(hash, (Instant::now(), identity.clone()));
+    }
+}
+
+/// Lets a request through to its handler, or refuses it.
+pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    match admit(&app, &mut request).await {
+        Ok(allowance) => {
+            let mut response = next.run(request).await;
+            if let Some(allowance) = allowance {
+                tell_allowance(response.headers_mut(), allowance);
+            }
+            response
+        }
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Failure> {
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|p| p.as_str().to_owned())
+        .unwrap_or_default();
+    let Some(endpoint) = endpoint(request.method(), &path) else {
+        // A path with other methods is the router's to answer; one that is in no table is a bug of ours.
+        if ENDPOINTS.iter().any(|e| e.path == path) {
+            return Ok(None);
+        }
+        return Err(Bug::new(format!(
+            "{} {path} is missing from the access table",
+            request.method()
+        ))
+        .into());
+    };
+    let address = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
+    if endpoint.access == Access::Public {
+        if let Some(address) = address {
+            app.gate
+                .addresses
+                .take(&address, ANONYMOUS_REQUESTS_PER_MINUTE)
+                .map_err(|wait| too_many("this address", wait))?;
+        }
+        return Ok(None);
+    }
+    let (identity, hash) = identify(app, request.headers(), address).await?;
+    // Signed in by a cookie, a request that changes something must come from our own pages.
+    if presented_by_cookie(request.headers()) && !request.method().is_safe() {
+        same_origin(request.headers())?;
+    }
+    let allowance = app
+        .gate
+        .tokens
+        .take(&hash, identity.requests_per_minute)
+        .map_err(|wait| too_many("this token", wait))?;
+    app.gate
+        .tenants
+        .take(&identity.tenant, identity.tenant_requests_per_minute)
+        .map_err(|wait| too_many("this tenant", wait))?;
+    if !endpoint.access.allows(identity.who) {
+        let detail =
+            "the role or kind of this token does not allow this; ask an admin for one that does";
+        return Err(Refusal::new(Kind::Forbidden, "forbidden", detail).into());
+    }
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map_or_else(Uuid::now_v7, |id| id.0);
+    let actor = Actor {
+        tenant: identity.tenant,
+        who: identity.who,
+        request: request_id,
+        address: address.map(|a| a.to_string()),
+    };
+    request.extensions_mut().insert(Arc::new(identity));
+    request.extensions_mut().insert(actor);
+    Ok(Some(allowance))
+}
+
+/// The id of a request, made or taken over by the outermost layer.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestId(pub Uuid);
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
+}
+
+fn presented_by_cookie(headers: &HeaderMap) -> bool {
+    bearer(headers).is_none() && session_cookie(headers).is_some()
+}
+
+/// Refuses a request that another site made the browser send (the rules of Go's `CrossOriginProtection`, which OWASP
+/// accepts as a defence against cross-site request forgery).
+fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let ours = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            host.is_some() && host == text("host")
+        }
+        (None, None) => true,
+    };
+    if ours {
+        Ok(())
+    } else {
+        Err(Refusal::new(
+            Kind::Forbidden,
+            "cross_site",
+            "this was sent by another site; open Muster itself",
+        )
+        .into())
+    }
+}
+
+async fn identify(
+    app: &App,
+    headers: &HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<(Identity, [u8; 32]), Failure> {
+    let refused = |detail: &str| -> Failure {
+        Refusal::new(Kind::Unauthenticated, "unauthenticated", detail).into()
+    };
+    let (text, kinds): (_, &[TokenKind]) = match (bearer(headers), session_cookie(headers)) {
+        (Some(text), _) => (text, &[TokenKind::Bot, TokenKind::Api, TokenKind::Session]),
+        (None, Some(text)) => (text, &[TokenKind::Session]),
+        (None, None) => return Err(refused("give a token: Authorization: Bearer mst_...")),
+    };
+    let presented = token::read(text)
+        .filter(|presented| kinds.contains(&presented.kind))
+        .ok_or_else(|| refused("this is no token of Muster; check that it was copied whole"))?;
+    if let Some(identity) = app.gate.remembered(&presented.hash) {
+        return Ok((identity, presented.hash));
+    }
+    // Asking the database costs; a flood of wrong tokens is stopped before it.
+    if let Some(address) = address {
+        app.gate
+            .addresses
+            .take(&address, ANONYMOUS_REQUESTS_PER_MINUTE)
+            .map_err(|wait| too_many("this address", wait))?;
+    }
+    let identity = verify(app, &presented).await?.ok_or_else(|| {
+        refused("this token is not known, was revoked, or has expired; ask an admin for a new one")
+    })?;
+    app.gate.remember(presented.hash, &identity);
+    Ok((identity, presented.hash))
+}
+
+async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Failure> {
+    let tenant = presented.tenant;
+    let mut tx = app.db.begin(&Actor::system(tenant)).await?;
+    let identity = match presented.kind {
+        TokenKind::Session => sqlx::query_file!(
+            "src/access/verify_session.sql",
+            tenant.0,
+            &presented.hash[..]
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .map(|row| Identity {
+            tenant,
+            who: Who::Operator {
+                id: row.operator_id,
+                role: row.role,
+            },
+            token: None,
+            requests_per_minute: row.requests_per_minute.unsigned_abs(),
+            tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
+        }),
+        TokenKind::Bot | TokenKind::Api => {
+            let row =
+                sqlx::query_file!("src/access/verify_token.sql", tenant.0, &presented.hash[..])
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            row.and_then(|row| {
+                let who = match (row.bot_id, row.operator_id, row.role) {
+                    (Some(id), None, None) => Who::Bot { id: BotId(id) },
+                    (None, Some(id), Some(role)) => Who::Operator {
+                        id: OperatorId(id),
+                        role,
+                    },
+                    _ => return None,
+                };
+                Some(Identity {
+                    tenant,
+                    who,
+                    token: Some(row.id),
+                    requests_per_minute: row.requests_per_minute.unsigned_abs(),
+                    tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
+                })
+            })
+        }
+    };
+    tx.commit().await?;
+    Ok(identity)
+}
+
+fn too_many(what: &str, wait: Duration) -> Failure {
+    let secs = wait.as_secs() + 1;
+    let detail = format!("{what} has used up its allowance of requests; try again in {secs} s");
+    Refusal {
+        retry_after_secs: Some(secs),
+        ..Refusal::new(Kind::TooMany, "too_many_requests", detail)
+    }
+    .into()
+}
+
+/// The `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers.
+fn tell_allowance(headers: &mut HeaderMap, allowance: Allowance) {
+    let policy = format!("\"token\";q={};w=60", allowance.per_minute);
+    let state = format!("\"token\";r={};t=60", allowance.remaining);
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Actor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts
+            .extensions
+            .get::<Actor>()
+            .cloned()
+            .ok_or_else(|| Bug::new("a handler asks for an actor on a public endpoint").into())
+    }
+}

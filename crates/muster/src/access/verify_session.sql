@@ -1,0 +1,9 @@
+-- Gives who a session stands for, when it is good now.
+select s.operator_id as "operator_id: muster_wire::OperatorId", m.role as "role: muster_wire::Role",
+    n.requests_per_minute, n.requests_per_minute as tenant_requests_per_minute
+from sessions s
+join tenants n on n.id = s.tenant_id
+join memberships m on m.tenant_id = s.tenant_id and m.operator_id = s.operator_id
+join operators o on o.id = s.operator_id
+where s.tenant_id = $1 and s.token_hash = $2 and s.revoked_at is null and s.expires_at > now()
+    and o.disabled_at is null

@@ -1,0 +1,265 @@
+//! The application: what every handler shares, the router made of the features' routes, and the layers around it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use muster_wire::{BotId, OperatorId, Problem, Role, TenantId};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use tracing::{Instrument, info_span};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{
+    access::{self, Gate, RequestId},
+    actor::{Actor, Who},
+    config::ServeSettings,
+    db::Db,
+    http::{BODY_BYTES_MAX, Problems, Reply},
+    problem::{Bug, Failure, Kind, Refusal},
+    seal::Keyring,
+    telemetry::Telemetry,
+};
+
+/// The longest that a request can take. Longer than the longest wait for work.
+pub const REQUEST_SECS_MAX: u64 = 60;
+
+/// What every handler shares. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The keys of secrets.
+    pub keys: Keyring,
+    /// The settings.
+    pub settings: Arc<ServeSettings>,
+    /// What the gate remembers.
+    pub gate: Arc<Gate>,
+    /// The figures of `/metrics`.
+    pub telemetry: Arc<Telemetry>,
+}
+
+impl App {
+    /// An application on a database that has been checked.
+    pub fn new(db: Db, keys: Keyring, settings: ServeSettings) -> Self {
+        Self {
+            db,
+            keys,
+            settings: Arc::new(settings),
+            gate: Arc::default(),
+            telemetry: Arc::default(),
+        }
+    }
+
+    /// Serves until `stop` is done; then finishes the requests that are under way.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let service = self
+            .router()
+            .into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service)
+            .with_graceful_shutdown(stop)
+            .await
+    }
+
+    /// The router with all its layers.
+    pub fn router(self) -> Router {
+        let (router, document) = routes().split_for_parts();
+        let document = Arc::new(document);
+        let openapi = move || {
+            let document = document.clone();
+            async move { Json(document.as_ref().clone()) }
+        };
+        router
+            .route("/v1/openapi.json", axum::routing::get(openapi))
+            .method_not_allowed_fallback(|| async {
+                Refusal::new(
+                    Kind::MethodNotAllowed,
+                    "method_not_allowed",
+                    "this path has other methods; see /docs",
+                )
+            })
+            .route_layer(middleware::from_fn_with_state(self.clone(), access::gate))
+            .fallback(|| async {
+                Refusal::new(
+                    Kind::NotFound,
+                    "no_such_path",
+                    "there is no such path; see /docs",
+                )
+            })
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::SERVICE_UNAVAILABLE,
+                Duration::from_secs(REQUEST_SECS_MAX),
+            ))
+            .layer(CatchPanicLayer::custom(|_| {
+                Failure::from(Bug::new("a handler panicked")).into_response()
+            }))
+            .layer(middleware::from_fn_with_state(self.clone(), envelope))
+            .with_state(self)
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Muster", description = "Accounts, proxies and content; their lifecycle; and the work on them."),
+    components(schemas(Problem)),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{
+            Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+        };
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "token",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        );
+        document.security = Some(vec![SecurityRequirement::new(
+            "token",
+            Vec::<String>::new(),
+        )]);
+    }
+}
+
+/// Every route of the API, with its documentation. Each feature brings its own.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .routes(routes!(me))
+}
+
+/// The OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+/// The server is alive.
+#[utoipa::path(get, path = "/healthz", tag = "server", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The server can do its work: the database answers.
+#[utoipa::path(get, path = "/readyz", tag = "server", security(()),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = Problem)))]
+async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
+    app.db.ping().await?;
+    Ok("ready\n")
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "server", security(()),
+    responses((status = 200, body = String, content_type = "text/plain")))]
+async fn metrics(State(app): State<App>) -> Response {
+    let text = app.telemetry.render(app.db.connections());
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
+}
+
+/// Who a token stands for.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The operator, when the token is a person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator_id: Option<OperatorId>,
+    /// What they may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The bot, when the token is a bot's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bot_id: Option<BotId>,
+}
+
+/// Says who the token stands for.
+#[utoipa::path(get, path = "/v1/me", tag = "tokens", responses((status = 200, body = Me), Problems))]
+async fn me(actor: Actor) -> Reply<Me> {
+    let (operator_id, role, bot_id) = match actor.who {
+        Who::Operator { id, role } => (Some(id), Some(role), None),
+        Who::Bot { id } => (None, None, Some(id)),
+        Who::System | Who::Scheduler => (None, None, None),
+    };
+    Ok(Json(Me {
+        tenant_id: actor.tenant,
+        operator_id,
+        role,
+        bot_id,
+    }))
+}
+
+/// The outermost layer: gives the request its id, opens its span, counts it, and writes the body of a problem.
+async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| Uuid::parse_str(v).ok());
+    let id = given.unwrap_or_else(Uuid::now_v7);
+    request.extensions_mut().insert(RequestId(id));
+    let method = request.method().clone();
+    let span = info_span!("request", request.id = %id, http.method = %method, http.path = request.uri().path());
+    let count = app.telemetry.begin(&method, request.extensions());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE
+        && response.extensions().get::<Box<Problem>>().is_none()
+    {
+        response = Refusal::unavailable("the request took too long; try again").into_response();
+    }
+    if let Some(mut problem) = response.extensions_mut().remove::<Box<Problem>>() {
+        problem.request_id = Some(id.to_string());
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        *response.body_mut() = Body::from(body);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+    }
+    let headers = response.headers_mut();
+    headers.insert(
+        REQUEST_ID.clone(),
+        HeaderValue::from_str(&id.to_string()).expect("a UUID is a header value"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    let status = response.status().as_u16();
+    let elapsed_ms = count.end(&app.telemetry, status);
+    span.in_scope(|| tracing::debug!(http.status = status, elapsed_ms, "answered {status}"));
+    response
+}

@@ -1,0 +1,61 @@
+//! Every setting of a server, once.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+/// How a server serves, whichever database it uses.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSettings {
+    /// Where to listen. Anything but loopback has to stand behind TLS: say so with --behind-proxy.
+    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:7700")]
+    pub listen: SocketAddr,
+
+    /// A proxy in front of this server ends TLS, so it may listen beyond loopback.
+    #[arg(long, env = "MUSTER_BEHIND_PROXY")]
+    pub behind_proxy: bool,
+
+    /// Connections to the database, at most.
+    #[arg(long, env = "MUSTER_CONNECTIONS", default_value_t = crate::db::CONNECTIONS_MAX_DEFAULT, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub connections: u32,
+
+    /// Seconds that a claimed step is leased for.
+    #[arg(long, env = "MUSTER_LEASE_SECS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub lease_secs: u32,
+
+    /// Milliseconds until the first retry of a failed step; each further one waits twice as long, up to an hour.
+    #[arg(long, env = "MUSTER_RETRY_MS", default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    pub retry_ms: u32,
+
+    /// What `proxies test` reaches through each proxy: tcp://HOST:PORT (a tunnel is enough) or http://HOST/PATH (the first
+    /// address in the answer is the proxy's exit address).
+    #[arg(
+        long,
+        env = "MUSTER_PROBE_TARGET",
+        default_value = "tcp://www.instagram.com:443"
+    )]
+    pub probe_target: String,
+
+    /// Networks that `proxies test` may connect to although they are not public, for example 10.1.0.0/16.
+    #[arg(long, env = "MUSTER_PROBE_ALLOW", value_delimiter = ',')]
+    pub probe_allow: Vec<String>,
+
+    /// Write logs as JSON.
+    #[arg(long, env = "MUSTER_LOG_JSON")]
+    pub log_json: bool,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            behind_proxy: false,
+            connections: crate::db::CONNECTIONS_MAX_DEFAULT,
+            lease_secs: 120,
+            retry_ms: 30_000,
+            probe_target: "tcp://www.instagram.com:443".to_owned(),
+            probe_allow: Vec::new(),
+            log_json: false,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The one door to the database: no connection without an actor, no statement outside a transaction that knows its
+//! tenant.
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use sqlx::{
+    AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    actor::Actor,
+    problem::{Bug, Failure, Refusal},
+};
+
+/// Connections that serve requests, at most, unless the configuration says otherwise.
+pub const CONNECTIONS_MAX_DEFAULT: u32 = 16;
+
+/// How long a request waits for a connection before it is told to come back later.
+pub const CONNECTION_WAIT_MS_MAX: u64 = 2_000;
+
+/// The connections of the serving role. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+/// A transaction of one actor: it sees the rows of one tenant, and what it writes names the actor. Rolled back when
+/// dropped.
+#[derive(Debug)]
+pub struct Tx(Transaction<'static, Postgres>);
+
+impl Db {
+    /// Connects as the serving role.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connect(
+        options: PgConnectOptions,
+        connections_max: u32,
+    ) -> Result<Self, sqlx::Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
+            .connect_with(options.application_name("muster"))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Opens a transaction for the actor. The tenant and the actor are set in the same round trip, and end with it.
+    ///
+    /// # Errors
+    /// Unavailable when no connection is free in time, or the database cannot be reached.
+    pub async fn begin(&self, actor: &Actor) -> Result<Tx, Failure> {
+        let tenant = actor.tenant.0;
+        let by = actor.triggered_by();
+        let operator = actor
+            .operator()
+            .map(|id| id.0.to_string())
+            .unwrap_or_default();
+        let bot = actor.bot().map(|id| id.0.to_string()).unwrap_or_default();
+        let request = actor.request;
+        // Numbers, a UUID and one of four words: there is nothing to escape.
+        let statement = format!(
+            "begin; select set_config('muster.tenant_id', '{tenant}', true), \
+             set_config('muster.triggered_by', '{by}', true), set_config('muster.operator_id', '{operator}', true), \
+             set_config('muster.bot_id', '{bot}', true), set_config('muster.request_id', '{request}', true), \
+             set_config('muster.reason', '', true)"
+        );
+        Ok(Tx(self.pool.begin_with(AssertSqlSafe(statement)).await?))
+    }
+
+    /// Opens a transaction for the actor in which every statement is planned for its own parameters: for lists, where
+    /// one statement serves many filters.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_read(&self, actor: &Actor) -> Result<Tx, Failure> {
+        let mut tx = self.begin(actor).await?;
+        sqlx::query_scalar!("select set_config('plan_cache_mode', 'force_custom_plan', true)")
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(tx)
+    }
+
+    /// Calls the function that finds who signs in, the one statement for which no tenant is known yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sign_in(&self, email: &str) -> Result<Vec<SignIn>, Failure> {
+        let rows = sqlx::query_file_as!(SignIn, "src/sessions/sign_in.sql", email)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Failure> {
+        sqlx::query!("select 1 as one")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Refuses a role that could see past row-level security, and a server that could lose what it has acknowledged.
+    ///
+    /// # Errors
+    /// Each fault with its cure, all at once.
+    pub async fn check(&self) -> Result<(), Failure> {
+        let seen = sqlx::query_file!("src/schema/guards.sql")
+            .fetch_one(&self.pool)
+            .await?;
+        let mut faults = Vec::new();
+        if seen.bypasses {
+            faults.push(format!(
+                "the role {} can see past row-level security (superuser, bypassrls, or owner of tables): connect as \
+                 muster_app or another role that only has muster_app's grants",
+                seen.role
+            ));
+        }
+        if seen.major < 15 {
+            faults.push("the server is older than PostgreSQL 15: upgrade it".to_owned());
+        }
+        for setting in seen.unsafe_settings {
+            faults.push(format!(
+                "{setting} is off, so acknowledged work could be lost: set {setting} = on"
+            ));
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::unavailable(faults.join("; ")).into())
+        }
+    }
+
+    /// How many connections are open, and how many of them idle.
+    pub fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Closes every connection, after what runs on them is done.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// One tenant that a person may sign in to. Has no `Debug`: it holds a hash.
+pub struct SignIn {
+    /// The operator.
+    pub operator_id: muster_wire::OperatorId,
+    /// Their name.
+    pub name: String,
+    /// bcrypt, or none where the person has not set a password.
+    pub password_hash: Option<String>,
+    /// The tenant.
+    pub tenant_id: muster_wire::TenantId,
+    /// The tenant's name.
+    pub tenant: String,
+    /// Their role in it.
+    pub role: muster_wire::Role,
+}
+
+impl Tx {
+    /// Makes what was done last. The answer may be given only after this.
+    ///
+    /// # Errors
+    /// When the database fails; whether it was committed is then not known.
+    pub async fn commit(self) -> Result<(), Failure> {
+        self.0.commit().await?;
+        Ok(())
+    }
+
+    /// Says why, for the history that this transaction writes from here on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn because(&mut self, reason: &str) -> Result<(), Failure> {
+        sqlx::query_scalar!("select set_config('muster.reason', $1, true)", reason)
+            .fetch_one(&mut **self)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}
+
+/// The connections of the timer's role, which sees which tenants have work for the timers, and nothing else.
+#[derive(Debug, Clone)]
+pub struct SchedulerDb {
+    pool: PgPool,
+}
+
+impl SchedulerDb {
+    /// Connects as the timer's role.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connect(options: PgConnectOptions) -> Result<Self, sqlx::Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.application_name("muster-scheduler"))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// A connection of the timer's role.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, Bug> {
+        self.pool.acquire().await.map_err(Bug::new)
+    }
+}

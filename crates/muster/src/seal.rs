@@ -1,0 +1,594 @@
+//! Secrets that must be presented again: sealed with XChaCha20-Poly1305 under a data key of their tenant, which is
+//! itself wrapped by the master key. The master key is never in the database.
+//!
+//! A sealed secret is `1 | algorithm | key version (u32, big-endian) | nonce (24 bytes) | ciphertext and tag`. Its place
+//! (table, column, tenant, row) is authenticated with it, so that a ciphertext cannot be moved.
+
+use std::{
+    collections::HashMap,
+    fmt, fs,
+    io::Write,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+    sync::{Arc, RwLock},
+};
+
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use muster_wire::TenantId;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::{
+    db::Tx,
+    problem::{Bug, Failure},
+};
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+const FORMAT: u8 = 1;
+const XCHACHA20_POLY1305: u8 = 1;
+const HEADER_BYTES: usize = 6;
+
+/// A key of 256 bits. Its `Debug` shows nothing of it, and it is wiped when dropped.
+#[derive(Clone)]
+struct Key(Zeroizing<[u8; KEY_BYTES]>);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(***)")
+    }
+}
+
+impl Key {
+    fn random() -> Self {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        rand::fill(&mut bytes[..]);
+        Self(bytes)
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new((&*self.0).into())
+    }
+
+    /// The first eight bytes of its SHA-256, in hex: names the key without telling it.
+    fn id(&self) -> String {
+        hex(&Sha256::digest(&self.0[..])[..8])
+    }
+
+    fn encrypt(&self, plain: &[u8], aad: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_BYTES];
+        rand::fill(&mut nonce);
+        let mut out = nonce.to_vec();
+        let sealed = self
+            .cipher()
+            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad })
+            .expect("XChaCha20-Poly1305 fails only over 256 GiB");
+        out.extend_from_slice(&sealed);
+        out
+    }
+
+    fn decrypt(&self, sealed: &[u8], aad: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+        self.cipher()
+            .decrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: ciphertext,
+                    aad,
+                },
+            )
+            .ok()
+            .map(Zeroizing::new)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The master key, and those it has replaced until nothing is wrapped by them any more.
+#[derive(Debug, Clone)]
+pub struct MasterKeys(Vec<Key>);
+
+/// Why a master key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// The file cannot be read or written.
+    #[error("the master key {path} cannot be read or written")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Others than its owner may read the file.
+    #[error("the master key {path} can be read by others (mode {mode:o}): chmod 600 it")]
+    Mode {
+        /// Which.
+        path: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It is not 64 hexadecimal digits a line.
+    #[error("the master key has to be 64 hexadecimal digits, the newest on the first line")]
+    Form,
+}
+
+impl MasterKeys {
+    /// Reads the keys from text: one per line as 64 hexadecimal digits, the newest first.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(text: &SecretString) -> Result<Self, MasterKeyError> {
+        let mut keys = Vec::new();
+        for line in text
+            .expose_secret()
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
+            if line.len() != KEY_BYTES * 2 || !line.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(MasterKeyError::Form);
+            }
+            let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+            for (byte, digits) in bytes.iter_mut().zip(line.as_bytes().chunks(2)) {
+                let digits = std::str::from_utf8(digits).map_err(|_| MasterKeyError::Form)?;
+                *byte = u8::from_str_radix(digits, 16).map_err(|_| MasterKeyError::Form)?;
+            }
+            keys.push(Key(bytes));
+        }
+        if keys.is_empty() {
+            Err(MasterKeyError::Form)
+        } else {
+            Ok(Self(keys))
+        }
+    }
+
+    /// Reads the keys from a file that only its owner may read.
+    ///
+    /// # Errors
+    /// When it cannot be read, can be read by others, or holds anything else.
+    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
+        let failed = |source| MasterKeyError::File {
+            path: path.display().to_string(),
+            source,
+        };
+        let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(MasterKeyError::Mode {
+                path: path.display().to_string(),
+                mode,
+            });
+        }
+        Self::parse(&fs::read_to_string(path).map_err(failed)?.into())
+    }
+
+    /// Reads the keys from a file, or makes the file with a new key when there is none.
+    ///
+    /// # Errors
+    /// As [`MasterKeys::read`].
+    pub fn read_or_create(path: &Path) -> Result<Self, MasterKeyError> {
+        if !path.exists() {
+            Self(vec![Key::random()]).write_new(path)?;
+        }
+        Self::read(path)
+    }
+
+    /// The same keys with a new one in front, written to the file in one step. Every server has to read the file again
+    /// before the data keys are wrapped anew.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn rotate(&self, path: &Path) -> Result<Self, MasterKeyError> {
+        let mut keys = vec![Key::random()];
+        keys.extend(self.0.iter().cloned());
+        let rotated = Self(keys);
+        rotated.replace(path)?;
+        Ok(rotated)
+    }
+
+    /// The newest key alone, written to the file in one step: for when nothing is wrapped by the others any more.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget_old(&self, path: &Path) -> Result<Self, MasterKeyError> {
+        let newest = Self(self.0[..1].to_vec());
+        newest.replace(path)?;
+        Ok(newest)
+    }
+
+    fn replace(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let beside = path.with_extension("new");
+        let failed = |source| MasterKeyError::File {
+            path: path.display().to_string(),
+            source,
+        };
+        if beside.exists() {
+            fs::remove_file(&beside).map_err(failed)?;
+        }
+        self.write_new(&beside)?;
+        fs::rename(&beside, path).map_err(failed)
+    }
+
+    fn write_new(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let text: Zeroizing<String> = Zeroizing::new(
+            self.0
+                .iter()
+                .map(|key| hex(&key.0[..]) + "\n")
+                .collect::<Vec<_>>()
+                .concat(),
+        );
+        let write = || {
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|source| MasterKeyError::File {
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
+    /// Names the newest key without telling it.
+    pub fn id(&self) -> String {
+        self.0[0].id()
+    }
+
+    /// How many keys there are; more than one while a rotation is not finished.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn wrap(&self, tenant: TenantId, version: i32, key: &Key) -> Vec<u8> {
+        self.0[0].encrypt(&key.0[..], &wrap_aad(tenant, version))
+    }
+
+    fn unwrap(
+        &self,
+        tenant: TenantId,
+        version: i32,
+        wrapped: &[u8],
+        master_key_id: &str,
+    ) -> Result<Key, Bug> {
+        let master = self.0.iter().find(|key| key.id() == master_key_id).ok_or_else(|| {
+            Bug::new(format!("the data key of tenant {tenant} is wrapped by master key {master_key_id}, which is not here"))
+        })?;
+        let plain = master
+            .decrypt(wrapped, &wrap_aad(tenant, version))
+            .ok_or_else(|| {
+                Bug::new(format!(
+                    "the data key {version} of tenant {tenant} cannot be opened"
+                ))
+            })?;
+        let bytes: [u8; KEY_BYTES] = plain
+            .as_slice()
+            .try_into()
+            .map_err(|_| Bug::new("a data key has a wrong length"))?;
+        Ok(Key(Zeroizing::new(bytes)))
+    }
+}
+
+fn wrap_aad(tenant: TenantId, version: i32) -> Vec<u8> {
+    framed(&[
+        b"muster/data-key/1",
+        &tenant.0.to_be_bytes(),
+        &version.to_be_bytes(),
+    ])
+}
+
+fn framed(parts: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in parts {
+        out.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+/// Where a secret is stored. What was sealed for one place cannot be opened in another.
+#[derive(Debug, Clone)]
+pub struct Place {
+    table: &'static str,
+    column: &'static str,
+    row: String,
+}
+
+impl Place {
+    /// A column of a row; the row is named by its key within the tenant.
+    pub fn new(table: &'static str, column: &'static str, row: impl fmt::Display) -> Self {
+        Self {
+            table,
+            column,
+            row: row.to_string(),
+        }
+    }
+}
+
+/// The keys of one tenant, ready to seal and to open.
+#[derive(Debug, Clone)]
+pub struct TenantKeys {
+    tenant: TenantId,
+    current: i32,
+    keys: HashMap<i32, Key>,
+}
+
+impl TenantKeys {
+    /// Seals a secret for its place.
+    pub fn seal(&self, place: &Place, secret: &SecretString) -> Vec<u8> {
+        self.seal_bytes(place, secret.expose_secret().as_bytes())
+    }
+
+    /// Seals bytes for their place.
+    pub fn seal_bytes(&self, place: &Place, secret: &[u8]) -> Vec<u8> {
+        let mut out = vec![FORMAT, XCHACHA20_POLY1305];
+        out.extend_from_slice(&(self.current as u32).to_be_bytes());
+        out.extend(self.keys[&self.current].encrypt(secret, &self.aad(place)));
+        out
+    }
+
+    /// Opens a secret of this place.
+    ///
+    /// # Errors
+    /// When it was not sealed for this place and tenant, was altered, or its key is not here.
+    pub fn open(&self, place: &Place, sealed: &[u8]) -> Result<SecretString, Bug> {
+        let bytes = self.open_bytes(place, sealed)?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| Bug::new("a sealed secret is not text"))?;
+        Ok(SecretString::from(text))
+    }
+
+    /// Opens bytes of this place.
+    ///
+    /// # Errors
+    /// As [`TenantKeys::open`].
+    pub fn open_bytes(&self, place: &Place, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Bug> {
+        let refused = |why: &str| {
+            Bug::new(format!(
+                "{}.{} of row {}: {why}",
+                place.table, place.column, place.row
+            ))
+        };
+        let version =
+            key_version(sealed).ok_or_else(|| refused("not in the form of a sealed secret"))?;
+        let key = self
+            .keys
+            .get(&version)
+            .ok_or_else(|| refused("sealed with a data key that is not here"))?;
+        key.decrypt(&sealed[HEADER_BYTES..], &self.aad(place))
+            .ok_or_else(|| refused("does not open: altered, or moved"))
+    }
+
+    /// The version of the key that seals now.
+    pub fn current(&self) -> i32 {
+        self.current
+    }
+
+    fn aad(&self, place: &Place) -> Vec<u8> {
+        framed(&[
+            b"muster/secret/1",
+            place.table.as_bytes(),
+            place.column.as_bytes(),
+            &self.tenant.0.to_be_bytes(),
+            place.row.as_bytes(),
+        ])
+    }
+}
+
+/// The version of the data key that a secret was sealed with; none where it is not in the form of a sealed secret.
+pub fn key_version(sealed: &[u8]) -> Option<i32> {
+    match sealed {
+        [FORMAT, XCHACHA20_POLY1305, a, b, c, d, ..] => {
+            i32::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()
+        }
+        _ => None,
+    }
+}
+
+/// The keys of all tenants, unwrapped when first needed. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Keyring {
+    master: Arc<RwLock<MasterKeys>>,
+    tenants: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
+}
+
+impl Keyring {
+    /// A keyring under these master keys.
+    pub fn new(master: MasterKeys) -> Self {
+        Self {
+            master: Arc::new(RwLock::new(master)),
+            tenants: Arc::default(),
+        }
+    }
+
+    /// The master keys in use.
+    pub fn master(&self) -> MasterKeys {
+        self.master
+            .read()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+
+    /// Uses other master keys from now on.
+    pub fn set_master(&self, master: MasterKeys) {
+        *self.master.write().expect("no holder of this lock panics") = master;
+        self.forget();
+    }
+
+    /// Forgets what was unwrapped, so that the next use reads the database again.
+    pub fn forget(&self) {
+        self.tenants
+            .write()
+            .expect("no holder of this lock panics")
+            .clear();
+    }
+
+    /// A new wrapped data key: its bytes for `tenant_keys`, and the name of the master key that wrapped it.
+    pub fn new_data_key(&self, tenant: TenantId, version: i32) -> (Vec<u8>, String) {
+        let master = self.master();
+        (master.wrap(tenant, version, &Key::random()), master.id())
+    }
+
+    /// A data key, wrapped anew by the newest master key.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn rewrap(
+        &self,
+        tenant: TenantId,
+        version: i32,
+        wrapped: &[u8],
+        master_key_id: &str,
+    ) -> Result<(Vec<u8>, String), Bug> {
+        let master = self.master();
+        let key = master.unwrap(tenant, version, wrapped, master_key_id)?;
+        Ok((master.wrap(tenant, version, &key), master.id()))
+    }
+
+    /// The keys of the tenant whose transaction this is.
+    ///
+    /// # Errors
+    /// When the database fails, the tenant has no key, or a key cannot be unwrapped.
+    pub async fn tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
+        if let Some(keys) = self
+            .tenants
+            .read()
+            .expect("no holder of this lock panics")
+            .get(&tenant)
+        {
+            return Ok(keys.clone());
+        }
+        let rows = sqlx::query_file!("src/tenants/keys.sql", tenant.0)
+            .fetch_all(&mut **tx)
+            .await?;
+        let master = self.master();
+        let mut keys = HashMap::new();
+        for row in rows {
+            keys.insert(
+                row.version,
+                master.unwrap(tenant, row.version, &row.wrapped, &row.master_key_id)?,
+            );
+        }
+        let current = keys
+            .keys()
+            .copied()
+            .max()
+            .ok_or_else(|| Bug::new(format!("tenant {tenant} has no data key")))?;
+        let keys = Arc::new(TenantKeys {
+            tenant,
+            current,
+            keys,
+        });
+        self.tenants
+            .write()
+            .expect("no holder of this lock panics")
+            .insert(tenant, keys.clone());
+        Ok(keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(tenant: i64) -> TenantKeys {
+        TenantKeys {
+            tenant: TenantId(tenant),
+            current: 1,
+            keys: HashMap::from([(1, Key(Zeroizing::new([7; 32])))]),
+        }
+    }
+
+    fn place() -> Place {
+        Place::new("accounts", "password_encrypted", 5)
+    }
+
+    #[test]
+    fn a_secret_opens_where_it_was_sealed_and_nowhere_else() {
+        let sealed = keys(1).seal(&place(), &"s3cret".into());
+        assert_eq!(
+            keys(1)
+                .open(&place(), &sealed)
+                .expect("it opens")
+                .expose_secret(),
+            "s3cret"
+        );
+        assert!(keys(2).open(&place(), &sealed).is_err(), "another tenant");
+        for other in [
+            Place::new("proxies", "password_encrypted", 5),
+            Place::new("accounts", "access_token_encrypted", 5),
+            Place::new("accounts", "password_encrypted", 6),
+        ] {
+            assert!(keys(1).open(&other, &sealed).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let shown = format!(
+            "{:?} {:?}",
+            keys(1),
+            MasterKeys(vec![Key(Zeroizing::new([7; 32]))])
+        );
+        assert!(!shown.contains("07") && !shown.contains("7, 7"), "{shown}");
+    }
+
+    #[test]
+    fn a_master_key_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("master.key");
+        let made = MasterKeys::read_or_create(&path).expect("it is made");
+        assert_eq!(
+            MasterKeys::read(&path).expect("it is read again").id(),
+            made.id()
+        );
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("mode");
+        assert!(matches!(
+            MasterKeys::read(&path),
+            Err(MasterKeyError::Mode { .. })
+        ));
+    }
+
+    #[test]
+    fn a_data_key_wrapped_by_the_old_master_key_opens_after_rotation() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("master.key");
+        let old = MasterKeys::read_or_create(&path).expect("it is made");
+        let ring = Keyring::new(old.clone());
+        let (wrapped, by) = ring.new_data_key(TenantId(1), 1);
+        ring.set_master(old.rotate(&path).expect("it rotates"));
+        let (again, by_new) = ring
+            .rewrap(TenantId(1), 1, &wrapped, &by)
+            .expect("the old key is still there");
+        assert_ne!(by, by_new);
+        ring.set_master(ring.master().forget_old(&path).expect("it is written"));
+        assert!(ring.rewrap(TenantId(1), 1, &again, &by_new).is_ok());
+        assert!(ring.rewrap(TenantId(1), 1, &wrapped, &by).is_err());
+        assert_eq!(MasterKeys::read(&path).expect("it is read").count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn an_altered_secret_does_not_open(text in ".*", at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let mut sealed = keys(1).seal(&place(), &text.into());
+            let at = at.index(sealed.len());
+            sealed[at] ^= 1 << bit;
+            prop_assert!(keys(1).open(&place(), &sealed).is_err());
+        }
+
+        #[test]
+        fn no_bytes_make_opening_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let _ = keys(1).open(&place(), &bytes);
+        }
+    }
+}

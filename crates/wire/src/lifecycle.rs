@@ -1,0 +1,223 @@
+//! The lifecycle of an account, written once: states, events, the table of transitions, and the five warm-up steps.
+//!
+//! `migrate` stores [`TABLE`] in the database, where a trigger refuses whatever it does not allow; buttons, verbs and
+//! documents are made from it.
+
+crate::words! {
+    /// Where an account is in its life.
+    pub enum State {
+        /// Known, not yet given a proxy.
+        Imported = "imported",
+        /// Has a proxy, waits for its warm-up to begin.
+        ProxyAssigned = "proxy_assigned",
+        /// Being led through the five steps.
+        WarmingUp = "warming_up",
+        /// A person must decide.
+        HumanReview = "human_review",
+        /// Approved, waits to be put to use.
+        Ready = "ready",
+        /// In use.
+        Active = "active",
+        /// Retired.
+        Cleanup = "cleanup",
+    }
+}
+
+crate::words! {
+    /// What moves an account from one state to another.
+    pub enum Event {
+        /// A proxy with room was given to the account.
+        AssignProxy = "assign_proxy",
+        /// The proxy was taken back.
+        ReleaseProxy = "release_proxy",
+        /// The warm-up begins, at step 1.
+        StartWarmup = "start_warmup",
+        /// The fifth step was completed.
+        FinishWarmup = "finish_warmup",
+        /// Retries are used up, or the report asked for a person.
+        Escalate = "escalate",
+        /// A reviewer accepts an account whose warm-up is complete.
+        Approve = "approve",
+        /// A reviewer sends an account back to the step it stopped at.
+        Resume = "resume",
+        /// The account is put to use.
+        Activate = "activate",
+        /// Something about a ready or active account needs a person's eye.
+        Flag = "flag",
+        /// The account is taken out of use.
+        Retire = "retire",
+        /// A retired account begins again.
+        Restore = "restore",
+    }
+}
+
+crate::words! {
+    /// A warm-up step.
+    pub enum Step {
+        /// Step 1: the profile picture.
+        ChangePfp = "change_pfp",
+        /// Step 2: the biography.
+        ChangeBio = "change_bio",
+        /// Step 3: a highlight.
+        PostHighlight = "post_highlight",
+        /// Step 4: a story.
+        PostStory = "post_story",
+        /// Step 5: a post.
+        PostPost = "post_post",
+    }
+}
+
+impl Step {
+    /// Its number, 1 to 5.
+    pub const fn number(self) -> i16 {
+        self as i16 + 1
+    }
+
+    /// The step of a number; none outside 1 to 5.
+    pub fn from_number(number: i16) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|step| step.number() == number)
+    }
+}
+
+/// One row of the lifecycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// What happens.
+    pub event: Event,
+    /// In which state it may happen.
+    pub from: State,
+    /// Where it leads.
+    pub to: State,
+    /// Whether the account's warm-up must be complete (`Some(true)`) or incomplete (`Some(false)`) after it.
+    pub warmup_complete: Option<bool>,
+}
+
+const fn row(event: Event, from: State, to: State, warmup_complete: Option<bool>) -> Transition {
+    Transition {
+        event,
+        from,
+        to,
+        warmup_complete,
+    }
+}
+
+/// Every transition there is.
+pub const TABLE: &[Transition] = &[
+    row(
+        Event::AssignProxy,
+        State::Imported,
+        State::ProxyAssigned,
+        None,
+    ),
+    row(
+        Event::ReleaseProxy,
+        State::ProxyAssigned,
+        State::Imported,
+        None,
+    ),
+    row(
+        Event::StartWarmup,
+        State::ProxyAssigned,
+        State::WarmingUp,
+        Some(false),
+    ),
+    row(
+        Event::FinishWarmup,
+        State::WarmingUp,
+        State::HumanReview,
+        Some(true),
+    ),
+    row(
+        Event::Escalate,
+        State::WarmingUp,
+        State::HumanReview,
+        Some(false),
+    ),
+    row(Event::Approve, State::HumanReview, State::Ready, Some(true)),
+    row(
+        Event::Resume,
+        State::HumanReview,
+        State::WarmingUp,
+        Some(false),
+    ),
+    row(Event::Activate, State::Ready, State::Active, Some(true)),
+    row(Event::Flag, State::Ready, State::HumanReview, Some(true)),
+    row(Event::Flag, State::Active, State::HumanReview, Some(true)),
+    row(Event::Retire, State::Imported, State::Cleanup, None),
+    row(Event::Retire, State::ProxyAssigned, State::Cleanup, None),
+    row(Event::Retire, State::WarmingUp, State::Cleanup, None),
+    row(Event::Retire, State::HumanReview, State::Cleanup, None),
+    row(Event::Retire, State::Ready, State::Cleanup, None),
+    row(Event::Retire, State::Active, State::Cleanup, None),
+    row(Event::Restore, State::Cleanup, State::Imported, None),
+];
+
+/// The transition of an event in a state, given whether the account's warm-up is complete; none where it is illegal.
+pub fn next(from: State, event: Event, warmup_complete: bool) -> Option<Transition> {
+    TABLE.iter().copied().find(|t| {
+        t.from == from
+            && t.event == event
+            && t.warmup_complete
+                .is_none_or(|needed| needed == warmup_complete)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_in_a_state_leads_to_one_place_at_most() {
+        for (i, a) in TABLE.iter().enumerate() {
+            for b in &TABLE[i + 1..] {
+                assert!((a.event, a.from) != (b.event, b.from), "{a:?} and {b:?}");
+                assert!(
+                    (a.from, a.to, a.warmup_complete) != (b.from, b.to, b.warmup_complete),
+                    "{a:?} and {b:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_but_the_first_is_reached_and_every_state_can_be_left() {
+        for state in State::ALL {
+            assert!(
+                TABLE.iter().any(|t| t.from == *state),
+                "{state} is a dead end"
+            );
+            assert!(
+                TABLE.iter().any(|t| t.to == *state),
+                "{state} is never reached"
+            );
+        }
+    }
+
+    #[test]
+    fn approve_needs_a_complete_warmup_and_resume_an_incomplete_one() {
+        assert_eq!(
+            next(State::HumanReview, Event::Approve, true).map(|t| t.to),
+            Some(State::Ready)
+        );
+        assert_eq!(next(State::HumanReview, Event::Approve, false), None);
+        assert_eq!(
+            next(State::HumanReview, Event::Resume, false).map(|t| t.to),
+            Some(State::WarmingUp)
+        );
+        assert_eq!(next(State::HumanReview, Event::Resume, true), None);
+        assert_eq!(next(State::Imported, Event::Activate, true), None);
+    }
+
+    #[test]
+    fn steps_are_numbered_from_one_to_five() {
+        assert_eq!(
+            Step::ALL.iter().map(|s| s.number()).collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5]
+        );
+        assert_eq!(Step::from_number(3), Some(Step::PostHighlight));
+        assert_eq!(Step::from_number(6), None);
+    }
+}
