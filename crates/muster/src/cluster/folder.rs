@@ -277,10 +277,14 @@ fn server_user(data: &Path) -> Result<User, ClusterError> {
             .flatten()
             .ok_or(ClusterError::NamelessUser { uid: uid.into() });
     }
-    match existing_unprivileged() {
-        Some(user) => Ok(user),
-        None => create_unprivileged(),
+    if let Some(user) = existing_unprivileged() {
+        return Ok(user);
     }
+    // One at a time: of two `useradd` at once, the second may give the user another number.
+    let system = File::open("/etc").map_err(ClusterError::io("opening", "/etc"))?;
+    let _alone = Flock::lock(system, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| ClusterError::io("locking", "/etc")(errno.into()))?;
+    existing_unprivileged().map_or_else(create_unprivileged, Ok)
 }
 
 fn existing_unprivileged() -> Option<User> {
@@ -310,19 +314,15 @@ fn create_unprivileged() -> Result<User, ClusterError> {
             .args(&command[1..])
             .output()
         {
-            Ok(output) if output.status.success() => {
-                if let Some(user) = existing_unprivileged() {
-                    return Ok(user);
-                }
-            }
-            Ok(output) => {
-                failures.push(format!(
-                    "{}: {}",
-                    command[0],
-                    String::from_utf8_lossy(&output.stderr).trim()
-                ));
-            }
+            Ok(output) => failures.push(format!(
+                "{}: {}",
+                command[0],
+                String::from_utf8_lossy(&output.stderr).trim()
+            )),
             Err(error) => failures.push(format!("{}: {error}", command[0])),
+        }
+        if let Some(user) = existing_unprivileged() {
+            return Ok(user);
         }
     }
     Err(ClusterError::NoUser {

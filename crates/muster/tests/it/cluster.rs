@@ -52,9 +52,14 @@ fn running_pid(cluster: &Cluster) -> Pid {
 
 /// The processes that work in the data directory of `dir`, by their working directory.
 fn processes(dir: &Path) -> Vec<Pid> {
-    let data = dir.join("pg");
+    let data = dir.join("pg").to_str().expect("plain text").to_owned();
     let all = fs::read_dir("/proc").expect("this is Linux").flatten();
-    all.filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == data))
+    let works_there = |process: &fs::DirEntry| {
+        // The link to a removed folder goes on with " (deleted)".
+        let cwd = fs::read_link(process.path().join("cwd")).unwrap_or_default();
+        cwd.to_string_lossy().starts_with(&data)
+    };
+    all.filter(works_there)
         .filter_map(|process| Some(Pid::from_raw(process.file_name().to_str()?.parse().ok()?)))
         .collect()
 }
@@ -164,6 +169,12 @@ async fn the_first_start_is_durable_private_and_listens_on_no_port() {
         "the server has a TCP socket"
     );
 
+    assert_eq!(
+        nix::unistd::getpgid(Some(pid)),
+        Ok(pid),
+        "Ctrl-C on our terminal would reach the server"
+    );
+
     assert_eq!(mode(&dir.path().join("run")), 0o700);
     assert_eq!(mode(&dir.path().join("pg")), 0o700);
     assert_eq!(
@@ -266,6 +277,16 @@ async fn a_killed_initdb_is_begun_again() {
 }
 
 #[tokio::test]
+async fn what_a_power_loss_left_of_initdb_is_removed() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("lock"), "").unwrap();
+    fs::create_dir(dir.path().join("pg.new")).unwrap();
+    fs::write(dir.path().join("pg.new/PG_VERSION"), "15\n").unwrap();
+    start(dir.path()).await.unwrap().stop().await.unwrap();
+    assert!(!dir.path().join("pg.new").exists());
+}
+
+#[tokio::test]
 async fn a_killed_postgres_comes_back_by_itself() {
     let dir = TempDir::new().unwrap();
     let cluster = start(dir.path()).await.unwrap();
@@ -274,15 +295,11 @@ async fn a_killed_postgres_comes_back_by_itself() {
         .execute(&mut owner)
         .await
         .unwrap();
-    // A backend that is busy when its postmaster dies keeps the shared memory, and must not stop the restart.
-    let busy = tokio::spawn(async move {
-        sqlx::query("select pg_sleep(60)")
-            .execute(&mut owner)
-            .await
-            .is_err()
-    });
+    // A backend that computes does not see its postmaster die, keeps the shared memory, and must not stop the restart.
+    let endless = "select sum(n) from (select generate_series(1, 1000000000000) as n) as numbers";
+    let busy = tokio::spawn(async move { sqlx::query(endless).execute(&mut owner).await.is_err() });
     let mut app = connect(&cluster, SUPERUSER, "postgres").await;
-    let sleeping = "select count(*)::text from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'";
+    let sleeping = "select count(*)::text from pg_stat_activity where query like 'select sum(n)%' and state = 'active'";
     while ask(&mut app, sleeping).await == "0" {}
 
     let mut state = cluster.state();
