@@ -16,3 +16,5 @@ pub mod seal;
 pub mod telemetry;
 pub mod tenants;
 pub mod tokens;
+//! t
+pub mod cluster;

@@ -2,3 +2,5 @@
 
 mod gate;
 mod support;
+//! t
+mod cluster;
