@@ -21,7 +21,7 @@ test: ## Run every test
 	$(TEST)
 
 check: ## Format, lints, docs, licences, samples and SQL metadata: all that must hold beside the tests
-	@scripts/setup
+	@scripts/setup --test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
