@@ -2,7 +2,7 @@
 
 # Nextest runs no documentation tests, so they are run before it.
 ifneq ($(shell command -v cargo-nextest 2>/dev/null),)
-TEST := cargo test --quiet --locked --doc -p muster-client && cargo nextest run --workspace --locked
+TEST := cargo test --quiet --locked --doc --workspace && cargo nextest run --workspace --locked
 else
 TEST := cargo test --workspace --locked
 endif
