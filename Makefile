@@ -1,12 +1,5 @@
 # Everything that is done often. Each target installs what it needs by itself, as root or with sudo.
 
-# Nextest runs no documentation tests, so they are run before it.
-ifneq ($(shell command -v cargo-nextest 2>/dev/null),)
-TEST := cargo test --quiet --locked --doc --workspace && cargo nextest run --workspace --locked
-else
-TEST := cargo test --workspace --locked
-endif
-
 .PHONY: help run test check prepare
 
 help: ## Say what the targets do
@@ -18,7 +11,7 @@ run: ## Start Muster with the sample files of examples/, on an embedded PostgreS
 
 test: ## Run every test
 	@scripts/setup --test
-	$(TEST)
+	cargo test --workspace --locked
 
 check: ## Format, lints, docs, licences, samples and SQL metadata: all that must hold beside the tests
 	@scripts/setup --test
