@@ -1,6 +1,5 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
+mod cluster;
 mod gate;
 mod support;
-//! t
-mod cluster;
