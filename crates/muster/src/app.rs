@@ -1,19 +1,19 @@
 //! The application: what every handler shares, the router made of the features' routes, and the layers around it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use muster_wire::{BotId, OperatorId, Problem, Role, TenantId};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info_span};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,9 +29,6 @@ use crate::{
     seal::Keyring,
     telemetry::Telemetry,
 };
-
-/// The longest that a request can take. Longer than the longest wait for work.
-pub const REQUEST_SECS_MAX: u64 = 60;
 
 /// What every handler shares. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -103,10 +100,6 @@ impl App {
                 )
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .layer(TimeoutLayer::with_status_code(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Duration::from_secs(REQUEST_SECS_MAX),
-            ))
             .layer(CatchPanicLayer::custom(|_| {
                 Failure::from(Bug::new("a handler panicked")).into_response()
             }))
@@ -149,6 +142,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(crate::imports::api::routes())
 }
 
 /// The OpenAPI document.
@@ -231,11 +225,6 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
     let span = info_span!("request", request.id = %id, http.method = %method, http.path = request.uri().path());
     let count = app.telemetry.begin(&method, request.extensions());
     let mut response = next.run(request).instrument(span.clone()).await;
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE
-        && response.extensions().get::<Box<Problem>>().is_none()
-    {
-        response = Refusal::unavailable("the request took too long; try again").into_response();
-    }
     if let Some(mut problem) = response.extensions_mut().remove::<Box<Problem>>() {
         problem.request_id = Some(id.to_string());
         let body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod config;
 pub mod db;
 pub mod http;
+pub mod imports;
 pub mod limits;
 pub mod problem;
 pub mod schema;

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod filter;
 pub mod id;
+pub mod imports;
 pub mod lifecycle;
 pub mod page;
 pub mod problem;

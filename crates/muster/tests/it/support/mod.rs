@@ -241,6 +241,8 @@ impl TestApp {
 
     /// Starts with these settings.
     pub async fn start_with(settings: ServeSettings) -> Self {
+        // Faults of ours show in the test's output.
+        muster::telemetry::logs(false);
         let database = CLUSTER.database().await;
         let folder = tempfile::tempdir().expect("a folder");
         let master = MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key");
