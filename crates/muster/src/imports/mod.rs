@@ -1,0 +1,3 @@
+//! Imports and exports: files of rows, in and out.
+
+pub mod read;
