@@ -21,3 +21,6 @@ pub mod telemetry;
 pub mod tenants;
 pub mod tick;
 pub mod tokens;
+//! t
+
+pub mod imports;
