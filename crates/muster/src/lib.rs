@@ -21,6 +21,3 @@ pub mod telemetry;
 pub mod tenants;
 pub mod tick;
 pub mod tokens;
-//! t
-
-pub mod imports;

@@ -133,8 +133,10 @@ async fn an_undone_import_leaves_what_was_touched_since() {
 #[tokio::test]
 async fn what_is_exported_imports_again_unchanged() {
     let app = TestApp::start().await;
-    for (kind, file) in sample_files() {
+    for (kind, name, wrong, file) in sample_files() {
         let staged = send(&app.owner, &format!("kind={kind}"), file).await.expect(201);
+        let rows = app.owner.get(&format!("/v1/imports/{}/rows?filter=verdict:rejected", staged["id"])).await.expect(200);
+        assert_eq!(staged["rejected_rows"], wrong, "{name}: {rows:#}");
         commit(&app.owner, &staged, "good").await.expect(200);
     }
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 600);
@@ -156,21 +158,22 @@ async fn what_is_exported_imports_again_unchanged() {
     }
 }
 
-/// The files that the repository ships, in an order that works.
-fn sample_files() -> Vec<(&'static str, Vec<u8>)> {
+/// The files that the repository ships, in an order that works, and how many of their rows are wrong on purpose.
+fn sample_files() -> Vec<(&'static str, &'static str, i64, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let kinds = [("models", "models"), ("proxies", "proxies"), ("content", "content"), ("texts", "texts"), ("accounts", "accounts")];
-    let mut files = Vec::new();
-    for (kind, prefix) in kinds {
-        let mut names: Vec<_> = std::fs::read_dir(&folder)
-            .expect("examples")
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
-            .collect();
-        names.sort();
-        files.extend(names.into_iter().map(|path| (kind, std::fs::read(path).expect("a file"))));
-    }
-    files
+    [
+        ("models", "models.csv", 0),
+        ("proxies", "proxies.csv", 4),
+        ("proxies", "proxies-list.txt", 2),
+        ("proxies", "proxies-entry-points.csv", 1),
+        ("content", "content.csv", 0),
+        ("texts", "texts.csv", 0),
+        ("accounts", "accounts.csv", 10),
+        ("accounts", "accounts-agency.csv", 5),
+        ("accounts", "accounts-campus.txt", 3),
+    ]
+    .map(|(kind, name, wrong)| (kind, name, wrong, std::fs::read(folder.join(name)).expect("a file")))
+    .into()
 }
 
 #[tokio::test]

@@ -521,6 +521,9 @@ pub(super) fn handle(text: &str) -> Result<String, (&'static str, String)> {
             format!("a handle has 1 to {HANDLE_CHARS_MAX} characters"),
         ));
     }
+    if handle.starts_with('.') || handle.ends_with('.') {
+        return Err(("handle_full_stop", "a handle neither begins nor ends with a full stop: correct it".into()));
+    }
     if handle.len() > EXACT_DIGITS_MAX && handle.bytes().all(|byte| byte.is_ascii_digit()) {
         let message =
             "this is a numeric id, and spreadsheets lose the last digits of such: give the handle instead";

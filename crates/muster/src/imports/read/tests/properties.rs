@@ -52,7 +52,7 @@ fn schedule() -> impl Strategy<Value = Value> {
 
 fn account() -> impl Strategy<Value = Row> {
     let names = (
-        "[a-z0-9._]{1,14}",
+        "[a-z0-9_]([a-z0-9._]{0,12}[a-z0-9_])?",
         "[a-z0-9.+_-]{1,9}@[a-z]{1,9}\\.example\\.com",
         of(label()),
         of(word(ACCOUNT_STATUSES)),
