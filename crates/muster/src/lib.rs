@@ -13,6 +13,7 @@ pub mod db;
 pub mod http;
 pub mod limits;
 pub mod problem;
+pub mod proxies;
 pub mod schema;
 pub mod seal;
 pub mod server;

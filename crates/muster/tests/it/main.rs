@@ -2,4 +2,5 @@
 
 mod cluster;
 mod gate;
+mod probe;
 mod support;
