@@ -14,6 +14,7 @@ pub mod http;
 pub mod imports;
 pub mod limits;
 pub mod problem;
+pub mod proxies;
 pub mod schema;
 pub mod seal;
 pub mod server;

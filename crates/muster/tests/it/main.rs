@@ -3,4 +3,5 @@
 mod cluster;
 mod gate;
 mod imports;
+mod probe;
 mod support;
