@@ -1,4 +1,8 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
+mod content;
+mod endpoints;
 mod gate;
+mod models;
 mod support;
+mod texts;
