@@ -186,6 +186,25 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
 }
 
 #[tokio::test]
+async fn of_changes_made_at_once_to_one_version_one_is_done() {
+    let app = TestApp::start().await;
+    let path = format!("/v1/models/{}", model(&app.owner, "North Side").await);
+    let tag = app.owner.get(&path).await.headers["etag"].clone();
+    let changes = (1..=16).map(|limit| {
+        let request = app
+            .owner
+            .request(Method::PATCH, &path)
+            .header("if-match", tag.clone());
+        app.owner
+            .send(request.json(&json!({"daily_follow_limit": limit})))
+    });
+    let answers = futures_util::future::join_all(changes).await;
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    let late = answers.iter().filter(|answer| answer.status == 412).count();
+    assert_eq!((done, late), (1, 15));
+}
+
+#[tokio::test]
 async fn models_are_listed_by_status_and_words_page_by_page() {
     let app = TestApp::start().await;
     for name in ["North Side", "South side", "East"] {
