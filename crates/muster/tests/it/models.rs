@@ -186,22 +186,37 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
 }
 
 #[tokio::test]
-async fn of_changes_made_at_once_to_one_version_one_is_done() {
+async fn of_two_changes_of_one_version_that_meet_one_is_done() {
     let app = TestApp::start().await;
     let path = format!("/v1/models/{}", model(&app.owner, "North Side").await);
     let tag = app.owner.get(&path).await.headers["etag"].clone();
-    let changes = (1..=16).map(|limit| {
+    let change = |limit: i32| {
         let request = app
             .owner
             .request(Method::PATCH, &path)
             .header("if-match", tag.clone());
         app.owner
             .send(request.json(&json!({"daily_follow_limit": limit})))
-    });
-    let answers = futures_util::future::join_all(changes).await;
-    let done = answers.iter().filter(|answer| answer.status == 200).count();
-    let late = answers.iter().filter(|answer| answer.status == 412).count();
-    assert_eq!((done, late), (1, 15));
+    };
+    // Somebody holds the row until both changes wait for it.
+    let mut holder = app.superuser().await;
+    sqlx::raw_sql("begin; select id from models for update")
+        .execute(&mut holder)
+        .await
+        .expect("the row is held");
+    let meet = async {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        while value::<i64>(&app, waiting).await < 2 {}
+        sqlx::raw_sql("commit")
+            .execute(&mut holder)
+            .await
+            .expect("the row is let go");
+    };
+    let (one, other, ()) = futures_util::join!(change(1), change(2), meet);
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
 }
 
 #[tokio::test]
