@@ -119,6 +119,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/readyz", Access::Public),
     to("GET", "/metrics", Access::Public),
     to("GET", "/v1/openapi.json", Access::Public),
+    to("GET", "/docs", Access::Public),
+    to("GET", "/docs/", Access::Public),
+    to("GET", "/docs/{*rest}", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
     to("GET", "/v1/imports", Access::View),
     to("POST", "/v1/imports", Access::Operate),
@@ -129,6 +132,27 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/v1/imports/{id}/commit", Access::Operate),
     to("POST", "/v1/imports/{id}/undo", Access::Operate),
     to("GET", "/v1/exports/{kind}", Access::Operate),
+    to("GET", "/v1/lifecycle", Access::SignedIn),
+
+    to("GET", "/v1/models", Access::View),
+    to("POST", "/v1/models", Access::Operate),
+    to("GET", "/v1/models/{id}", Access::View),
+    to("PATCH", "/v1/models/{id}", Access::Operate),
+    to("DELETE", "/v1/models/{id}", Access::Operate),
+    to("POST", "/v1/models/{id}/pause", Access::Operate),
+    to("POST", "/v1/models/{id}/resume", Access::Operate),
+
+    to("GET", "/v1/content", Access::View),
+    to("POST", "/v1/content", Access::Operate),
+    to("GET", "/v1/content/{id}", Access::View),
+    to("PATCH", "/v1/content/{id}", Access::Operate),
+    to("DELETE", "/v1/content/{id}", Access::Operate),
+
+    to("GET", "/v1/texts", Access::View),
+    to("POST", "/v1/texts", Access::Operate),
+    to("GET", "/v1/texts/{id}", Access::View),
+    to("PATCH", "/v1/texts/{id}", Access::Operate),
+    to("DELETE", "/v1/texts/{id}", Access::Operate),
 ];
 
 /// The row of an endpoint.

@@ -10,13 +10,14 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use muster_wire::{BotId, OperatorId, Problem, Role, TenantId};
+use muster_wire::{BotId, OperatorId, Problem, Role, TenantId, lifecycle::Lifecycle};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info_span};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 use uuid::Uuid;
 
 use crate::{
@@ -29,6 +30,12 @@ use crate::{
     seal::Keyring,
     telemetry::Telemetry,
 };
+
+/// The longest that a request can take. Longer than the longest wait for work.
+pub const REQUEST_SECS_MAX: u64 = 60;
+
+/// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
+const DOCS_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// What every handler shares. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -84,6 +91,7 @@ impl App {
         };
         router
             .route("/v1/openapi.json", axum::routing::get(openapi))
+            .merge(docs())
             .method_not_allowed_fallback(|| async {
                 Refusal::new(
                     Kind::MethodNotAllowed,
@@ -143,6 +151,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(metrics))
         .routes(routes!(me))
         .merge(crate::imports::api::routes())
+        .routes(routes!(lifecycle))
+        .merge(crate::models::api::routes())
+        .merge(crate::content::api::routes())
+        .merge(crate::texts::api::routes())
 }
 
 /// The OpenAPI document.
@@ -209,6 +221,26 @@ async fn me(actor: Actor) -> Reply<Me> {
         role,
         bot_id,
     }))
+}
+
+/// Gives the lifecycle of every account: its states, its steps, and every transition there is.
+#[utoipa::path(get, path = "/v1/lifecycle", tag = "accounts", responses((status = 200, body = Lifecycle), Problems))]
+async fn lifecycle() -> Json<Lifecycle> {
+    Json(Lifecycle::whole())
+}
+
+/// The documentation for people to browse, from the same document; it loads nothing from elsewhere.
+fn docs() -> Router<App> {
+    let config = Config::from("/v1/openapi.json").validator_url("none");
+    Router::from(SwaggerUi::new("/docs").config(config)).layer(middleware::map_response(
+        |mut response: Response| async {
+            response.headers_mut().insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(DOCS_SECURITY_POLICY),
+            );
+            response
+        },
+    ))
 }
 
 /// The outermost layer: gives the request its id, opens its span, counts it, and writes the body of a problem.

@@ -32,6 +32,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::{net::TcpListener, sync::oneshot};
 
+pub mod hostile;
+
 /// The cluster of this run. Stopped and deleted when the process ends, however it ends.
 pub struct Cluster {
     /// The folder with the socket.
