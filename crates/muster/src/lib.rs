@@ -22,6 +22,6 @@ pub mod seal;
 pub mod server;
 pub mod telemetry;
 pub mod tenants;
-pub mod tick;
 pub mod texts;
+pub mod tick;
 pub mod tokens;
