@@ -28,6 +28,7 @@ use crate::{
     problem::{Bug, Failure, Kind, Refusal},
     seal::Keyring,
     telemetry::Telemetry,
+    work::bells::Bells,
 };
 
 /// The longest that a request can take. Longer than the longest wait for work.
@@ -46,6 +47,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The figures of `/metrics`.
     pub telemetry: Arc<Telemetry>,
+    /// The bells that wake claims which wait for work.
+    pub work: Arc<Bells>,
 }
 
 impl App {
@@ -57,6 +60,7 @@ impl App {
             settings: Arc::new(settings),
             gate: Arc::default(),
             telemetry: Arc::default(),
+            work: Arc::default(),
         }
     }
 
@@ -149,6 +153,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(crate::work::api::routes())
 }
 
 /// The OpenAPI document.

@@ -15,4 +15,6 @@ pub mod schema;
 pub mod seal;
 pub mod telemetry;
 pub mod tenants;
+pub mod tick;
 pub mod tokens;
+pub mod work;

@@ -2,3 +2,5 @@
 
 mod gate;
 mod support;
+mod work;
+mod work_races;
