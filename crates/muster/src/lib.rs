@@ -25,3 +25,4 @@ pub mod tenants;
 pub mod texts;
 pub mod tick;
 pub mod tokens;
+pub mod work;

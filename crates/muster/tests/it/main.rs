@@ -9,3 +9,5 @@ mod models;
 mod probe;
 mod support;
 mod texts;
+mod work;
+mod work_races;
