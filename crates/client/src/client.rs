@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStream, TryStreamExt, stream};
 use muster_wire::{
     Page, Problem,
     work::{Claim, Claimed, LeaseStates, Leases, Report, Reported},
@@ -161,7 +162,28 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn patch<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, ClientError> {
-        self.json(Again::Safe, || self.request(Method::PATCH, path).json(body)).await
+        self.patch_version(path, body, None).await
+    }
+
+    /// Changes something, where a version is given only while it still has that one.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn patch_version<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        version: Option<i64>,
+    ) -> Result<T, ClientError> {
+        let build = || {
+            let request = self.request(Method::PATCH, path).json(body);
+            match version {
+                Some(version) => request.header(header::IF_MATCH, format!("\"{version}\"")),
+                None => request,
+            }
+        };
+        // Sent again after it was carried out, it would miss its own version.
+        self.json(if version.is_some() { Again::OnlyIfRefused } else { Again::Safe }, build).await
     }
 
     /// Puts something in its place.
@@ -188,7 +210,7 @@ impl Client {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        body: impl Into<reqwest::Body>,
+        body: impl TryStream<Ok = Bytes, Error = std::io::Error> + Send + 'static,
     ) -> Result<T, ClientError> {
         let request = self
             .request(Method::POST, path)
@@ -196,7 +218,7 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/octet-stream")
             // A file of a million rows takes as long as it takes.
             .timeout(Duration::from_secs(24 * 3600))
-            .body(body);
+            .body(reqwest::Body::wrap_stream(body));
         let response = refused(request.send().await.map_err(ClientError::Connection)?).await?;
         read(response).await
     }
