@@ -107,6 +107,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/metrics", Access::Public),
     to("GET", "/v1/openapi.json", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
+    to("GET", "/v1/doctor", Access::Administer),
 ];
 
 /// The row of an endpoint.

@@ -149,6 +149,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(crate::doctor::api::routes())
 }
 
 /// The OpenAPI document.

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod db;
+pub mod doctor;
 pub mod http;
 pub mod limits;
 pub mod problem;

@@ -4,6 +4,7 @@
 //! word of the API is written once. Requests refuse unknown fields; answers may gain fields within `/v1`.
 
 pub mod access;
+pub mod doctor;
 pub mod filter;
 pub mod id;
 pub mod lifecycle;

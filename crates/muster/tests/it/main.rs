@@ -1,5 +1,10 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
 mod cluster;
+mod conformance;
+mod doctor;
 mod gate;
+mod isolation;
+mod migrations;
 mod support;
+mod tidy;
