@@ -152,8 +152,9 @@ async fn examine_tenant(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fail
     };
     let imports_partial = Ailment {
         code: "imports_partial",
-        what: "imports of which only a part is stored",
-        cure: "undo or discard each of them and import its file again",
+        what: "imports that were not committed and whose new rows are stored all the same",
+        cure: "look through the rows of each import: remove what should not be there, then discard the import and import its \
+               file again, which shows what is left as unchanged",
         repair: None,
     };
     let tokens = Ailment {

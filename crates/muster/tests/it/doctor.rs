@@ -161,11 +161,13 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ("pool_counters", "update warmup_step_logs set status = 'failed' where lease = 3", 2, Cure::Repair),
     ("imports_reading", "update imports set created_at = now() - interval '2 hours' where state = 'reading'", 1,
         Cure::Done("update imports set state = 'discarded' where state = 'reading'")),
-    ("imports_partial", "update import_rows r set target_id = null from imports i
-        where i.id = r.import_id and i.state = 'committed'", 1,
-        Cure::Done("update imports set state = 'undone' where state = 'committed'")),
-    ("imports_partial", "update import_rows r set target_id = 7 from imports i where i.id = r.import_id and i.state = 'staged'", 1,
-        Cure::Superuser("update import_rows r set target_id = null from imports i where i.id = r.import_id and i.state = 'staged'")),
+    (
+        "imports_partial",
+        "update import_rows r set target_id = (select id from accounts where username = 'life1')
+            from imports i where i.id = r.import_id and i.state = 'staged'",
+        1,
+        Cure::Done("delete from accounts where username = 'life1'; update imports set state = 'discarded' where state = 'staged'"),
+    ),
     ("tokens", "update api_tokens set expires_at = 'infinity'", 1,
         Cure::Done("update api_tokens set revoked_at = now() where not isfinite(expires_at)")),
     ("keys", "update tenant_keys set version = 2", 1, Cure::Superuser("update tenant_keys set version = 1")),
@@ -399,4 +401,22 @@ async fn the_doctor_is_silent_while_everything_moves() {
         states.min(models).min(holds).min(uses) > 3,
         "{states} {models} {holds} {uses}"
     );
+}
+
+#[tokio::test]
+async fn all_checks_see_the_moment_at_which_the_examination_began() {
+    let app = lively().await;
+    let actor = app.owner_actor();
+    let mut tx = app.app.db.begin_snapshot(&actor).await.expect("a transaction");
+    superuser(&app, "update models set total_accounts = 100").await;
+    let findings = doctor::examine(&mut tx, &actor).await.expect("an examination");
+    assert_eq!(
+        findings.iter().map(|f| f.code.as_str()).collect::<Vec<_>>(),
+        ["settings"]
+    );
+    let refused = tx
+        .execute("update models set total_accounts = 0")
+        .await
+        .expect_err("it only reads");
+    assert!(refused.to_string().contains("read-only"), "{refused}");
 }
