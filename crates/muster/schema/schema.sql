@@ -1,5 +1,78 @@
 -- The schema that the migrations and always/ make, to be read. Written by a test: UPDATE_SNAPSHOTS=1.
 
+CREATE TABLE public.accounts (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    username text NOT NULL,
+    email text NOT NULL,
+    password_encrypted bytea,
+    access_token_encrypted bytea,
+    status text DEFAULT 'active'::text NOT NULL,
+    model_id bigint,
+    assigned_at timestamp with time zone,
+    lifecycle_state text DEFAULT 'imported'::text NOT NULL,
+    state_changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    warmup_step smallint,
+    warmup_started_at timestamp with time zone,
+    warmup_completed_at timestamp with time zone,
+    proxy_id bigint,
+    proxy_assigned_at timestamp with time zone,
+    authorisation_basis text,
+    authorisation_reference text,
+    authorisation_expires_at timestamp with time zone,
+    last_bot_action_by text,
+    last_bot_action_at timestamp with time zone,
+    requires_human_review boolean DEFAULT false NOT NULL,
+    last_error_message text,
+    last_error_at timestamp with time zone,
+    retry_count integer DEFAULT 0 NOT NULL,
+    bio text,
+    profile_picture_url text,
+    location_city text,
+    location_campus text,
+    location_niche text,
+    birthday date,
+    device_info jsonb,
+    content_type text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT accounts_authorisation_basis_check CHECK ((authorisation_basis = ANY (ARRAY['owned'::text, 'client_consent'::text, 'employee'::text]))),
+    CONSTRAINT accounts_authorisation_reference_check CHECK ((length(authorisation_reference) <= 500)),
+    CONSTRAINT accounts_check CHECK (((authorisation_basis IS NOT NULL) OR ((authorisation_reference IS NULL) AND (authorisation_expires_at IS NULL)))),
+    CONSTRAINT accounts_content_type_check CHECK ((length(content_type) <= 50)),
+    CONSTRAINT accounts_email_check CHECK (((length(email) >= 1) AND (length(email) <= 255))),
+    CONSTRAINT accounts_last_bot_action_by_check CHECK ((length(last_bot_action_by) <= 50)),
+    CONSTRAINT accounts_lifecycle_state_check CHECK ((lifecycle_state = ANY (ARRAY['imported'::text, 'proxy_assigned'::text, 'warming_up'::text, 'human_review'::text, 'ready'::text, 'active'::text, 'cleanup'::text]))),
+    CONSTRAINT accounts_location_campus_check CHECK ((length(location_campus) <= 100)),
+    CONSTRAINT accounts_location_city_check CHECK ((length(location_city) <= 100)),
+    CONSTRAINT accounts_location_niche_check CHECK ((length(location_niche) <= 100)),
+    CONSTRAINT accounts_profile_picture_url_check CHECK ((length(profile_picture_url) <= 500)),
+    CONSTRAINT accounts_retry_count_check CHECK ((retry_count >= 0)),
+    CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['active'::text, 'banned'::text, 'suspended'::text, 'inactive'::text]))),
+    CONSTRAINT accounts_username_check CHECK (((username = lower(username)) AND ((length(username) >= 1) AND (length(username) <= 100)))),
+    CONSTRAINT accounts_warmup_step_check CHECK (((warmup_step >= 1) AND (warmup_step <= 5))),
+    CONSTRAINT check_state_has_proxy CHECK (((proxy_id IS NULL) = (lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])))),
+    CONSTRAINT check_state_has_step CHECK (((lifecycle_state <> 'warming_up'::text) OR ((warmup_step IS NOT NULL) AND (warmup_started_at IS NOT NULL) AND (warmup_completed_at IS NULL)))),
+    CONSTRAINT check_state_is_authorised CHECK (((lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])) OR (authorisation_basis IS NOT NULL))),
+    CONSTRAINT check_state_is_warm CHECK (((lifecycle_state <> ALL (ARRAY['ready'::text, 'active'::text])) OR (warmup_completed_at IS NOT NULL)))
+)
+WITH (fillfactor='85');
+
+ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.account_fields(a public.accounts) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'username', a.username, 'email', a.email, 'status', a.status,
+        'model', (select m.name from models m where m.tenant_id = a.tenant_id and m.id = a.model_id),
+        'authorisation_basis', a.authorisation_basis, 'authorisation_reference', a.authorisation_reference,
+        'authorisation_expires_at', utc_text(a.authorisation_expires_at),
+        'bio', a.bio, 'profile_picture_url', a.profile_picture_url, 'location_city', a.location_city,
+        'location_campus', a.location_campus, 'location_niche', a.location_niche, 'birthday', a.birthday::text,
+        'device_info', a.device_info, 'content_type', a.content_type)
+$$;
+
 CREATE FUNCTION public.accounts_deleted() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -177,6 +250,44 @@ begin
 end
 $$;
 
+CREATE TABLE public.model_content (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    content_type text NOT NULL,
+    image_url text NOT NULL,
+    text_content text,
+    is_template boolean DEFAULT false NOT NULL,
+    order_priority integer DEFAULT 0 NOT NULL,
+    usage_count integer DEFAULT 0 NOT NULL,
+    success_count integer DEFAULT 0 NOT NULL,
+    success_rate numeric(5,2) GENERATED ALWAYS AS (
+CASE
+    WHEN (usage_count = 0) THEN (0)::numeric
+    ELSE round(((100.0 * (success_count)::numeric) / (usage_count)::numeric), 2)
+END) STORED NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text,
+    CONSTRAINT model_content_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
+    CONSTRAINT model_content_content_type_check CHECK ((content_type = ANY (ARRAY['pfp'::text, 'post'::text, 'highlight'::text, 'story'::text, 'any'::text]))),
+    CONSTRAINT model_content_created_by_check CHECK ((length(created_by) <= 100)),
+    CONSTRAINT model_content_image_url_check CHECK (((length(image_url) >= 1) AND (length(image_url) <= 500))),
+    CONSTRAINT model_content_text_content_check CHECK ((length(text_content) <= 10000)),
+    CONSTRAINT model_content_usage_count_check CHECK ((usage_count >= 0))
+);
+
+ALTER TABLE ONLY public.model_content FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.content_fields(c public.model_content) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'model', (select m.name from models m where m.tenant_id = c.tenant_id and m.id = c.model_id),
+        'content_type', c.content_type, 'image_url', c.image_url, 'text_content', c.text_content,
+        'is_template', c.is_template, 'order_priority', c.order_priority)
+$$;
+
 CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) RETURNS void
     LANGUAGE sql
     AS $$
@@ -194,6 +305,10 @@ CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_tota
     from delta d join locked using (id)
     where m.tenant_id = p_tenant and m.id = d.id
 $$;
+
+CREATE FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select not exists (select from jsonb_each(p_expected) e where p_fields -> e.key is distinct from e.value) $$;
 
 CREATE FUNCTION public.history_inserted() RETURNS trigger
     LANGUAGE plpgsql
@@ -247,6 +362,42 @@ begin
     end loop;
     return made;
 end
+$$;
+
+CREATE TABLE public.models (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    name text NOT NULL,
+    description text,
+    status text DEFAULT 'active'::text NOT NULL,
+    unfollow_ratio integer DEFAULT 90 NOT NULL,
+    daily_follow_limit integer DEFAULT 50 NOT NULL,
+    posting_schedule jsonb DEFAULT '{}'::jsonb NOT NULL,
+    people_steps smallint[] DEFAULT '{}'::smallint[] NOT NULL,
+    total_accounts integer DEFAULT 0 NOT NULL,
+    active_accounts integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT models_active_accounts_check CHECK ((active_accounts >= 0)),
+    CONSTRAINT models_daily_follow_limit_check CHECK (((daily_follow_limit >= 1) AND (daily_follow_limit <= 1000))),
+    CONSTRAINT models_description_check CHECK ((length(description) <= 10000)),
+    CONSTRAINT models_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255))),
+    CONSTRAINT models_people_steps_check CHECK ((people_steps <@ '{1,2,3,4,5}'::smallint[])),
+    CONSTRAINT models_posting_schedule_check CHECK ((jsonb_typeof(posting_schedule) = 'object'::text)),
+    CONSTRAINT models_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'paused'::text]))),
+    CONSTRAINT models_total_accounts_check CHECK ((total_accounts >= 0)),
+    CONSTRAINT models_unfollow_ratio_check CHECK (((unfollow_ratio >= 0) AND (unfollow_ratio <= 100)))
+);
+
+ALTER TABLE ONLY public.models FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.model_fields(m public.models) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'name', m.name, 'description', m.description, 'status', m.status, 'unfollow_ratio', m.unfollow_ratio,
+        'daily_follow_limit', m.daily_follow_limit, 'posting_schedule', m.posting_schedule,
+        'people_steps', to_jsonb(m.people_steps))
 $$;
 
 CREATE FUNCTION public.models_updated() RETURNS trigger
@@ -331,6 +482,52 @@ begin
 end
 $$;
 
+CREATE TABLE public.proxies (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    scheme text NOT NULL,
+    host text NOT NULL,
+    port integer NOT NULL,
+    username text,
+    password_encrypted bytea,
+    exit_ip inet,
+    provider text NOT NULL,
+    location text NOT NULL,
+    monthly_cost numeric(10,2) NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    assigned_model_id bigint,
+    account_count integer DEFAULT 0 NOT NULL,
+    max_accounts integer DEFAULT 3 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_tested_at timestamp with time zone,
+    last_latency_ms integer,
+    last_error_message text,
+    CONSTRAINT check_proxy_capacity CHECK (((account_count >= 0) AND (account_count <= max_accounts))),
+    CONSTRAINT proxies_host_check CHECK (((length(host) >= 1) AND (length(host) <= 255))),
+    CONSTRAINT proxies_last_latency_ms_check CHECK ((last_latency_ms >= 0)),
+    CONSTRAINT proxies_location_check CHECK (((length(location) >= 1) AND (length(location) <= 100))),
+    CONSTRAINT proxies_max_accounts_check CHECK (((max_accounts >= 1) AND (max_accounts <= 3))),
+    CONSTRAINT proxies_monthly_cost_check CHECK ((monthly_cost >= (0)::numeric)),
+    CONSTRAINT proxies_port_check CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT proxies_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 100))),
+    CONSTRAINT proxies_scheme_check CHECK ((scheme = ANY (ARRAY['http'::text, 'socks5'::text]))),
+    CONSTRAINT proxies_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'error'::text]))),
+    CONSTRAINT proxies_username_check CHECK (((length(username) >= 1) AND (length(username) <= 255)))
+);
+
+ALTER TABLE ONLY public.proxies FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.proxy_fields(p public.proxies) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'scheme', p.scheme, 'host', p.host, 'port', p.port, 'username', p.username, 'exit_ip', host(p.exit_ip),
+        'provider', p.provider, 'location', p.location, 'monthly_cost', p.monthly_cost::text, 'status', p.status,
+        'model', (select m.name from models m where m.tenant_id = p.tenant_id and m.id = p.assigned_model_id),
+        'max_accounts', p.max_accounts)
+$$;
+
 CREATE FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) RETURNS void
     LANGUAGE sql
     AS $$
@@ -388,6 +585,44 @@ CREATE FUNCTION public.sign_in(p_email text) RETURNS TABLE(operator_id bigint, n
     order by m.tenant_id
 $$;
 
+CREATE TABLE public.text_pools (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    content_type text NOT NULL,
+    text_content text NOT NULL,
+    is_template boolean DEFAULT false NOT NULL,
+    usage_count integer DEFAULT 0 NOT NULL,
+    success_count integer DEFAULT 0 NOT NULL,
+    success_rate numeric(5,2) GENERATED ALWAYS AS (
+CASE
+    WHEN (usage_count = 0) THEN (0)::numeric
+    ELSE round(((100.0 * (success_count)::numeric) / (usage_count)::numeric), 2)
+END) STORED NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text,
+    CONSTRAINT text_pools_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
+    CONSTRAINT text_pools_content_type_check CHECK ((content_type = ANY (ARRAY['bio'::text, 'post'::text, 'story'::text, 'highlight'::text]))),
+    CONSTRAINT text_pools_created_by_check CHECK ((length(created_by) <= 100)),
+    CONSTRAINT text_pools_text_content_check CHECK (((length(text_content) >= 1) AND (length(text_content) <= 10000))),
+    CONSTRAINT text_pools_usage_count_check CHECK ((usage_count >= 0))
+);
+
+ALTER TABLE ONLY public.text_pools FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.text_fields(t public.text_pools) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'model', (select m.name from models m where m.tenant_id = t.tenant_id and m.id = t.model_id),
+        'content_type', t.content_type, 'text_content', t.text_content, 'is_template', t.is_template)
+$$;
+
+CREATE FUNCTION public.utc_text(at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
+
 CREATE TABLE public._sqlx_migrations (
     version bigint NOT NULL,
     description text NOT NULL,
@@ -415,66 +650,6 @@ CREATE TABLE public.account_state_history (
 PARTITION BY RANGE (created_at);
 
 ALTER TABLE ONLY public.account_state_history FORCE ROW LEVEL SECURITY;
-
-CREATE TABLE public.accounts (
-    tenant_id bigint NOT NULL,
-    id bigint NOT NULL,
-    username text NOT NULL,
-    email text NOT NULL,
-    password_encrypted bytea,
-    access_token_encrypted bytea,
-    status text DEFAULT 'active'::text NOT NULL,
-    model_id bigint,
-    assigned_at timestamp with time zone,
-    lifecycle_state text DEFAULT 'imported'::text NOT NULL,
-    state_changed_at timestamp with time zone DEFAULT now() NOT NULL,
-    warmup_step smallint,
-    warmup_started_at timestamp with time zone,
-    warmup_completed_at timestamp with time zone,
-    proxy_id bigint,
-    proxy_assigned_at timestamp with time zone,
-    authorisation_basis text,
-    authorisation_reference text,
-    authorisation_expires_at timestamp with time zone,
-    last_bot_action_by text,
-    last_bot_action_at timestamp with time zone,
-    requires_human_review boolean DEFAULT false NOT NULL,
-    last_error_message text,
-    last_error_at timestamp with time zone,
-    retry_count integer DEFAULT 0 NOT NULL,
-    bio text,
-    profile_picture_url text,
-    location_city text,
-    location_campus text,
-    location_niche text,
-    birthday date,
-    device_info jsonb,
-    content_type text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT accounts_authorisation_basis_check CHECK ((authorisation_basis = ANY (ARRAY['owned'::text, 'client_consent'::text, 'employee'::text]))),
-    CONSTRAINT accounts_authorisation_reference_check CHECK ((length(authorisation_reference) <= 500)),
-    CONSTRAINT accounts_check CHECK (((authorisation_basis IS NOT NULL) OR ((authorisation_reference IS NULL) AND (authorisation_expires_at IS NULL)))),
-    CONSTRAINT accounts_content_type_check CHECK ((length(content_type) <= 50)),
-    CONSTRAINT accounts_email_check CHECK (((length(email) >= 1) AND (length(email) <= 255))),
-    CONSTRAINT accounts_last_bot_action_by_check CHECK ((length(last_bot_action_by) <= 50)),
-    CONSTRAINT accounts_lifecycle_state_check CHECK ((lifecycle_state = ANY (ARRAY['imported'::text, 'proxy_assigned'::text, 'warming_up'::text, 'human_review'::text, 'ready'::text, 'active'::text, 'cleanup'::text]))),
-    CONSTRAINT accounts_location_campus_check CHECK ((length(location_campus) <= 100)),
-    CONSTRAINT accounts_location_city_check CHECK ((length(location_city) <= 100)),
-    CONSTRAINT accounts_location_niche_check CHECK ((length(location_niche) <= 100)),
-    CONSTRAINT accounts_profile_picture_url_check CHECK ((length(profile_picture_url) <= 500)),
-    CONSTRAINT accounts_retry_count_check CHECK ((retry_count >= 0)),
-    CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['active'::text, 'banned'::text, 'suspended'::text, 'inactive'::text]))),
-    CONSTRAINT accounts_username_check CHECK (((username = lower(username)) AND ((length(username) >= 1) AND (length(username) <= 100)))),
-    CONSTRAINT accounts_warmup_step_check CHECK (((warmup_step >= 1) AND (warmup_step <= 5))),
-    CONSTRAINT check_state_has_proxy CHECK (((proxy_id IS NULL) = (lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])))),
-    CONSTRAINT check_state_has_step CHECK (((lifecycle_state <> 'warming_up'::text) OR ((warmup_step IS NOT NULL) AND (warmup_started_at IS NOT NULL) AND (warmup_completed_at IS NULL)))),
-    CONSTRAINT check_state_is_authorised CHECK (((lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])) OR (authorisation_basis IS NOT NULL))),
-    CONSTRAINT check_state_is_warm CHECK (((lifecycle_state <> ALL (ARRAY['ready'::text, 'active'::text])) OR (warmup_completed_at IS NOT NULL)))
-)
-WITH (fillfactor='85');
-
-ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.accounts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.accounts_id_seq
@@ -653,13 +828,16 @@ CREATE TABLE public.import_rows (
     tenant_id bigint NOT NULL,
     import_id bigint NOT NULL,
     line bigint NOT NULL,
-    verdict text,
+    verdict text NOT NULL,
     key text,
     data jsonb,
-    secrets bytea,
+    password_encrypted bytea,
+    access_token_encrypted bytea,
+    raw_encrypted bytea,
     faults jsonb,
     before jsonb,
-    before_secrets bytea,
+    before_password_encrypted bytea,
+    before_access_token_encrypted bytea,
     target_id bigint,
     CONSTRAINT import_rows_verdict_check CHECK ((verdict = ANY (ARRAY['new'::text, 'changed'::text, 'same'::text, 'rejected'::text])))
 );
@@ -719,35 +897,6 @@ CREATE TABLE public.memberships (
 
 ALTER TABLE ONLY public.memberships FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE public.model_content (
-    tenant_id bigint NOT NULL,
-    id bigint NOT NULL,
-    model_id bigint NOT NULL,
-    content_type text NOT NULL,
-    image_url text NOT NULL,
-    text_content text,
-    is_template boolean DEFAULT false NOT NULL,
-    order_priority integer DEFAULT 0 NOT NULL,
-    usage_count integer DEFAULT 0 NOT NULL,
-    success_count integer DEFAULT 0 NOT NULL,
-    success_rate numeric(5,2) GENERATED ALWAYS AS (
-CASE
-    WHEN (usage_count = 0) THEN (0)::numeric
-    ELSE round(((100.0 * (success_count)::numeric) / (usage_count)::numeric), 2)
-END) STORED NOT NULL,
-    last_used_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by text,
-    CONSTRAINT model_content_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
-    CONSTRAINT model_content_content_type_check CHECK ((content_type = ANY (ARRAY['pfp'::text, 'post'::text, 'highlight'::text, 'story'::text, 'any'::text]))),
-    CONSTRAINT model_content_created_by_check CHECK ((length(created_by) <= 100)),
-    CONSTRAINT model_content_image_url_check CHECK (((length(image_url) >= 1) AND (length(image_url) <= 500))),
-    CONSTRAINT model_content_text_content_check CHECK ((length(text_content) <= 10000)),
-    CONSTRAINT model_content_usage_count_check CHECK ((usage_count >= 0))
-);
-
-ALTER TABLE ONLY public.model_content FORCE ROW LEVEL SECURITY;
-
 ALTER TABLE public.model_content ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.model_content_id_seq
     START WITH 1
@@ -756,33 +905,6 @@ ALTER TABLE public.model_content ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE public.models (
-    tenant_id bigint NOT NULL,
-    id bigint NOT NULL,
-    name text NOT NULL,
-    description text,
-    status text DEFAULT 'active'::text NOT NULL,
-    unfollow_ratio integer DEFAULT 90 NOT NULL,
-    daily_follow_limit integer DEFAULT 50 NOT NULL,
-    posting_schedule jsonb DEFAULT '{}'::jsonb NOT NULL,
-    people_steps smallint[] DEFAULT '{}'::smallint[] NOT NULL,
-    total_accounts integer DEFAULT 0 NOT NULL,
-    active_accounts integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT models_active_accounts_check CHECK ((active_accounts >= 0)),
-    CONSTRAINT models_daily_follow_limit_check CHECK (((daily_follow_limit >= 1) AND (daily_follow_limit <= 1000))),
-    CONSTRAINT models_description_check CHECK ((length(description) <= 10000)),
-    CONSTRAINT models_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255))),
-    CONSTRAINT models_people_steps_check CHECK ((people_steps <@ '{1,2,3,4,5}'::smallint[])),
-    CONSTRAINT models_posting_schedule_check CHECK ((jsonb_typeof(posting_schedule) = 'object'::text)),
-    CONSTRAINT models_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'paused'::text]))),
-    CONSTRAINT models_total_accounts_check CHECK ((total_accounts >= 0)),
-    CONSTRAINT models_unfollow_ratio_check CHECK (((unfollow_ratio >= 0) AND (unfollow_ratio <= 100)))
-);
-
-ALTER TABLE ONLY public.models FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.models ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.models_id_seq
@@ -814,42 +936,6 @@ ALTER TABLE public.operators ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE public.proxies (
-    tenant_id bigint NOT NULL,
-    id bigint NOT NULL,
-    scheme text NOT NULL,
-    host text NOT NULL,
-    port integer NOT NULL,
-    username text,
-    password_encrypted bytea,
-    exit_ip inet,
-    provider text NOT NULL,
-    location text NOT NULL,
-    monthly_cost numeric(10,2) NOT NULL,
-    status text DEFAULT 'active'::text NOT NULL,
-    assigned_model_id bigint,
-    account_count integer DEFAULT 0 NOT NULL,
-    max_accounts integer DEFAULT 3 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    last_tested_at timestamp with time zone,
-    last_latency_ms integer,
-    last_error_message text,
-    CONSTRAINT check_proxy_capacity CHECK (((account_count >= 0) AND (account_count <= max_accounts))),
-    CONSTRAINT proxies_host_check CHECK (((length(host) >= 1) AND (length(host) <= 255))),
-    CONSTRAINT proxies_last_latency_ms_check CHECK ((last_latency_ms >= 0)),
-    CONSTRAINT proxies_location_check CHECK (((length(location) >= 1) AND (length(location) <= 100))),
-    CONSTRAINT proxies_max_accounts_check CHECK (((max_accounts >= 1) AND (max_accounts <= 3))),
-    CONSTRAINT proxies_monthly_cost_check CHECK ((monthly_cost >= (0)::numeric)),
-    CONSTRAINT proxies_port_check CHECK (((port >= 1) AND (port <= 65535))),
-    CONSTRAINT proxies_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 100))),
-    CONSTRAINT proxies_scheme_check CHECK ((scheme = ANY (ARRAY['http'::text, 'socks5'::text]))),
-    CONSTRAINT proxies_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'error'::text]))),
-    CONSTRAINT proxies_username_check CHECK (((length(username) >= 1) AND (length(username) <= 255)))
-);
-
-ALTER TABLE ONLY public.proxies FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.proxies_id_seq
@@ -909,32 +995,6 @@ ALTER TABLE public.tenants ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE public.text_pools (
-    tenant_id bigint NOT NULL,
-    id bigint NOT NULL,
-    model_id bigint NOT NULL,
-    content_type text NOT NULL,
-    text_content text NOT NULL,
-    is_template boolean DEFAULT false NOT NULL,
-    usage_count integer DEFAULT 0 NOT NULL,
-    success_count integer DEFAULT 0 NOT NULL,
-    success_rate numeric(5,2) GENERATED ALWAYS AS (
-CASE
-    WHEN (usage_count = 0) THEN (0)::numeric
-    ELSE round(((100.0 * (success_count)::numeric) / (usage_count)::numeric), 2)
-END) STORED NOT NULL,
-    last_used_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_by text,
-    CONSTRAINT text_pools_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
-    CONSTRAINT text_pools_content_type_check CHECK ((content_type = ANY (ARRAY['bio'::text, 'post'::text, 'story'::text, 'highlight'::text]))),
-    CONSTRAINT text_pools_created_by_check CHECK ((length(created_by) <= 100)),
-    CONSTRAINT text_pools_text_content_check CHECK (((length(text_content) >= 1) AND (length(text_content) <= 10000))),
-    CONSTRAINT text_pools_usage_count_check CHECK ((usage_count >= 0))
-);
-
-ALTER TABLE ONLY public.text_pools FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.text_pools ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.text_pools_id_seq
@@ -1388,68 +1448,6 @@ ALTER TABLE public.work_queue ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO muster_app;
 GRANT USAGE ON SCHEMA public TO muster_scheduler;
 
-REVOKE ALL ON FUNCTION public.accounts_deleted() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.accounts_deleted() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.accounts_inserted() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.accounts_inserted() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.accounts_updated() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) TO muster_app;
-
-REVOKE ALL ON FUNCTION public.history_inserted() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
-GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
-
-REVOKE ALL ON FUNCTION public.models_updated() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.models_updated() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.muster_bot() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.muster_bot() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.muster_operator() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.muster_operator() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.muster_reason() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.muster_reason() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.muster_request() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.muster_request() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.muster_tenant() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.muster_tenant() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.muster_triggered_by() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.pool_changed() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.pool_filled() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.pool_filled() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.proxies_updated() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.proxies_updated() TO muster_app;
-
-REVOKE ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) TO muster_app;
-
-REVOKE ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) TO muster_app;
-
-REVOKE ALL ON FUNCTION public.sign_in(p_email text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.sign_in(p_email text) TO muster_app;
-
-GRANT SELECT(version) ON TABLE public._sqlx_migrations TO muster_app;
-
-GRANT SELECT,INSERT ON TABLE public.account_state_history TO muster_app;
-
 GRANT SELECT,INSERT,DELETE ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(username) ON TABLE public.accounts TO muster_app;
@@ -1515,6 +1513,183 @@ GRANT UPDATE(device_info) ON TABLE public.accounts TO muster_app;
 GRANT UPDATE(content_type) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(updated_at) ON TABLE public.accounts TO muster_app;
+
+REVOKE ALL ON FUNCTION public.account_fields(a public.accounts) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.account_fields(a public.accounts) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.accounts_deleted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_deleted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.accounts_inserted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_inserted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.accounts_updated() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(model_id) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(content_type) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(image_url) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(text_content) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(is_template) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(order_priority) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(usage_count) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(success_count) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(last_used_at) ON TABLE public.model_content TO muster_app;
+
+REVOKE ALL ON FUNCTION public.content_fields(c public.model_content) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.content_fields(c public.model_content) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.history_inserted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
+GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(name) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(description) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(unfollow_ratio) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(daily_follow_limit) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(posting_schedule) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(people_steps) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(total_accounts) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(active_accounts) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.models TO muster_app;
+
+REVOKE ALL ON FUNCTION public.model_fields(m public.models) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.model_fields(m public.models) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.models_updated() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.models_updated() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_bot() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_bot() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_operator() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_operator() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_reason() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_reason() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_request() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_request() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_tenant() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_tenant() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_triggered_by() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pool_changed() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pool_filled() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pool_filled() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.proxies_updated() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxies_updated() TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(scheme) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(host) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(port) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(username) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(password_encrypted) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(exit_ip) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(provider) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(location) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(monthly_cost) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(assigned_model_id) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(account_count) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(max_accounts) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(last_tested_at) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(last_latency_ms) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(last_error_message) ON TABLE public.proxies TO muster_app;
+
+REVOKE ALL ON FUNCTION public.proxy_fields(p public.proxies) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxy_fields(p public.proxies) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.sign_in(p_email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_in(p_email text) TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(model_id) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(content_type) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(text_content) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(is_template) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(usage_count) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(success_count) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(last_used_at) ON TABLE public.text_pools TO muster_app;
+
+REVOKE ALL ON FUNCTION public.text_fields(t public.text_pools) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.text_fields(t public.text_pools) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.utc_text(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.utc_text(at timestamp with time zone) TO muster_app;
+
+GRANT SELECT(version) ON TABLE public._sqlx_migrations TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.account_state_history TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.accounts_id_seq TO muster_app;
 
@@ -1602,31 +1777,21 @@ GRANT UPDATE(answer) ON TABLE public.idempotency_keys TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.import_rows TO muster_app;
 
-GRANT UPDATE(verdict) ON TABLE public.import_rows TO muster_app;
+GRANT UPDATE(password_encrypted) ON TABLE public.import_rows TO muster_app;
 
-GRANT UPDATE(key) ON TABLE public.import_rows TO muster_app;
+GRANT UPDATE(access_token_encrypted) ON TABLE public.import_rows TO muster_app;
 
-GRANT UPDATE(data) ON TABLE public.import_rows TO muster_app;
+GRANT UPDATE(raw_encrypted) ON TABLE public.import_rows TO muster_app;
 
-GRANT UPDATE(secrets) ON TABLE public.import_rows TO muster_app;
+GRANT UPDATE(before_password_encrypted) ON TABLE public.import_rows TO muster_app;
 
-GRANT UPDATE(faults) ON TABLE public.import_rows TO muster_app;
-
-GRANT UPDATE(before) ON TABLE public.import_rows TO muster_app;
-
-GRANT UPDATE(before_secrets) ON TABLE public.import_rows TO muster_app;
-
-GRANT UPDATE(target_id) ON TABLE public.import_rows TO muster_app;
+GRANT UPDATE(before_access_token_encrypted) ON TABLE public.import_rows TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(state) ON TABLE public.imports TO muster_app;
 
-GRANT UPDATE(file_name) ON TABLE public.imports TO muster_app;
-
 GRANT UPDATE(detected) ON TABLE public.imports TO muster_app;
-
-GRANT UPDATE(options) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(notes) ON TABLE public.imports TO muster_app;
 
@@ -1650,49 +1815,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.memberships TO muster_app;
 
 GRANT UPDATE(role) ON TABLE public.memberships TO muster_app;
 
-GRANT SELECT,INSERT,DELETE ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(model_id) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(content_type) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(image_url) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(text_content) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(is_template) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(order_priority) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(usage_count) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(success_count) ON TABLE public.model_content TO muster_app;
-
-GRANT UPDATE(last_used_at) ON TABLE public.model_content TO muster_app;
-
 GRANT USAGE ON SEQUENCE public.model_content_id_seq TO muster_app;
-
-GRANT SELECT,INSERT,DELETE ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(name) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(description) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(status) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(unfollow_ratio) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(daily_follow_limit) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(posting_schedule) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(people_steps) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(total_accounts) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(active_accounts) ON TABLE public.models TO muster_app;
-
-GRANT UPDATE(updated_at) ON TABLE public.models TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.models_id_seq TO muster_app;
 
@@ -1705,42 +1828,6 @@ GRANT UPDATE(password_hash) ON TABLE public.operators TO muster_app;
 GRANT UPDATE(disabled_at) ON TABLE public.operators TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.operators_id_seq TO muster_app;
-
-GRANT SELECT,INSERT,DELETE ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(scheme) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(host) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(port) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(username) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(password_encrypted) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(exit_ip) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(provider) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(location) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(monthly_cost) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(status) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(assigned_model_id) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(account_count) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(max_accounts) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(updated_at) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(last_tested_at) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(last_latency_ms) ON TABLE public.proxies TO muster_app;
-
-GRANT UPDATE(last_error_message) ON TABLE public.proxies TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
 
@@ -1772,22 +1859,6 @@ GRANT UPDATE(pause_reason) ON TABLE public.tenants TO muster_app;
 GRANT UPDATE(requests_per_minute) ON TABLE public.tenants TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.tenants_id_seq TO muster_app;
-
-GRANT SELECT,INSERT,DELETE ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(model_id) ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(content_type) ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(text_content) ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(is_template) ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(usage_count) ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(success_count) ON TABLE public.text_pools TO muster_app;
-
-GRANT UPDATE(last_used_at) ON TABLE public.text_pools TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.text_pools_id_seq TO muster_app;
 

@@ -2,17 +2,15 @@
 
 mod cluster;
 mod conformance;
-mod doctor;
-mod gate;
-mod isolation;
-mod migrations;
-mod support;
-mod tidy;
-mod imports;
-mod probe;
 mod content;
+mod doctor;
 mod endpoints;
 mod gate;
+mod imports;
+mod isolation;
+mod migrations;
 mod models;
+mod probe;
 mod support;
 mod texts;
+mod tidy;
