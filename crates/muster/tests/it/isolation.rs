@@ -11,17 +11,26 @@ use crate::support::CLUSTER;
 const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("_sqlx_migrations", "which migrations were made"),
     ("lifecycle_transitions", "the same for all, written by migrate"),
-    ("operators", "a person may belong to several tenants; seen through their memberships"),
+    (
+        "operators",
+        "a person may belong to several tenants; seen through their memberships",
+    ),
     ("tenants", "its id is the tenant"),
 ];
 
 /// Keys and unique indexes without the tenant, and why that is right.
 const KEYS_WITHOUT_TENANT: &[(&str, &str)] = &[
     ("_sqlx_migrations_pkey", "no tenant's"),
-    ("lifecycle_transitions_from_state_to_state_warmup_complete_key", "no tenant's"),
+    (
+        "lifecycle_transitions_from_state_to_state_warmup_complete_key",
+        "no tenant's",
+    ),
     ("lifecycle_transitions_pkey", "no tenant's"),
     ("memberships_operator_id_fkey", "operators have no tenant"),
-    ("operators_email_key", "a person is one operator; found only by the function that signs in"),
+    (
+        "operators_email_key",
+        "a person is one operator; found only by the function that signs in",
+    ),
     ("operators_pkey", "operators have no tenant"),
     ("tenants_name_key", "only the owner's role makes tenants"),
     ("tenants_pkey", "its id is the tenant"),
@@ -32,7 +41,10 @@ const INDEXES_WITHOUT_TENANT: &[(&str, &str)] = &[
     ("idempotency_keys_age", "what is too old is deleted by age"),
     ("idx_state_history_created_at", "BRIN, on the order of arrival"),
     ("idx_warmup_logs_started_at", "BRIN, on the order of arrival"),
-    ("work_queue_leased", "the reaper looks for what ran out in any tenant"),
+    (
+        "work_queue_leased",
+        "the reaper looks for what ran out in any tenant",
+    ),
 ];
 
 /// Functions that run as their owner; each says in its file why it must.
@@ -62,12 +74,20 @@ const SCHEDULER_SEES: &[(&str, &[&str], i64)] = &[
 const OWNER_SEES: &[&str] = &["lifecycle_transitions", "memberships", "operators", "tenants"];
 
 /// What happened is not changed: these can be read and added to.
-const APPEND_ONLY: &[&str] = &["account_state_history", "audit_log", "authorisations", "warmup_step_logs"];
+const APPEND_ONLY: &[&str] = &[
+    "account_state_history",
+    "audit_log",
+    "authorisations",
+    "warmup_step_logs",
+];
 
 const REFUSED: &str = "42501";
 
 async fn texts(db: &mut PgConnection, sql: &'static str) -> Vec<String> {
-    sqlx::query_scalar(sql).fetch_all(db).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    sqlx::query_scalar(sql)
+        .fetch_all(db)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 fn names<'a>(list: &[(&'a str, &str)]) -> Vec<&'a str> {
@@ -78,8 +98,12 @@ fn names<'a>(list: &[(&'a str, &str)]) -> Vec<&'a str> {
 async fn two_tenants() -> String {
     let database = CLUSTER.database().await;
     let mut db = CLUSTER.superuser(&database).await;
-    db.execute("set session_replication_role = replica").await.expect("triggers off");
-    db.execute(include_str!("isolation_fixture.sql")).await.expect("the fixture");
+    db.execute("set session_replication_role = replica")
+        .await
+        .expect("triggers off");
+    db.execute(include_str!("isolation_fixture.sql"))
+        .await
+        .expect("the fixture");
     database
 }
 
@@ -94,7 +118,10 @@ async fn every_table_and_partition_has_forced_row_level_security() {
              and relname <> '_sqlx_migrations' and not (relrowsecurity and relforcerowsecurity)",
     )
     .await;
-    assert!(open.is_empty(), "without forced row-level security: {open:?}; migrate does it for tables it knows of");
+    assert!(
+        open.is_empty(),
+        "without forced row-level security: {open:?}; migrate does it for tables it knows of"
+    );
     let without = texts(
         &mut db,
         "select relname::text from pg_class c where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
@@ -102,7 +129,11 @@ async fn every_table_and_partition_has_forced_row_level_security() {
          order by 1",
     )
     .await;
-    assert_eq!(without, names(WITHOUT_TENANT), "every other table has tenant_id, not null");
+    assert_eq!(
+        without,
+        names(WITHOUT_TENANT),
+        "every other table has tenant_id, not null"
+    );
     let first = texts(
         &mut db,
         "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
@@ -147,7 +178,10 @@ async fn policies_have_the_one_shape_and_partitions_have_none() {
         .chain(FURTHER_POLICIES.iter().map(|&policy| policy.to_owned()))
         .collect();
     expected.sort();
-    assert_eq!(policies, expected, "policies are written in always/80_policies.sql; further ones are listed in this file");
+    assert_eq!(
+        policies, expected,
+        "policies are written in always/80_policies.sql; further ones are listed in this file"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +199,11 @@ async fn every_key_and_index_has_the_tenant_first() {
          order by 1",
     )
     .await;
-    assert_eq!(keys, names(KEYS_WITHOUT_TENANT), "any other key begins with tenant_id, on both sides of a reference");
+    assert_eq!(
+        keys,
+        names(KEYS_WITHOUT_TENANT),
+        "any other key begins with tenant_id, on both sides of a reference"
+    );
     let indexes = texts(
         &mut db,
         "select i.indexrelid::regclass::text from pg_index i join pg_class c on c.oid = i.indrelid
@@ -176,7 +214,11 @@ async fn every_key_and_index_has_the_tenant_first() {
          order by 1",
     )
     .await;
-    assert_eq!(indexes, names(INDEXES_WITHOUT_TENANT), "any other index begins with tenant_id");
+    assert_eq!(
+        indexes,
+        names(INDEXES_WITHOUT_TENANT),
+        "any other index begins with tenant_id"
+    );
 }
 
 #[tokio::test]
@@ -188,20 +230,29 @@ async fn nothing_in_the_schema_goes_round_the_policies() {
              and (relkind = 'm' or (relkind = 'v' and not coalesce(reloptions, '{}') @> '{security_invoker=true}'))",
     )
     .await;
-    assert!(views.is_empty(), "show all tenants: {views:?}; make them `with (security_invoker = true)`");
+    assert!(
+        views.is_empty(),
+        "show all tenants: {views:?}; make them `with (security_invoker = true)`"
+    );
     let definers = texts(
         &mut db,
         "select oid::regprocedure::text from pg_proc where pronamespace = 'public'::regnamespace and prosecdef order by 1",
     )
     .await;
-    assert_eq!(definers, DEFINER_FUNCTIONS, "functions that run as their owner are listed in this file");
+    assert_eq!(
+        definers, DEFINER_FUNCTIONS,
+        "functions that run as their owner are listed in this file"
+    );
     let loose = texts(
         &mut db,
         "select oid::regprocedure::text from pg_proc where pronamespace = 'public'::regnamespace and prosecdef
              and not coalesce(proconfig, '{}') @> array['search_path=public, pg_temp']",
     )
     .await;
-    assert!(loose.is_empty(), "run as their owner with a search_path of the caller: {loose:?}");
+    assert!(
+        loose.is_empty(),
+        "run as their owner with a search_path of the caller: {loose:?}"
+    );
 }
 
 #[tokio::test]
@@ -234,7 +285,10 @@ async fn the_serving_roles_own_nothing_and_have_named_grants_only() {
                  or a.privilege_type not in ('SELECT', 'INSERT', 'DELETE'))",
     )
     .await;
-    assert!(wrong.is_empty(), "grants are select, insert, delete, update of named columns, to muster_app: {wrong:?}");
+    assert!(
+        wrong.is_empty(),
+        "grants are select, insert, delete, update of named columns, to muster_app: {wrong:?}"
+    );
     let columns = texts(
         &mut db,
         "select c.relname || '.' || t.attname || ' ' || a.privilege_type || ' to ' || r.rolname
@@ -245,7 +299,10 @@ async fn the_serving_roles_own_nothing_and_have_named_grants_only() {
                  or r.rolname = 'muster_scheduler' and a.privilege_type <> 'SELECT' or r.rolname not like 'muster%')",
     )
     .await;
-    assert!(columns.is_empty(), "a row stays with its tenant, and the timer's role only reads: {columns:?}");
+    assert!(
+        columns.is_empty(),
+        "a row stays with its tenant, and the timer's role only reads: {columns:?}"
+    );
     let changeable = texts(
         &mut db,
         "select distinct c.relname::text from pg_class c
@@ -255,7 +312,10 @@ async fn the_serving_roles_own_nothing_and_have_named_grants_only() {
          order by 1",
     )
     .await;
-    assert_eq!(changeable, APPEND_ONLY, "what happened can be read and added to, never changed");
+    assert_eq!(
+        changeable, APPEND_ONLY,
+        "what happened can be read and added to, never changed"
+    );
     let scheduler = texts(
         &mut db,
         "select c.relname || '.' || t.attname from pg_attribute t join pg_class c on c.oid = t.attrelid
@@ -278,7 +338,11 @@ async fn the_serving_roles_own_nothing_and_have_named_grants_only() {
                  or proacl is null or exists (select from aclexplode(proacl) a where a.grantee = 0)) order by 1",
     )
     .await;
-    assert_eq!(functions, ["make_partitions(integer)"], "no other function is the scheduler's or everybody's to call");
+    assert_eq!(
+        functions,
+        ["make_partitions(integer)"],
+        "no other function is the scheduler's or everybody's to call"
+    );
 }
 
 // ------------------------------------------------------------------------------------------------ the attacks
@@ -324,7 +388,11 @@ async fn tables(db: &mut PgConnection, only: Option<&str>) -> Vec<Table> {
             _ => has_tenant.then_some("tenant_id"),
         };
         // Whatever is granted on a partition is wrong.
-        let (select, delete, update) = (select && !partition, delete && !partition, update.filter(|_| !partition));
+        let (select, delete, update) = (
+            select && !partition,
+            delete && !partition,
+            update.filter(|_| !partition),
+        );
         let (rows, rows_of_1) = sqlx::query_as(AssertSqlSafe(format!(
             "select count(*), count(*) filter (where {} = 1) from {name}",
             tenant.unwrap_or("1")
@@ -332,13 +400,25 @@ async fn tables(db: &mut PgConnection, only: Option<&str>) -> Vec<Table> {
         .fetch_one(&mut *db)
         .await
         .expect("a count");
-        let row: Option<String> =
-            sqlx::query_scalar(AssertSqlSafe(format!("select quote_literal(to_jsonb(r)) from {name} r limit 1")))
-                .fetch_optional(&mut *db)
-                .await
-                .expect("a row");
+        let row: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "select quote_literal(to_jsonb(r)) from {name} r limit 1"
+        )))
+        .fetch_optional(&mut *db)
+        .await
+        .expect("a row");
         let row = row.unwrap_or_else(|| "'{}'".to_owned());
-        tables.push(Table { row, name, tenant, partition, select, delete, update, columns, rows, rows_of_1 });
+        tables.push(Table {
+            row,
+            name,
+            tenant,
+            partition,
+            select,
+            delete,
+            update,
+            columns,
+            rows,
+            rows_of_1,
+        });
     }
     tables
 }
@@ -348,18 +428,26 @@ async fn tables(db: &mut PgConnection, only: Option<&str>) -> Vec<Table> {
 async fn attempt(db: &mut PgConnection, setting: Option<&str>, sql: &str) -> Result<i64, String> {
     let mut tx = db.begin().await.expect("a transaction");
     if let Some(setting) = setting {
-        sqlx::query("select set_config('muster.tenant_id', $1, true)").bind(setting).execute(&mut *tx).await.expect("set");
+        sqlx::query("select set_config('muster.tenant_id', $1, true)")
+            .bind(setting)
+            .execute(&mut *tx)
+            .await
+            .expect("set");
     }
     let answer = if sql.starts_with("select") {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *tx).await
     } else {
-        tx.execute(AssertSqlSafe(sql)).await.map(|done| i64::try_from(done.rows_affected()).expect("few rows"))
+        tx.execute(AssertSqlSafe(sql))
+            .await
+            .map(|done| i64::try_from(done.rows_affected()).expect("few rows"))
     };
     tx.rollback().await.expect("rolled back");
     answer.map_err(|error| match error.as_database_error() {
         // An identity column refuses to be set before grants are looked at.
         Some(e) if e.code().as_deref() == Some("428C9") => REFUSED.to_owned(),
-        Some(e) => e.code().map_or_else(|| e.message().to_owned(), |code| code.into_owned()),
+        Some(e) => e
+            .code()
+            .map_or_else(|| e.message().to_owned(), |code| code.into_owned()),
         None => panic!("{sql}: {error}"),
     })
 }
@@ -370,12 +458,16 @@ async fn leaks(database: &str, only: Option<&str>) -> Vec<String> {
     let tables = tables(&mut superuser, only).await;
     let mut leaks = Vec::new();
     for setting in [None, Some(""), Some("1"), Some("2")] {
-        let mut app = PgConnection::connect_with(&CLUSTER.options("muster_app", database)).await.expect("a connection");
+        let mut app = PgConnection::connect_with(&CLUSTER.options("muster_app", database))
+            .await
+            .expect("a connection");
         for table in &tables {
             for (sql, expected) in attacks(table, setting.and_then(|s| s.parse().ok())) {
                 let got = attempt(&mut app, setting, &sql).await;
                 if !expected.contains(&got) {
-                    leaks.push(format!("muster_app with tenant {setting:?}: {sql}: {got:?}, expected one of {expected:?}"));
+                    leaks.push(format!(
+                        "muster_app with tenant {setting:?}: {sql}: {got:?}, expected one of {expected:?}"
+                    ));
                 }
             }
         }
@@ -396,21 +488,36 @@ fn attacks(table: &Table, own: Option<i64>) -> Vec<(String, Vec<Result<i64, Stri
         (Some(_), Some(_)) => table.rows - table.rows_of_1,
     };
     let mut list = vec![
-        (format!("select count(*) from {name}"), when(table.select, own_rows)),
+        (
+            format!("select count(*) from {name}"),
+            when(table.select, own_rows),
+        ),
         (format!("truncate {name}"), refused()),
         (format!("delete from {name} where false"), when(table.delete, 0)),
     ];
     list.push(match &table.update {
-        Some(column) => (format!("update {name} set {column} = {column}"), when(true, own_rows)),
-        None => (format!("update {name} set {0} = {0}", table.tenant.unwrap_or("event")), refused()),
+        Some(column) => (
+            format!("update {name} set {column} = {column}"),
+            when(true, own_rows),
+        ),
+        None => (
+            format!("update {name} set {0} = {0}", table.tenant.unwrap_or("event")),
+            refused(),
+        ),
     });
     let Some(tenant) = table.tenant else {
         list.push((format!("insert into {name} default values"), refused()));
         return list;
     };
     let own_or_null = own.map_or("null".to_owned(), |own| own.to_string());
-    list.push((format!("select count(*) from {name} where {tenant} is distinct from {own_or_null}"), when(table.select, 0)));
-    list.push((format!("delete from {name} where {tenant} is distinct from {own_or_null}"), when(table.delete, 0)));
+    list.push((
+        format!("select count(*) from {name} where {tenant} is distinct from {own_or_null}"),
+        when(table.select, 0),
+    ));
+    list.push((
+        format!("delete from {name} where {tenant} is distinct from {own_or_null}"),
+        when(table.delete, 0),
+    ));
     list.push((format!("update {name} set {tenant} = 3 - {tenant}"), refused()));
     if own.is_some() {
         let mut outcomes = when(table.delete, own_rows);
@@ -424,7 +531,13 @@ fn attacks(table: &Table, own: Option<i64>) -> Vec<(String, Vec<Result<i64, Stri
     for victim in [1, 2].into_iter().filter(|victim| own != Some(*victim)) {
         let row = columns
             .split(", ")
-            .map(|column| if column == tenant { victim.to_string() } else { format!("r.{column}") })
+            .map(|column| {
+                if column == tenant {
+                    victim.to_string()
+                } else {
+                    format!("r.{column}")
+                }
+            })
             .collect::<Vec<_>>()
             .join(", ");
         list.push((
@@ -443,13 +556,21 @@ fn attacks(table: &Table, own: Option<i64>) -> Vec<(String, Vec<Result<i64, Stri
 async fn leaks_to_the_others(database: &str, setting: Option<&str>, tables: &[Table]) -> Vec<String> {
     let mut leaks = Vec::new();
     for role in ["muster_owner", "muster_scheduler"] {
-        let mut db = PgConnection::connect_with(&CLUSTER.options(role, database)).await.expect("a connection");
+        let mut db = PgConnection::connect_with(&CLUSTER.options(role, database))
+            .await
+            .expect("a connection");
         for table in tables {
-            let tries = if role == "muster_owner" { owner_tries(table, setting) } else { scheduler_tries(table) };
+            let tries = if role == "muster_owner" {
+                owner_tries(table, setting)
+            } else {
+                scheduler_tries(table)
+            };
             for (sql, expected) in tries {
                 let got = attempt(&mut db, setting, &sql).await;
                 if got != expected {
-                    leaks.push(format!("{role} with tenant {setting:?}: {sql}: {got:?}, expected {expected:?}"));
+                    leaks.push(format!(
+                        "{role} with tenant {setting:?}: {sql}: {got:?}, expected {expected:?}"
+                    ));
                 }
             }
         }
@@ -488,7 +609,13 @@ fn scheduler_tries(table: &Table) -> Vec<(String, Result<i64, String>)> {
     .map(|sql| (sql, Err(REFUSED.to_owned())))
     .collect();
     if let Some((_, columns, rows)) = SCHEDULER_SEES.iter().find(|(shown, ..)| shown == name) {
-        tries.push((format!("select count(*) from (select {} from {name}) x", columns.join(", ")), Ok(*rows)));
+        tries.push((
+            format!(
+                "select count(*) from (select {} from {name}) x",
+                columns.join(", ")
+            ),
+            Ok(*rows),
+        ));
     }
     tries
 }
@@ -519,36 +646,65 @@ async fn the_attacks_notice_when_any_policy_is_gone_or_any_table_is_open() {
     let database = two_tenants().await;
     let mut superuser = CLUSTER.superuser(&database).await;
     let mut holes = Vec::new();
-    let policies: Vec<(String, String)> =
-        sqlx::query_as("select relname::text, polname::text from pg_policy p join pg_class c on c.oid = polrelid")
-            .fetch_all(&mut superuser)
-            .await
-            .expect("the policies");
+    let policies: Vec<(String, String)> = sqlx::query_as(
+        "select relname::text, polname::text from pg_policy p join pg_class c on c.oid = polrelid",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .expect("the policies");
     for (table, policy) in policies {
         holes.push((format!("drop policy {policy} on {table}"), table));
     }
     // The lifecycle is there for all to read; that nobody writes it, grants see to.
-    for table in tables(&mut superuser, None).await.into_iter().filter(|table| table.tenant.is_some()) {
+    for table in tables(&mut superuser, None)
+        .await
+        .into_iter()
+        .filter(|table| table.tenant.is_some())
+    {
         let name = table.name;
         if table.rows > 0 {
-            holes.push((format!("alter table {name} disable row level security"), name.clone()));
+            holes.push((
+                format!("alter table {name} disable row level security"),
+                name.clone(),
+            ));
         }
         if table.partition {
             // The owner is held by force; the serving roles have no grant to begin with.
             holes.push((format!("grant select on {name} to muster_app"), name));
         } else {
-            holes.push((format!("create policy hole on {name} for all to muster_app using (true) with check (true)"), name.clone()));
+            holes.push((
+                format!("create policy hole on {name} for all to muster_app using (true) with check (true)"),
+                name.clone(),
+            ));
             holes.push((format!("grant truncate on {name} to muster_app"), name));
         }
     }
-    let restore = [include_str!("../../schema/always/80_policies.sql"), include_str!("../../schema/always/90_grants.sql")].concat();
+    let restore = [
+        include_str!("../../schema/always/80_policies.sql"),
+        include_str!("../../schema/always/90_grants.sql"),
+    ]
+    .concat();
     for (hole, table) in holes {
-        superuser.execute(AssertSqlSafe(hole.as_str())).await.unwrap_or_else(|error| panic!("{hole}: {error}"));
-        assert!(!leaks(&database, Some(&table)).await.is_empty(), "no attack noticed: {hole}");
-        superuser.execute(AssertSqlSafe(restore.as_str())).await.expect("the policies are restored");
+        superuser
+            .execute(AssertSqlSafe(hole.as_str()))
+            .await
+            .unwrap_or_else(|error| panic!("{hole}: {error}"));
+        assert!(
+            !leaks(&database, Some(&table)).await.is_empty(),
+            "no attack noticed: {hole}"
+        );
+        superuser
+            .execute(AssertSqlSafe(restore.as_str()))
+            .await
+            .expect("the policies are restored");
         if hole.contains("disable row level security") {
             // The policies' file is for parents; a partition is protected where it is made.
-            superuser.execute(AssertSqlSafe(format!("alter table {table} enable row level security"))).await.expect("closed");
+            superuser
+                .execute(AssertSqlSafe(format!(
+                    "alter table {table} enable row level security"
+                )))
+                .await
+                .expect("closed");
         }
     }
     assert_eq!(leaks(&database, None).await, Vec::<String>::new(), "restored");
@@ -558,12 +714,23 @@ async fn the_attacks_notice_when_any_policy_is_gone_or_any_table_is_open() {
 async fn an_operator_is_seen_by_the_tenants_they_belong_to_and_no_other() {
     let database = two_tenants().await;
     let mut superuser = CLUSTER.superuser(&database).await;
-    superuser.execute("insert into memberships (tenant_id, operator_id, role) values (2, 1, 'viewer')").await.expect("a colleague");
-    let mut app = PgConnection::connect_with(&CLUSTER.options("muster_app", &database)).await.expect("a connection");
+    superuser
+        .execute("insert into memberships (tenant_id, operator_id, role) values (2, 1, 'viewer')")
+        .await
+        .expect("a colleague");
+    let mut app = PgConnection::connect_with(&CLUSTER.options("muster_app", &database))
+        .await
+        .expect("a connection");
     let seen = "select string_agg(id::text, ',' order by id)::bigint from operators where id = 1";
     assert_eq!(attempt(&mut app, Some("2"), seen).await, Ok(1));
-    superuser.execute("delete from memberships where tenant_id = 2 and operator_id = 1").await.expect("gone");
-    assert_eq!(attempt(&mut app, Some("2"), "select count(*) from operators where id = 1").await, Ok(0));
+    superuser
+        .execute("delete from memberships where tenant_id = 2 and operator_id = 1")
+        .await
+        .expect("gone");
+    assert_eq!(
+        attempt(&mut app, Some("2"), "select count(*) from operators where id = 1").await,
+        Ok(0)
+    );
 }
 
 // ------------------------------------------------------------------------------------------------ the setting
@@ -578,13 +745,24 @@ async fn telltale() -> (String, Db) {
                 nullif(current_setting('muster.operator_id', true), ''), nullif(current_setting('muster.request_id', true), '')),
                 null::text, 1::bigint, '', 'viewer'
         $$";
-    CLUSTER.superuser(&database).await.execute(sql).await.expect("a telltale");
-    let db = Db::connect(CLUSTER.options("muster_app", &database), 1).await.expect("a pool of one");
+    CLUSTER
+        .superuser(&database)
+        .await
+        .execute(sql)
+        .await
+        .expect("a telltale");
+    let db = Db::connect(CLUSTER.options("muster_app", &database), 1)
+        .await
+        .expect("a pool of one");
     (database, db)
 }
 
 async fn left_over(db: &Db) -> String {
-    db.sign_in("").await.unwrap_or_else(|failure| panic!("{failure}")).remove(0).name
+    db.sign_in("")
+        .await
+        .unwrap_or_else(|failure| panic!("{failure}"))
+        .remove(0)
+        .name
 }
 
 #[tokio::test]
@@ -593,7 +771,12 @@ async fn the_tenant_never_outlives_its_transaction() {
     let actor = Actor::system(TenantId(1));
     assert_eq!(left_over(&db).await, "", "before");
 
-    db.begin(&actor).await.expect("a transaction").commit().await.expect("commit");
+    db.begin(&actor)
+        .await
+        .expect("a transaction")
+        .commit()
+        .await
+        .expect("commit");
     assert_eq!(left_over(&db).await, "", "after a commit");
 
     drop(db.begin_read(&actor).await.expect("a transaction"));
@@ -606,7 +789,12 @@ async fn the_tenant_never_outlives_its_transaction() {
 
     let mut tx = db.begin(&actor).await.expect("a transaction");
     let sleep = tx.execute("select pg_sleep(0.3)");
-    assert!(tokio::time::timeout(std::time::Duration::from_millis(20), sleep).await.is_err(), "given up while waiting");
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_millis(20), sleep)
+            .await
+            .is_err(),
+        "given up while waiting"
+    );
     drop(tx);
     assert_eq!(left_over(&db).await, "", "after a request that was given up");
 
@@ -623,8 +811,13 @@ async fn the_tenant_never_outlives_its_transaction() {
 #[tokio::test]
 async fn a_tenant_set_for_the_session_would_be_noticed() {
     let (_, db) = telltale().await;
-    let mut tx = db.begin(&Actor::system(TenantId(1))).await.expect("a transaction");
-    tx.execute("select set_config('muster.tenant_id', '7', false)").await.expect("set");
+    let mut tx = db
+        .begin(&Actor::system(TenantId(1)))
+        .await
+        .expect("a transaction");
+    tx.execute("select set_config('muster.tenant_id', '7', false)")
+        .await
+        .expect("set");
     tx.commit().await.expect("commit");
     assert_eq!(left_over(&db).await, "7");
 }
