@@ -1,5 +1,6 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
+mod catalogue;
 mod cluster;
 mod conformance;
 mod content;
