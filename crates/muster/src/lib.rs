@@ -23,6 +23,7 @@ pub mod seal;
 pub mod server;
 pub mod telemetry;
 pub mod tenants;
-pub mod tick;
 pub mod texts;
+pub mod tick;
 pub mod tokens;
+pub mod work;

@@ -16,6 +16,7 @@ pub mod page;
 pub mod patch;
 pub mod problem;
 pub mod texts;
+pub mod secret;
 pub mod work;
 
 pub use access::Role;
@@ -24,6 +25,7 @@ pub use id::*;
 pub use lifecycle::{Event, State, Step};
 pub use page::Page;
 pub use problem::{Fault, Problem};
+pub use secret::Secret;
 
 /// Derives what every type of the API has: serde both ways, `Debug`, `Clone`, and the OpenAPI schema in the server.
 #[macro_export]

@@ -15,3 +15,5 @@ mod probe;
 mod support;
 mod texts;
 mod tidy;
+mod work;
+mod work_races;
