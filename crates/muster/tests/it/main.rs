@@ -9,6 +9,7 @@ mod endpoints;
 mod gate;
 mod imports;
 mod isolation;
+mod kills;
 mod migrations;
 mod models;
 mod probe;
