@@ -20,3 +20,6 @@ pub mod telemetry;
 pub mod tenants;
 pub mod tick;
 pub mod tokens;
+//! Muster, the server: every feature has its folder here.
+
+pub mod proxies;

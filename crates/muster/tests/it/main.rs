@@ -3,3 +3,6 @@
 mod cluster;
 mod gate;
 mod support;
+//! Tests of the server through its public interface.
+
+mod probe;
