@@ -107,6 +107,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/metrics", Access::Public),
     to("GET", "/v1/openapi.json", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
+    to("POST", "/v1/accounts/{id}/proxy", Access::Operate),
+    to("GET", "/v1/proxies", Access::View),
+    to("POST", "/v1/proxies", Access::Operate),
+    to("GET", "/v1/proxies/{id}", Access::View),
+    to("PATCH", "/v1/proxies/{id}", Access::Operate),
+    to("DELETE", "/v1/proxies/{id}", Access::Operate),
+    to("POST", "/v1/proxies/{id}/move", Access::Operate),
+    to("POST", "/v1/proxies/assign", Access::Operate),
+    to("POST", "/v1/proxies/test", Access::Operate),
 ];
 
 /// The row of an endpoint.

@@ -26,6 +26,10 @@ use crate::{
     db::Db,
     http::{BODY_BYTES_MAX, Problems, Reply},
     problem::{Bug, Failure, Kind, Refusal},
+    proxies::{
+        self,
+        probe::{Probe, TEST_SECONDS_DEFAULT},
+    },
     seal::Keyring,
     telemetry::Telemetry,
 };
@@ -46,12 +50,17 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The figures of `/metrics`.
     pub telemetry: Arc<Telemetry>,
+    /// Tests proxies; its limits hold for all callers together.
+    pub probe: Arc<Probe>,
 }
 
 impl App {
     /// An application on a database that has been checked.
     pub fn new(db: Db, keys: Keyring, settings: ServeSettings) -> Self {
+        let timeout = Duration::from_secs(TEST_SECONDS_DEFAULT);
+        let probe = Probe::new(settings.probe_target.clone(), timeout, settings.probe_allow.clone());
         Self {
+            probe: Arc::new(probe),
             db,
             keys,
             settings: Arc::new(settings),
@@ -149,6 +158,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(proxies::api::routes())
 }
 
 /// The OpenAPI document.

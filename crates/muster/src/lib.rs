@@ -13,6 +13,7 @@ pub mod db;
 pub mod http;
 pub mod limits;
 pub mod problem;
+pub mod proxies;
 pub mod schema;
 pub mod seal;
 pub mod server;
@@ -20,6 +21,3 @@ pub mod telemetry;
 pub mod tenants;
 pub mod tick;
 pub mod tokens;
-//! Muster, the server: every feature has its folder here.
-
-pub mod proxies;

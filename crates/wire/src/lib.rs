@@ -10,6 +10,7 @@ pub mod lifecycle;
 pub mod page;
 pub mod patch;
 pub mod problem;
+pub mod proxies;
 pub mod secret;
 pub mod work;
 

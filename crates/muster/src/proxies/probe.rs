@@ -23,6 +23,7 @@ use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
+use muster_wire::proxies::Scheme;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
@@ -43,15 +44,6 @@ const BODY_BYTES_MAX: usize = 4 * 1024;
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// The longest username, password or name that fits into a SOCKS5 message.
 const SOCKS_FIELD_BYTES_MAX: usize = 255;
-
-/// The protocol a proxy speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// HTTP with the CONNECT method.
-    Http,
-    /// SOCKS version 5.
-    Socks5,
-}
 
 /// A proxy as the test needs it.
 #[derive(Debug, Clone)]

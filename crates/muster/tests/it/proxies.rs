@@ -1,0 +1,1 @@
+//! Proxies: their data, and that tests of them decide about work.
