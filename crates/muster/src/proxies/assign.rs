@@ -105,21 +105,18 @@ pub async fn set(
     account: AccountId,
     proxy: ProxyId,
 ) -> Result<Placed, Failure> {
-    lock_work(tx, actor, &[account.0], &[]).await?;
-    let now = lock_accounts(tx, actor, &[account.0]).await?;
-    let now = now.first().ok_or_else(|| Refusal::not_found("account"))?;
+    let locked = lock_accounts(tx, actor, &[account.0]).await?;
+    let now = locked.first().ok_or_else(|| Refusal::not_found("account"))?;
     let placed = Placed { account_id: account, proxy_id: proxy };
     if now.proxy_id == Some(proxy.0) {
         return Ok(placed);
     }
-    if now.proxy_id.is_none() {
+    if !now.may_have_proxy {
         let wanted = Wanted { ids: Some(vec![account.0]), ..Wanted::default() };
-        if let Some(reason) = wanted.look(tx, actor).await?.first().and_then(|c| c.reason) {
-            return Err(refuse_account(reason));
-        }
+        let reason = wanted.look(tx, actor).await?.first().and_then(|c| c.reason);
+        return Err(refuse_account(reason.unwrap_or(Unplaced::NotImported)));
     }
-    let from = now.proxy_id.map(ProxyId);
-    if move_locked(tx, actor, &[account.0], &[now.model_id], from, Some(proxy)).await?.is_empty() {
+    if give_locked(tx, actor, &locked, now.proxy_id.map(ProxyId), Some(proxy)).await?.is_empty() {
         return Err(refuse_proxy(tx, actor, proxy, "/proxy_id", now.model_id).await?);
     }
     Ok(placed)
@@ -198,7 +195,8 @@ pub async fn move_away(
     Ok(MovedAway { moved, unplaced, dry_run: request.dry_run })
 }
 
-/// Locks these accounts and gives them places, as [`move_locked`] does.
+/// Gives accounts that are on one proxy, or on none and imported, places on one proxy or on any. Those that are elsewhere
+/// by now, that may have none, or for which there is no place stay as they are.
 async fn give(
     tx: &mut Tx,
     actor: &Actor,
@@ -209,36 +207,30 @@ async fn give(
     if accounts.is_empty() {
         return Ok(Vec::new());
     }
-    if from.is_some() {
-        lock_work(tx, actor, accounts, &[]).await?;
-    }
-    let models: BTreeSet<_> =
-        lock_accounts(tx, actor, accounts).await?.into_iter().map(|account| account.model_id).collect();
-    let models: Vec<_> = models.into_iter().collect();
-    move_locked(tx, actor, accounts, &models, from, to).await
+    let mut accounts = lock_accounts(tx, actor, accounts).await?;
+    accounts.retain(|account| account.may_have_proxy && account.proxy_id == from.map(|id| id.0));
+    give_locked(tx, actor, &accounts, from, to).await
 }
 
-/// Gives accounts that are locked and all on one proxy, or on none, places on one proxy or on any, in one statement.
-async fn move_locked(
+/// The same with accounts that are locked and found to be there.
+async fn give_locked(
     tx: &mut Tx,
     actor: &Actor,
-    accounts: &[i64],
-    models: &[Option<i64>],
+    accounts: &[LockedAccount],
     from: Option<ProxyId>,
     to: Option<ProxyId>,
 ) -> Result<Vec<Placed>, Failure> {
-    let models: Vec<i64> = models.iter().copied().flatten().collect();
-    let locked = lock_proxies(tx, actor, &models, to, from).await?;
-    let placed = sqlx::query_file_as!(
-        Placed,
-        "src/proxies/place.sql",
-        actor.tenant.0,
-        accounts,
-        from.map(|id| id.0),
-        &locked
-    )
-    .fetch_all(&mut **tx)
-    .await?;
+    if from.is_some() {
+        let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
+        lock_work(tx, actor, &ids, &[]).await?;
+    }
+    let models: BTreeSet<_> = accounts.iter().filter_map(|account| account.model_id).collect();
+    let models: Vec<_> = models.into_iter().collect();
+    let mut proxies = lock_proxies(tx, actor, &models, to, from).await?;
+    proxies.retain(|proxy| proxy.active && from.map(|id| id.0) != Some(proxy.id));
+    let placed = share(accounts, &proxies);
+    let (ids, to): (Vec<_>, Vec<_>) = placed.iter().map(|p| (p.account_id.0, p.proxy_id.0)).unzip();
+    sqlx::query_file!("src/proxies/place.sql", actor.tenant.0, &ids, &to).execute(&mut **tx).await?;
     // What takes an account out of `imported` is a transition, and in its history.
     if let Some(from) = from {
         let entries: Vec<_> = placed
@@ -257,7 +249,26 @@ async fn move_locked(
     Ok(placed)
 }
 
-/// Locks the queue rows of these accounts and of those on these proxies. The first of the locks.
+/// Shares the places of these proxies out among these accounts, in their order: first the places of an account's model's
+/// own proxies, then shared ones; and every proxy's first place before any proxy's second.
+fn share(accounts: &[LockedAccount], proxies: &[LockedProxy]) -> Vec<Placed> {
+    let mut places = BTreeMap::<Option<i64>, BTreeSet<(i32, i64)>>::new();
+    for proxy in proxies {
+        let free = (proxy.account_count..proxy.max_accounts).map(|taken| (taken, proxy.id));
+        places.entry(proxy.assigned_model_id).or_default().extend(free);
+    }
+    let mut next = |model| places.get_mut(&model)?.pop_first();
+    accounts
+        .iter()
+        .filter_map(|account| {
+            let own = account.model_id.and_then(|model| next(Some(model)));
+            let (_, proxy) = own.or_else(|| next(None))?;
+            Some(Placed { account_id: AccountId(account.id), proxy_id: ProxyId(proxy) })
+        })
+        .collect()
+}
+
+/// Locks the queue rows of these accounts and of those on these proxies: after accounts, before proxies.
 pub(super) async fn lock_work(
     tx: &mut Tx,
     actor: &Actor,
@@ -270,13 +281,25 @@ pub(super) async fn lock_work(
     Ok(())
 }
 
-struct Locked {
+/// An account as it is until the transaction ends.
+struct LockedAccount {
+    id: i64,
     model_id: Option<i64>,
     proxy_id: Option<i64>,
+    may_have_proxy: bool,
 }
 
-async fn lock_accounts(tx: &mut Tx, actor: &Actor, accounts: &[i64]) -> Result<Vec<Locked>, Failure> {
-    let rows = sqlx::query_file_as!(Locked, "src/proxies/lock_accounts.sql", actor.tenant.0, accounts)
+/// A proxy as it is until the transaction ends.
+pub(super) struct LockedProxy {
+    id: i64,
+    assigned_model_id: Option<i64>,
+    account_count: i32,
+    max_accounts: i32,
+    active: bool,
+}
+
+async fn lock_accounts(tx: &mut Tx, actor: &Actor, accounts: &[i64]) -> Result<Vec<LockedAccount>, Failure> {
+    let rows = sqlx::query_file_as!(LockedAccount, "src/proxies/lock_accounts.sql", actor.tenant.0, accounts)
         .fetch_all(&mut **tx)
         .await?;
     Ok(rows)
@@ -289,8 +312,9 @@ pub(super) async fn lock_proxies(
     models: &[i64],
     only: Option<ProxyId>,
     from: Option<ProxyId>,
-) -> Result<Vec<i64>, Failure> {
-    let rows = sqlx::query_file_scalar!(
+) -> Result<Vec<LockedProxy>, Failure> {
+    let rows = sqlx::query_file_as!(
+        LockedProxy,
         "src/proxies/lock_proxies.sql",
         actor.tenant.0,
         models,

@@ -1,6 +1,6 @@
 -- Locks, in the order of their ids, the proxies that accounts of these models could be given ($2; or only proxy $3), and
--- the one that they leave ($4). What is counted after this stays true until the transaction ends.
-select p.id
+-- the one that they leave ($4). What is counted here stays true until the transaction ends.
+select p.id, p.assigned_model_id, p.account_count, p.max_accounts, p.status = 'active' as "active!"
 from proxies p
 where p.tenant_id = $1 and (p.id = $4 or case
     when $3::bigint is not null then p.id = $3

@@ -1,5 +1,5 @@
--- Locks the queue rows of these accounts, and of those on these proxies, in the order of their accounts. First of the
--- locks: work is reported queue before account, and a proxy's change of status reaches the queue last.
+-- Locks the queue rows of these accounts, and of those on these proxies, in the order of their accounts. After the
+-- accounts and before the proxies: the trigger on a proxy's status reaches for these rows when it has the proxy already.
 select q.account_id
 from work_queue q
 where q.tenant_id = $1 and q.state <> 'idle' and q.account_id = any (array(

@@ -1,8 +1,8 @@
 //! Proxies: the network egress that accounts use.
 //!
 //! How many accounts a proxy carries is counted by trigger and bounded by a constraint of the table; what is done here
-//! only arranges that the constraint is never met. Whoever needs several locks takes them in one order: queue rows, then
-//! accounts, then proxies, each by id.
+//! only arranges that the constraint is never met. Whoever needs several locks takes them in one order: accounts, then
+//! queue rows, then proxies, each by id.
 
 use muster_wire::{
     Fault, Filter, ModelId, Page, ProxyId,
