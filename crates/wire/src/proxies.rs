@@ -180,7 +180,11 @@ crate::wire! {
 
 fn check_text(faults: &mut Vec<Fault>, pointer: &str, text: &str, chars_max: usize) {
     if !(1..=chars_max).contains(&text.chars().count()) {
-        faults.push(Fault::new(pointer, "length", format!("give 1 to {chars_max} characters")));
+        faults.push(Fault::new(
+            pointer,
+            "length",
+            format!("give 1 to {chars_max} characters"),
+        ));
     } else if text.contains(char::is_control) {
         faults.push(Fault::new(pointer, "characters", "give no control characters"));
     }
@@ -211,7 +215,8 @@ fn check_rest(
         let detail = format!("a password has 1 to {SECRET_BYTES_MAX} bytes");
         faults.push(Fault::new("/password", "length", detail));
     }
-    if cost.is_some_and(|c| c.is_sign_negative() || c >= Decimal::from(100_000_000) || c.normalize().scale() > 2)
+    if cost
+        .is_some_and(|c| c.is_sign_negative() || c >= Decimal::from(100_000_000) || c.normalize().scale() > 2)
     {
         let detail = "a monthly cost is from 0 to 99999999.99, with at most two decimals";
         faults.push(Fault::new("/monthly_cost", "range", detail));
@@ -233,7 +238,13 @@ impl NewProxy {
         check_text(&mut faults, "/provider", &self.provider, 100);
         check_text(&mut faults, "/location", &self.location, 100);
         let cost = Some(self.monthly_cost);
-        check_rest(&mut faults, Some(self.port), self.password.as_ref(), cost, self.max_accounts);
+        check_rest(
+            &mut faults,
+            Some(self.port),
+            self.password.as_ref(),
+            cost,
+            self.max_accounts,
+        );
         faults
     }
 }
@@ -254,7 +265,13 @@ impl ProxyChange {
             }
         }
         let password = self.password.as_ref().and_then(Option::as_ref);
-        check_rest(&mut faults, self.port, password, self.monthly_cost, self.max_accounts);
+        check_rest(
+            &mut faults,
+            self.port,
+            password,
+            self.monthly_cost,
+            self.max_accounts,
+        );
         if self.status == Some(ProxyStatus::Failed) {
             let detail = "error is what a test finds; a person sets active or inactive";
             faults.push(Fault::new("/status", "status", detail));

@@ -67,7 +67,10 @@ mod tests {
     fn a_secret_is_sent_but_not_shown() {
         let secret: Secret = serde_json::from_str(r#""CANARY""#).expect("it is read");
         assert!(!format!("{secret:?}").contains("CANARY"));
-        assert_eq!(serde_json::to_string(&secret).expect("it is written"), r#""CANARY""#);
+        assert_eq!(
+            serde_json::to_string(&secret).expect("it is written"),
+            r#""CANARY""#
+        );
         assert!(secret.is_acceptable() && !Secret::from("").is_acceptable());
     }
 }

@@ -1,14 +1,11 @@
 //! Proxies over HTTP.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     AccountId, Page, ProxyId,
     proxies::{
-        Assign, Assigned, MoveAway, MovedAway, NewProxy, Placed, ProxiesTested, Proxy, ProxyChange, SetProxy, TestProxies,
+        Assign, Assigned, MoveAway, MovedAway, NewProxy, Placed, ProxiesTested, Proxy, ProxyChange, SetProxy,
+        TestProxies,
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -56,7 +53,11 @@ async fn create_proxy(
     actor: Actor,
     create: Create<NewProxy>,
 ) -> Result<(StatusCode, Json<Proxy>), Failure> {
-    create.once(&app, &actor, async |tx, new| super::create(tx, &actor, &app.keys, new).await).await
+    create
+        .once(&app, &actor, async |tx, new| {
+            super::create(tx, &actor, &app.keys, new).await
+        })
+        .await
 }
 
 /// Gives a proxy, without its password.
@@ -70,7 +71,10 @@ async fn get_proxy(
     let mut tx = app.db.begin(&actor).await?;
     let body = super::get(&mut tx, &actor, id).await?;
     tx.commit().await?;
-    Ok(Versioned { version: body.version, body })
+    Ok(Versioned {
+        version: body.version,
+        body,
+    })
 }
 
 /// Changes a proxy: absent fields stay, `null` clears. The accounts that it carries stay with it.
@@ -86,7 +90,10 @@ async fn update_proxy(
     let mut tx = app.db.begin(&actor).await?;
     let body = super::update(&mut tx, &actor, &app.keys, id, version, change).await?;
     tx.commit().await?;
-    Ok(Versioned { version: body.version, body })
+    Ok(Versioned {
+        version: body.version,
+        body,
+    })
 }
 
 /// Deletes a proxy that no account uses.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_wire::{
     AccountId, Fault, Filter, ProxyId,
     proxies::{
-        ASSIGN_ACCOUNTS_MAX, Assign, Assigned, EXAMPLES_MAX, MovedAway, MoveAway, Placed, ProxyStatus, Unplaced,
-        UnplacedAccounts,
+        ASSIGN_ACCOUNTS_MAX, Assign, Assigned, EXAMPLES_MAX, MoveAway, MovedAway, Placed, ProxyStatus,
+        Unplaced, UnplacedAccounts,
     },
 };
 use serde_json::json;
@@ -54,21 +54,34 @@ pub async fn assign(tx: &mut Tx, actor: &Actor, request: &Assign) -> Result<Assi
     let left: Vec<i64> = eligible.into_iter().filter(|id| !given.contains(id)).collect();
     if !left.is_empty() {
         // There was no room; or the account was changed while its lock was waited for.
-        wanted = Wanted { ids: Some(left), ..Wanted::default() };
+        wanted = Wanted {
+            ids: Some(left),
+            ..Wanted::default()
+        };
         for candidate in wanted.look(tx, actor).await? {
-            unplaced.entry(candidate.reason.unwrap_or(Unplaced::NoRoom)).or_default().push(candidate.id);
+            unplaced
+                .entry(candidate.reason.unwrap_or(Unplaced::NoRoom))
+                .or_default()
+                .push(candidate.id);
         }
     }
     if let Some(ids) = &request.account_ids {
         let known: BTreeSet<i64> = candidates.iter().map(|c| c.id).collect();
-        let unknown: BTreeSet<i64> = ids.iter().map(|id| id.0).filter(|id| !known.contains(id)).collect();
+        let unknown: BTreeSet<i64> = ids
+            .iter()
+            .map(|id| id.0)
+            .filter(|id| !known.contains(id))
+            .collect();
         if !unknown.is_empty() {
             unplaced.insert(Unplaced::NotFound, unknown.into_iter().collect());
         }
     }
     let answer = Assigned {
         assigned: count(placed.len()),
-        unplaced: unplaced.into_iter().map(|(reason, ids)| tell(reason, &ids)).collect(),
+        unplaced: unplaced
+            .into_iter()
+            .map(|(reason, ids)| tell(reason, &ids))
+            .collect(),
         next,
         dry_run: request.dry_run,
     };
@@ -99,24 +112,28 @@ fn tell(reason: Unplaced, ids: &[i64]) -> UnplacedAccounts {
 /// # Errors
 /// When there is no such account or proxy; when the account is imported and may not be given one; when the proxy has no
 /// room, is not active, or is another model's; when the database fails.
-pub async fn set(
-    tx: &mut Tx,
-    actor: &Actor,
-    account: AccountId,
-    proxy: ProxyId,
-) -> Result<Placed, Failure> {
+pub async fn set(tx: &mut Tx, actor: &Actor, account: AccountId, proxy: ProxyId) -> Result<Placed, Failure> {
     let locked = lock_accounts(tx, actor, &[account.0]).await?;
     let now = locked.first().ok_or_else(|| Refusal::not_found("account"))?;
-    let placed = Placed { account_id: account, proxy_id: proxy };
+    let placed = Placed {
+        account_id: account,
+        proxy_id: proxy,
+    };
     if now.proxy_id == Some(proxy.0) {
         return Ok(placed);
     }
     if !now.may_have_proxy {
-        let wanted = Wanted { ids: Some(vec![account.0]), ..Wanted::default() };
+        let wanted = Wanted {
+            ids: Some(vec![account.0]),
+            ..Wanted::default()
+        };
         let reason = wanted.look(tx, actor).await?.first().and_then(|c| c.reason);
         return Err(refuse_account(reason.unwrap_or(Unplaced::NotImported)));
     }
-    if give_locked(tx, actor, &locked, now.proxy_id.map(ProxyId), Some(proxy)).await?.is_empty() {
+    if give_locked(tx, actor, &locked, now.proxy_id.map(ProxyId), Some(proxy))
+        .await?
+        .is_empty()
+    {
         return Err(refuse_proxy(tx, actor, proxy, "/proxy_id", now.model_id).await?);
     }
     Ok(placed)
@@ -128,13 +145,18 @@ fn refuse_account(reason: Unplaced) -> Failure {
             "not_authorised",
             "no authorisation is recorded for this account: record the basis on which it is managed first",
         ),
-        Unplaced::AuthorisationLapsed => {
-            ("authorisation_lapsed", "the authorisation of this account has lapsed: renew it first")
-        }
-        Unplaced::AccountNotActive => {
-            ("account_not_active", "this account is not active: set its status to active first")
-        }
-        _ => ("not_imported", "this account is retired and can have no proxy: restore it first"),
+        Unplaced::AuthorisationLapsed => (
+            "authorisation_lapsed",
+            "the authorisation of this account has lapsed: renew it first",
+        ),
+        Unplaced::AccountNotActive => (
+            "account_not_active",
+            "this account is not active: set its status to active first",
+        ),
+        _ => (
+            "not_imported",
+            "this account is retired and can have no proxy: restore it first",
+        ),
     };
     Refusal::conflict(code, detail).into()
 }
@@ -151,12 +173,20 @@ async fn refuse_proxy(
         return Ok(Refusal::invalid(vec![Fault::new(pointer, "reference", "there is no such proxy")]).into());
     };
     let refusal = if proxy.status != ProxyStatus::Active {
-        Refusal::conflict("proxy_not_active", format!("that proxy is {}: choose an active one", proxy.status))
+        Refusal::conflict(
+            "proxy_not_active",
+            format!("that proxy is {}: choose an active one", proxy.status),
+        )
     } else if proxy.assigned_model_id.is_some_and(|own| Some(own.0) != model) {
-        Refusal::conflict("other_models_proxy", "that proxy is another model's: choose a shared one")
+        Refusal::conflict(
+            "other_models_proxy",
+            "that proxy is another model's: choose a shared one",
+        )
     } else {
-        let detail =
-            format!("that proxy carries {} accounts of {}: choose another", proxy.account_count, proxy.max_accounts);
+        let detail = format!(
+            "that proxy carries {} accounts of {}: choose another",
+            proxy.account_count, proxy.max_accounts
+        );
         Refusal::conflict("no_room", detail)
     };
     Ok(refusal.into())
@@ -180,7 +210,10 @@ pub async fn move_away(
             let fault = Fault::new("/to", "same", "name another proxy than the one that they leave");
             return Err(Refusal::invalid(vec![fault]).into());
         }
-        if find(tx, actor, to).await?.is_none_or(|proxy| proxy.status != ProxyStatus::Active) {
+        if find(tx, actor, to)
+            .await?
+            .is_none_or(|proxy| proxy.status != ProxyStatus::Active)
+        {
             return Err(refuse_proxy(tx, actor, to, "/to", None).await?);
         }
     }
@@ -192,7 +225,11 @@ pub async fn move_away(
         .fetch_all(&mut **tx)
         .await?;
     let unplaced = left.into_iter().map(AccountId).collect();
-    Ok(MovedAway { moved, unplaced, dry_run: request.dry_run })
+    Ok(MovedAway {
+        moved,
+        unplaced,
+        dry_run: request.dry_run,
+    })
 }
 
 /// Gives accounts that are on one proxy, or on none and imported, places on one proxy or on any. Those that are elsewhere
@@ -230,7 +267,9 @@ async fn give_locked(
     proxies.retain(|proxy| proxy.active && from.map(|id| id.0) != Some(proxy.id));
     let placed = share(accounts, &proxies);
     let (ids, to): (Vec<_>, Vec<_>) = placed.iter().map(|p| (p.account_id.0, p.proxy_id.0)).unzip();
-    sqlx::query_file!("src/proxies/place.sql", actor.tenant.0, &ids, &to).execute(&mut **tx).await?;
+    sqlx::query_file!("src/proxies/place.sql", actor.tenant.0, &ids, &to)
+        .execute(&mut **tx)
+        .await?;
     // What takes an account out of `imported` is a transition, and in its history.
     if let Some(from) = from {
         let entries: Vec<_> = placed
@@ -263,7 +302,10 @@ fn share(accounts: &[LockedAccount], proxies: &[LockedProxy]) -> Vec<Placed> {
         .filter_map(|account| {
             let own = account.model_id.and_then(|model| next(Some(model)));
             let (_, proxy) = own.or_else(|| next(None))?;
-            Some(Placed { account_id: AccountId(account.id), proxy_id: ProxyId(proxy) })
+            Some(Placed {
+                account_id: AccountId(account.id),
+                proxy_id: ProxyId(proxy),
+            })
         })
         .collect()
 }
@@ -299,9 +341,14 @@ pub(super) struct LockedProxy {
 }
 
 async fn lock_accounts(tx: &mut Tx, actor: &Actor, accounts: &[i64]) -> Result<Vec<LockedAccount>, Failure> {
-    let rows = sqlx::query_file_as!(LockedAccount, "src/proxies/lock_accounts.sql", actor.tenant.0, accounts)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows = sqlx::query_file_as!(
+        LockedAccount,
+        "src/proxies/lock_accounts.sql",
+        actor.tenant.0,
+        accounts
+    )
+    .fetch_all(&mut **tx)
+    .await?;
     Ok(rows)
 }
 
@@ -351,7 +398,10 @@ impl Wanted {
         let mut faults = request.faults();
         let mut filter = Filter::parse(request.filter.as_deref().unwrap_or_default());
         let wanted = Self {
-            ids: request.account_ids.as_ref().map(|ids| ids.iter().map(|id| id.0).collect()),
+            ids: request
+                .account_ids
+                .as_ref()
+                .map(|ids| ids.iter().map(|id| id.0).collect()),
             after: request.after.map(|id| id.0),
             model: filter.take("model"),
             model_id: request.model_id.map(|id| id.0),
@@ -364,7 +414,11 @@ impl Wanted {
         if let Err(others) = filter.finish() {
             faults.extend(others);
         }
-        if faults.is_empty() { Ok(wanted) } else { Err(Refusal::invalid(faults).into()) }
+        if faults.is_empty() {
+            Ok(wanted)
+        } else {
+            Err(Refusal::invalid(faults).into())
+        }
     }
 
     /// Looks at them, one more than a call takes.

@@ -60,7 +60,11 @@ impl Matching {
         if let Err(others) = filter.finish() {
             faults.extend(others);
         }
-        if faults.is_empty() { Ok(matching) } else { Err(Refusal::invalid(faults).into()) }
+        if faults.is_empty() {
+            Ok(matching)
+        } else {
+            Err(Refusal::invalid(faults).into())
+        }
     }
 
     async fn fetch(
@@ -105,7 +109,9 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
 /// # Errors
 /// When there is none of this id; when the database fails.
 pub async fn get(tx: &mut Tx, actor: &Actor, id: ProxyId) -> Result<Proxy, Failure> {
-    find(tx, actor, id).await?.ok_or_else(|| Refusal::not_found("proxy").into())
+    find(tx, actor, id)
+        .await?
+        .ok_or_else(|| Refusal::not_found("proxy").into())
 }
 
 async fn find(tx: &mut Tx, actor: &Actor, id: ProxyId) -> Result<Option<Proxy>, Failure> {
@@ -166,7 +172,11 @@ async fn check_model(
         .fetch_one(&mut **tx)
         .await?;
     if !exists {
-        faults.push(Fault::new("/assigned_model_id", "reference", "there is no such model"));
+        faults.push(Fault::new(
+            "/assigned_model_id",
+            "reference",
+            "there is no such model",
+        ));
     }
     Ok(())
 }
@@ -244,7 +254,13 @@ pub async fn update(
     .execute(&mut **tx)
     .await
     .map_err(|error| match Failure::from(error) {
-        failure if failure.refusal().is_some_and(|refusal| refusal.code == "already_exists") => taken(),
+        failure
+            if failure
+                .refusal()
+                .is_some_and(|refusal| refusal.code == "already_exists") =>
+        {
+            taken()
+        }
         failure => failure,
     })?;
     if let Some(password) = &change.password {

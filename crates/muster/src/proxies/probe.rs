@@ -142,8 +142,12 @@ impl fmt::Display for Phase {
         f.write_str(match self {
             Self::Resolve => "while resolving the proxy's host: check its name and the server's DNS",
             Self::Connect => "while connecting to the proxy: check host, port and firewalls",
-            Self::Tunnel => "while the proxy was opening the tunnel: check scheme and port, or ask its provider",
-            Self::Fetch => "while reading the target's page: check that the target answers, or ask the proxy's provider",
+            Self::Tunnel => {
+                "while the proxy was opening the tunnel: check scheme and port, or ask its provider"
+            }
+            Self::Fetch => {
+                "while reading the target's page: check that the target answers, or ask the proxy's provider"
+            }
         })
     }
 }
@@ -217,11 +221,7 @@ impl Probe {
     /// # Errors
     /// Says which part failed, see [`ProbeFault`].
     pub async fn test(&self, egress: &Egress) -> Result<Seen, ProbeFault> {
-        let _turn = self
-            .slots
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+        let _turn = self.slots.acquire().await.expect("the semaphore is never closed");
         let deadline = Instant::now() + self.timeout;
         let addresses = within(deadline, Phase::Resolve, self.resolve(egress)).await?;
         let started = Instant::now();
@@ -238,10 +238,7 @@ impl Probe {
             Some(page) => within(deadline, Phase::Fetch, fetch(tunnel, &self.target, page)).await?,
             None => None,
         };
-        Ok(Seen {
-            latency_ms,
-            exit_ip,
-        })
+        Ok(Seen { latency_ms, exit_ip })
     }
 
     /// Tests many proxies, at most [`TESTS_AT_ONCE_MAX`] at a time; results come as they are ready, in no order.
@@ -300,9 +297,7 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, ProbeFault> {
 
 fn http1() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder
-        .max_buf_size(HEAD_BYTES_MAX)
-        .title_case_headers(true);
+    builder.max_buf_size(HEAD_BYTES_MAX).title_case_headers(true);
     builder
 }
 
@@ -316,11 +311,7 @@ async fn beside<T>(connection: impl Future, work: impl Future<Output = T>) -> T 
 
 /// Opens the tunnel with CONNECT. Done here with hyper because hyper-util's `Tunnel` does not tell one refusal from
 /// another.
-async fn http_tunnel(
-    stream: TcpStream,
-    egress: &Egress,
-    target: &Target,
-) -> Result<TcpStream, ProbeFault> {
+async fn http_tunnel(stream: TcpStream, egress: &Egress, target: &Target) -> Result<TcpStream, ProbeFault> {
     let not_http = |error: hyper::Error| {
         ProbeFault::Protocol(if error.is_parse() {
             "what listens there does not answer in HTTP: check the scheme and the port".to_owned()
@@ -328,21 +319,14 @@ async fn http_tunnel(
             "the connection ended before an HTTP answer: check the scheme and the port".to_owned()
         })
     };
-    let mut request =
-        Request::connect(&target.authority).header(HOST, target.authority.to_string());
+    let mut request = Request::connect(&target.authority).header(HOST, target.authority.to_string());
     if let Some(username) = &egress.username {
-        request = request.header(
-            PROXY_AUTHORIZATION,
-            basic(username, egress.password.as_ref()),
-        );
+        request = request.header(PROXY_AUTHORIZATION, basic(username, egress.password.as_ref()));
     }
     let request = request
         .body(Empty::<Bytes>::new())
         .expect("every part was valid before");
-    let (mut sender, connection) = http1()
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(not_http)?;
+    let (mut sender, connection) = http1().handshake(TokioIo::new(stream)).await.map_err(not_http)?;
     beside(connection.with_upgrades(), async {
         let answer = sender.send_request(request).await.map_err(not_http)?;
         match answer.status().as_u16() {
@@ -398,14 +382,12 @@ async fn socks_tunnel(
     const NOTHING_ACCEPTABLE: u8 = 0xff;
     let ended = |_: io::Error| {
         ProbeFault::Protocol(
-            "the connection ended within the SOCKS5 handshake: check the scheme and the port"
-                .to_owned(),
+            "the connection ended within the SOCKS5 handshake: check the scheme and the port".to_owned(),
         )
     };
     let not_socks = || {
         ProbeFault::Protocol(
-            "what listens there does not answer in SOCKS5: check the scheme and the port"
-                .to_owned(),
+            "what listens there does not answer in SOCKS5: check the scheme and the port".to_owned(),
         )
     };
     let greeting: &[u8] = match egress.username {
@@ -432,10 +414,7 @@ async fn socks_tunnel(
         ([VERSION, NOTHING_ACCEPTABLE], Some(_)) => return Err(ProbeFault::CredentialsRefused),
         _ => return Err(not_socks()),
     }
-    stream
-        .write_all(&socks_request(target))
-        .await
-        .map_err(ended)?;
+    stream.write_all(&socks_request(target)).await.map_err(ended)?;
     let mut head = [0; 4];
     stream.read_exact(&mut head).await.map_err(ended)?;
     let [version, reply, _, address_type] = head;
@@ -511,11 +490,7 @@ fn socks_refusal(reply: u8) -> ProbeFault {
 }
 
 /// Reads the target's page through the tunnel, as far as [`BODY_BYTES_MAX`], and finds the exit address in it.
-async fn fetch(
-    tunnel: TcpStream,
-    target: &Target,
-    page: &Uri,
-) -> Result<Option<IpAddr>, ProbeFault> {
+async fn fetch(tunnel: TcpStream, target: &Target, page: &Uri) -> Result<Option<IpAddr>, ProbeFault> {
     let broken = |_: hyper::Error| {
         ProbeFault::Target(
             "the target's answer through the proxy is not whole HTTP: check the target, or ask the proxy's provider"
@@ -527,10 +502,7 @@ async fn fetch(
     let request = request
         .body(Empty::<Bytes>::new())
         .expect("every part was valid before");
-    let (mut sender, connection) = http1()
-        .handshake(TokioIo::new(tunnel))
-        .await
-        .map_err(broken)?;
+    let (mut sender, connection) = http1().handshake(TokioIo::new(tunnel)).await.map_err(broken)?;
     beside(connection, async {
         let mut answer = sender.send_request(request).await.map_err(broken)?;
         if !answer.status().is_success() {
@@ -631,7 +603,7 @@ mod tests {
 
     #[test]
     fn the_exit_address_is_the_first_in_the_page() {
-        let ip = |text: &str| Some(text.parse().unwrap());
+        let ip = |text: &str| Some(text.parse().expect("an address"));
         assert_eq!(first_address("198.51.100.7\n", true), ip("198.51.100.7"));
         assert_eq!(
             first_address(r#"{"origin": "2001:db8::7", "via": "1.1.1.1"}"#, true),
@@ -643,10 +615,7 @@ mod tests {
         );
         assert_eq!(first_address("version 1.2.3 :: build 12:30", true), None);
         assert_eq!(first_address("padding 198.51.100.7", false), None);
-        assert_eq!(
-            first_address("198.51.100.7 padding 1", false),
-            ip("198.51.100.7")
-        );
+        assert_eq!(first_address("198.51.100.7 padding 1", false), ip("198.51.100.7"));
     }
 
     #[test]

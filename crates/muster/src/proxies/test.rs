@@ -42,8 +42,12 @@ pub async fn test(app: &App, actor: &Actor, request: &TestProxies) -> Result<Pro
             let after = request.after.map(|id| id.0);
             let limit = i64::try_from(TEST_PROXIES_MAX + 1).unwrap_or(i64::MAX);
             let mut tx = app.db.begin_read(actor).await?;
-            let mut ids: Vec<i64> =
-                matching.fetch(&mut tx, actor, after, limit).await?.into_iter().map(|p| p.id.0).collect();
+            let mut ids: Vec<i64> = matching
+                .fetch(&mut tx, actor, after, limit)
+                .await?
+                .into_iter()
+                .map(|p| p.id.0)
+                .collect();
             tx.commit().await?;
             if ids.len() > TEST_PROXIES_MAX {
                 ids.truncate(TEST_PROXIES_MAX);
@@ -55,7 +59,12 @@ pub async fn test(app: &App, actor: &Actor, request: &TestProxies) -> Result<Pro
     let results = run(app, actor, &ids).await?;
     let passed = results.iter().filter(|result| result.error.is_none()).count();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    Ok(ProxiesTested { passed: count(passed), failed: count(results.len() - passed), results, next })
+    Ok(ProxiesTested {
+        passed: count(passed),
+        failed: count(results.len() - passed),
+        results,
+        next,
+    })
 }
 
 /// Tests the proxies of the actor's tenant whose last test failed and is older than [`RETEST_SECS`], so that the work of
@@ -66,10 +75,14 @@ pub async fn test(app: &App, actor: &Actor, request: &TestProxies) -> Result<Pro
 pub async fn test_due(app: &App, actor: &Actor) -> Result<(), Failure> {
     let limit = i64::try_from(TEST_PROXIES_MAX).unwrap_or(i64::MAX);
     let mut tx = app.db.begin(actor).await?;
-    let ids =
-        sqlx::query_file_scalar!("src/proxies/due.sql", actor.tenant.0, f64::from(RETEST_SECS), limit)
-            .fetch_all(&mut *tx)
-            .await?;
+    let ids = sqlx::query_file_scalar!(
+        "src/proxies/due.sql",
+        actor.tenant.0,
+        f64::from(RETEST_SECS),
+        limit
+    )
+    .fetch_all(&mut *tx)
+    .await?;
     tx.commit().await?;
     if !ids.is_empty() {
         run(app, actor, &ids).await?;
@@ -93,13 +106,16 @@ async fn run(app: &App, actor: &Actor, ids: &[i64]) -> Result<Vec<ProxyTest>, Fa
 async fn egresses(app: &App, actor: &Actor, ids: &[i64]) -> Result<Vec<(Tested, Egress)>, Failure> {
     let mut tx = app.db.begin(actor).await?;
     let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
-    let rows =
-        sqlx::query_file!("src/proxies/egress.sql", actor.tenant.0, ids).fetch_all(&mut *tx).await?;
+    let rows = sqlx::query_file!("src/proxies/egress.sql", actor.tenant.0, ids)
+        .fetch_all(&mut *tx)
+        .await?;
     tx.commit().await?;
     rows.into_iter()
         .map(|row| {
             let sealed = row.password_encrypted.as_deref();
-            let password = sealed.map(|sealed| keys.open(&place(ProxyId(row.id)), sealed)).transpose()?;
+            let password = sealed
+                .map(|sealed| keys.open(&place(ProxyId(row.id)), sealed))
+                .transpose()?;
             let egress = Egress {
                 scheme: row.scheme,
                 host: row.host,
@@ -107,7 +123,13 @@ async fn egresses(app: &App, actor: &Actor, ids: &[i64]) -> Result<Vec<(Tested, 
                 username: row.username,
                 password,
             };
-            Ok((Tested { id: row.id, updated_at: row.updated_at }, egress))
+            Ok((
+                Tested {
+                    id: row.id,
+                    updated_at: row.updated_at,
+                },
+                egress,
+            ))
         })
         .collect()
 }
@@ -121,13 +143,25 @@ async fn record(
     let updated: Vec<_> = found.iter().map(|(tested, _)| tested.updated_at).collect();
     let latencies: Vec<_> = found
         .iter()
-        .map(|(_, seen)| seen.as_ref().ok().map(|s| i32::try_from(s.latency_ms).unwrap_or(i32::MAX)))
+        .map(|(_, seen)| {
+            seen.as_ref()
+                .ok()
+                .map(|s| i32::try_from(s.latency_ms).unwrap_or(i32::MAX))
+        })
         .collect();
     let exits: Vec<_> = found
         .iter()
-        .map(|(_, seen)| seen.as_ref().ok().and_then(|s| s.exit_ip).map(|ip| ip.to_string()))
+        .map(|(_, seen)| {
+            seen.as_ref()
+                .ok()
+                .and_then(|s| s.exit_ip)
+                .map(|ip| ip.to_string())
+        })
         .collect();
-    let errors: Vec<_> = found.iter().map(|(_, seen)| seen.as_ref().err().map(ToString::to_string)).collect();
+    let errors: Vec<_> = found
+        .iter()
+        .map(|(_, seen)| seen.as_ref().err().map(ToString::to_string))
+        .collect();
     let mut tx = app.db.begin(actor).await?;
     assign::lock_work(&mut tx, actor, &[], &ids).await?;
     let mut rows = sqlx::query_file!(
@@ -151,14 +185,22 @@ async fn record(
         })),
         ..audit::Entry::default()
     }];
-    entries.extend(rows.iter().filter(|row| row.was != row.status).map(|row| audit::Entry {
-        action: if row.status == ProxyStatus::Failed { "proxy.fail" } else { "proxy.recover" },
-        object_type: "proxy",
-        object_id: Some(row.id.to_string()),
-        before: Some(json!({"status": row.was})),
-        after: Some(json!({"status": row.status, "error": row.error})),
-        ..audit::Entry::default()
-    }));
+    entries.extend(
+        rows.iter()
+            .filter(|row| row.was != row.status)
+            .map(|row| audit::Entry {
+                action: if row.status == ProxyStatus::Failed {
+                    "proxy.fail"
+                } else {
+                    "proxy.recover"
+                },
+                object_type: "proxy",
+                object_id: Some(row.id.to_string()),
+                before: Some(json!({"status": row.was})),
+                after: Some(json!({"status": row.status, "error": row.error})),
+                ..audit::Entry::default()
+            }),
+    );
     audit::write(&mut tx, actor, &entries).await?;
     tx.commit().await?;
     let results = rows.into_iter().map(|row| ProxyTest {

@@ -134,9 +134,7 @@ async fn server(answer: impl Fn(SocketAddr) -> String + Send + 'static) -> Serve
                 stream.write_all(answer.as_bytes()).await.ok();
                 // What the caller still sends is read, or closing would reset the connection under the answer.
                 stream.shutdown().await.ok();
-                tokio::io::copy(&mut stream, &mut tokio::io::sink())
-                    .await
-                    .ok();
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
             });
         }
     });
@@ -209,11 +207,7 @@ async fn a_proxy_that_works_shows_its_exit_address() {
             let seen = page_through(target.port, &egress).await.unwrap();
             assert_eq!(seen.exit_ip, Some(exit), "{scheme:?} {credentials:?}");
             let seen = probe(&named, AMPLE).test(&egress).await.unwrap();
-            assert_eq!(
-                seen.exit_ip,
-                Some(exit),
-                "by name, {scheme:?} {credentials:?}"
-            );
+            assert_eq!(seen.exit_ip, Some(exit), "by name, {scheme:?} {credentials:?}");
             let tunnel = probe(&format!("tcp://127.0.0.1:{}", target.port), AMPLE)
                 .test(&egress)
                 .await
@@ -229,10 +223,7 @@ async fn credentials_that_the_proxy_does_not_ask_for_do_no_harm() {
     for scheme in BOTH {
         let proxy = Proxy::start(scheme, None).await;
         let egress = egress(scheme, proxy.port, Some(("user", "password")));
-        assert!(
-            page_through(target.port, &egress).await.is_ok(),
-            "{scheme:?}"
-        );
+        assert!(page_through(target.port, &egress).await.is_ok(), "{scheme:?}");
     }
 }
 
@@ -302,11 +293,7 @@ async fn a_proxy_that_hangs_times_out_and_says_in_which_phase() {
         let tested = probe("tcp://127.0.0.1:9", SHORT)
             .test(&egress(scheme, silent_port, None))
             .await;
-        assert_eq!(
-            tested,
-            Err(ProbeFault::TimedOut(Phase::Tunnel)),
-            "{scheme:?}"
-        );
+        assert_eq!(tested, Err(ProbeFault::TimedOut(Phase::Tunnel)), "{scheme:?}");
         assert!(started.elapsed() < SHORT * 10);
 
         let proxy = Proxy::start(scheme, None).await;
@@ -314,11 +301,7 @@ async fn a_proxy_that_hangs_times_out_and_says_in_which_phase() {
         let tested = probe(&hanging_page, SHORT * 5)
             .test(&egress(scheme, proxy.port, None))
             .await;
-        assert_eq!(
-            tested,
-            Err(ProbeFault::TimedOut(Phase::Fetch)),
-            "{scheme:?}"
-        );
+        assert_eq!(tested, Err(ProbeFault::TimedOut(Phase::Fetch)), "{scheme:?}");
     }
 }
 
@@ -329,21 +312,14 @@ async fn a_target_that_is_down_is_told_from_a_proxy_that_is_down() {
         let fault = page_through(unused_port(), &egress(scheme, proxy.port, None))
             .await
             .unwrap_err();
-        assert!(
-            matches!(fault, ProbeFault::Target(_)),
-            "{scheme:?} {fault:?}"
-        );
-        assert!(
-            fault.to_string().contains("cannot reach the target"),
-            "{fault}"
-        );
+        assert!(matches!(fault, ProbeFault::Target(_)), "{scheme:?} {fault:?}");
+        assert!(fault.to_string().contains("cannot reach the target"), "{fault}");
     }
 }
 
 #[tokio::test]
 async fn what_is_no_proxy_of_the_scheme_is_named_so() {
-    let web =
-        server(|_| "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n".to_owned()).await;
+    let web = server(|_| "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n".to_owned()).await;
     let nonsense = server(|_| "220 mail.example ESMTP\r\n".to_owned()).await;
     let endless = server(|_| format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(1 << 20))).await;
     let microsocks = Proxy::start(Scheme::Socks5, None).await;
@@ -351,10 +327,7 @@ async fn what_is_no_proxy_of_the_scheme_is_named_so() {
         let fault = page_through(web.port, &egress(Scheme::Http, port, None))
             .await
             .unwrap_err();
-        assert!(
-            matches!(fault, ProbeFault::Protocol(_)),
-            "{port}: {fault:?}"
-        );
+        assert!(matches!(fault, ProbeFault::Protocol(_)), "{port}: {fault:?}");
     }
 
     let greeter = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -404,20 +377,15 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn only_the_beginning_of_a_long_page_is_read() {
-    let first =
-        server(|_| format!("HTTP/1.1 200 OK\r\n\r\nip 1.2.3.4 {}", "x ".repeat(1 << 20))).await;
-    let last =
-        server(|_| format!("HTTP/1.1 200 OK\r\n\r\n{} ip 1.2.3.4", "x ".repeat(1 << 20))).await;
+    let first = server(|_| format!("HTTP/1.1 200 OK\r\n\r\nip 1.2.3.4 {}", "x ".repeat(1 << 20))).await;
+    let last = server(|_| format!("HTTP/1.1 200 OK\r\n\r\n{} ip 1.2.3.4", "x ".repeat(1 << 20))).await;
     let proxy = Proxy::start(Scheme::Socks5, None).await;
     let egress = egress(Scheme::Socks5, proxy.port, None);
     assert_eq!(
         page_through(first.port, &egress).await.unwrap().exit_ip,
         Some("1.2.3.4".parse().unwrap())
     );
-    assert_eq!(
-        page_through(last.port, &egress).await.unwrap().exit_ip,
-        None
-    );
+    assert_eq!(page_through(last.port, &egress).await.unwrap().exit_ip, None);
 }
 
 #[tokio::test]
@@ -492,10 +460,7 @@ async fn without_leave_nothing_is_sent_to_a_loopback_address_however_it_is_writt
             );
         }
     }
-    assert!(
-        v4.accept().now_or_never().is_none(),
-        "a connection was made"
-    );
+    assert!(v4.accept().now_or_never().is_none(), "a connection was made");
     assert!(
         v6.is_none_or(|v6| v6.accept().now_or_never().is_none()),
         "a connection was made"
