@@ -2,7 +2,12 @@
 
 mod assign;
 mod cluster;
+mod content;
+mod endpoints;
 mod gate;
+mod imports;
+mod models;
 mod probe;
 mod proxies;
 mod support;
+mod texts;
