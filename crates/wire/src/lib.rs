@@ -15,6 +15,8 @@ pub mod models;
 pub mod page;
 pub mod patch;
 pub mod problem;
+pub mod proxies;
+pub mod secret;
 pub mod texts;
 pub mod secret;
 pub mod work;

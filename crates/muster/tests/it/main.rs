@@ -1,6 +1,7 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
 mod catalogue;
+mod assign;
 mod cluster;
 mod conformance;
 mod content;
@@ -13,6 +14,7 @@ mod kills;
 mod migrations;
 mod models;
 mod probe;
+mod proxies;
 mod support;
 mod texts;
 mod tidy;
