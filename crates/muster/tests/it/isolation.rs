@@ -49,8 +49,11 @@ struct Table {
     rows_of_1: i64,
 }
 
+/// Name, whether a partition, whether with tenant_id; whether granted select and delete, a column to update; its columns.
+type TableRow = (String, bool, bool, bool, bool, Option<String>, String);
+
 async fn tables(db: &mut PgConnection, only: Option<&str>) -> Vec<Table> {
-    let rows: Vec<(String, bool, bool, bool, bool, Option<String>, String)> = sqlx::query_as(
+    let rows: Vec<TableRow> = sqlx::query_as(
         "select c.relname::text, c.relispartition,
              exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id'),
              has_table_privilege('muster_app', c.oid, 'select'),

@@ -1,7 +1,7 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
-mod catalogue;
 mod assign;
+mod catalogue;
 mod cluster;
 mod conformance;
 mod content;
