@@ -1,6 +1,6 @@
 //! The application: what every handler shares, the router made of the features' routes, and the layers around it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -27,6 +27,10 @@ use crate::{
     db::Db,
     http::{BODY_BYTES_MAX, Problems, Reply},
     problem::{Bug, Failure, Kind, Refusal},
+    proxies::{
+        self,
+        probe::{Probe, TEST_SECONDS_DEFAULT},
+    },
     seal::Keyring,
     telemetry::Telemetry,
     work::bells::Bells,
@@ -53,12 +57,17 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// The bells that wake claims which wait for work.
     pub work: Arc<Bells>,
+    /// Tests proxies; its limits hold for all callers together.
+    pub probe: Arc<Probe>,
 }
 
 impl App {
     /// An application on a database that has been checked.
     pub fn new(db: Db, keys: Keyring, settings: ServeSettings) -> Self {
+        let timeout = Duration::from_secs(TEST_SECONDS_DEFAULT);
+        let probe = Probe::new(settings.probe_target.clone(), timeout, settings.probe_allow.clone());
         Self {
+            probe: Arc::new(probe),
             db,
             keys,
             settings: Arc::new(settings),
@@ -154,6 +163,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(crate::doctor::api::routes())
+        .merge(proxies::api::routes())
         .merge(crate::imports::api::routes())
         .routes(routes!(lifecycle))
         .merge(crate::models::api::routes())

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use ipnet::IpNet;
+
+use crate::proxies::probe::Target;
 
 /// How a server serves, whichever database it uses.
 #[derive(Debug, Clone, Args)]
@@ -34,11 +37,11 @@ pub struct ServeSettings {
         env = "MUSTER_PROBE_TARGET",
         default_value = "tcp://www.instagram.com:443"
     )]
-    pub probe_target: String,
+    pub probe_target: Target,
 
     /// Networks that `proxies test` may connect to although they are not public, for example 10.1.0.0/16.
     #[arg(long, env = "MUSTER_PROBE_ALLOW", value_delimiter = ',')]
-    pub probe_allow: Vec<String>,
+    pub probe_allow: Vec<IpNet>,
 
     /// Write logs as JSON.
     #[arg(long, env = "MUSTER_LOG_JSON")]
@@ -53,7 +56,7 @@ impl Default for ServeSettings {
             connections: crate::db::CONNECTIONS_MAX_DEFAULT,
             lease_secs: 120,
             retry_ms: 30_000,
-            probe_target: "tcp://www.instagram.com:443".to_owned(),
+            probe_target: "tcp://www.instagram.com:443".parse().expect("it is written above"),
             probe_allow: Vec::new(),
             log_json: false,
         }

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod config;
 pub mod content;
 pub mod db;
+pub mod doctor;
 pub mod http;
 pub mod imports;
 pub mod limits;

@@ -4,6 +4,7 @@
 //! word of the API is written once. Requests refuse unknown fields; answers may gain fields within `/v1`.
 
 pub mod access;
+pub mod doctor;
 pub mod check;
 pub mod content;
 pub mod filter;
@@ -14,6 +15,8 @@ pub mod models;
 pub mod page;
 pub mod patch;
 pub mod problem;
+pub mod proxies;
+pub mod secret;
 pub mod texts;
 pub mod secret;
 pub mod work;

@@ -1,23 +1,26 @@
 //! Secrets that cross the API, in the few requests and answers that may carry them.
 
-use std::fmt;
-
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A secret text. It is written to JSON as it is, `Debug` shows nothing of it, and it is wiped when dropped.
-#[derive(Clone)]
+/// The longest secret, in bytes.
+pub const SECRET_BYTES_MAX: usize = 4096;
+
+/// A password, a token or another secret. It is written to JSON as it is; `Debug` shows nothing of it, and it is wiped when
+/// dropped.
+#[derive(Debug, Clone)]
 pub struct Secret(pub SecretString);
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
+impl Secret {
+    /// Whether it can be stored: not empty, and not longer than [`SECRET_BYTES_MAX`].
+    pub fn is_acceptable(&self) -> bool {
+        (1..=SECRET_BYTES_MAX).contains(&self.0.expose_secret().len())
     }
 }
 
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose_secret())
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
     }
 }
 
@@ -27,11 +30,17 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
+}
+
 #[cfg(feature = "openapi")]
-mod schema {
+mod openapi {
     use utoipa::{
         PartialSchema, ToSchema,
-        openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
+        openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
     };
 
     impl PartialSchema for super::Secret {
@@ -40,6 +49,8 @@ mod schema {
                 .schema_type(Type::String)
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
                 .description(Some("A secret."))
+                .min_length(Some(1))
+                .max_length(Some(super::SECRET_BYTES_MAX))
                 .into()
         }
     }
@@ -52,9 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_written_to_json_and_nowhere_else() {
-        let secret: Secret = serde_json::from_str("\"s3cret\"").expect("a text");
-        assert!(!format!("{secret:?}").contains("s3cret"));
-        assert_eq!(serde_json::to_string(&secret).expect("JSON"), "\"s3cret\"");
+    fn a_secret_is_sent_but_not_shown() {
+        let secret: Secret = serde_json::from_str(r#""CANARY""#).expect("it is read");
+        assert!(!format!("{secret:?}").contains("CANARY"));
+        assert_eq!(
+            serde_json::to_string(&secret).expect("it is written"),
+            r#""CANARY""#
+        );
+        assert!(secret.is_acceptable() && !Secret::from("").is_acceptable());
     }
 }

@@ -186,12 +186,14 @@ begin
             where proxy_id is not null
             group by tenant_id, proxy_id
         ), locked as materialized (
-            select p.tenant_id, p.id from proxies p join delta d on d.tenant_id = p.tenant_id and d.proxy_id = p.id
+            select p.tenant_id, p.id, d.change
+            from delta d join proxies p on p.tenant_id = d.tenant_id and p.id = d.proxy_id
+            where d.change <> 0
             order by p.id for no key update of p
         )
-        update proxies p set account_count = p.account_count + d.change
-        from delta d join locked l on l.tenant_id = d.tenant_id and l.id = d.proxy_id
-        where p.tenant_id = d.tenant_id and p.id = d.proxy_id and d.change <> 0;
+        update proxies p set account_count = p.account_count + l.change
+        from locked l
+        where p.tenant_id = l.tenant_id and p.id = l.id;
     end if;
 
     if moved or modelled then

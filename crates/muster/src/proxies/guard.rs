@@ -70,13 +70,12 @@ fn embedded(ip: Ipv6Addr) -> Ipv4Addr {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn kind(ip: &str, allow: &[&str]) -> Option<&'static str> {
-        let allow: Vec<IpNet> = allow.iter().map(|net| net.parse().unwrap()).collect();
-        forbidden(ip.parse().unwrap(), &allow)
+        let allow: Vec<IpNet> = allow.iter().map(|net| net.parse().expect("a network")).collect();
+        forbidden(ip.parse().expect("an address"), &allow)
     }
 
     #[test]

@@ -23,6 +23,7 @@ use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
+use muster_wire::proxies::Scheme;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
@@ -43,15 +44,6 @@ const BODY_BYTES_MAX: usize = 4 * 1024;
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// The longest username, password or name that fits into a SOCKS5 message.
 const SOCKS_FIELD_BYTES_MAX: usize = 255;
-
-/// The protocol a proxy speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// HTTP with the CONNECT method.
-    Http,
-    /// SOCKS version 5.
-    Socks5,
-}
 
 /// A proxy as the test needs it.
 #[derive(Debug, Clone)]
@@ -550,7 +542,6 @@ fn first_address(text: &str, whole: bool) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -612,7 +603,7 @@ mod tests {
 
     #[test]
     fn the_exit_address_is_the_first_in_the_page() {
-        let ip = |text: &str| Some(text.parse().unwrap());
+        let ip = |text: &str| Some(text.parse().expect("an address"));
         assert_eq!(first_address("198.51.100.7\n", true), ip("198.51.100.7"));
         assert_eq!(
             first_address(r#"{"origin": "2001:db8::7", "via": "1.1.1.1"}"#, true),

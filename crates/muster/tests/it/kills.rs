@@ -13,9 +13,11 @@ use std::{
 };
 
 use muster::{
+    actor::Actor,
     cluster::{self, Cluster},
     config::ServeSettings,
-    schema,
+    db::Db,
+    doctor, schema,
     seal::{Keyring, MasterKeys},
     server::Server,
     tenants,
@@ -34,7 +36,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::task::JoinSet;
 
-use crate::support::{CLUSTER, TestApp, silent};
+use crate::support::{CLUSTER, TestApp};
 
 /// How often each thing is killed.
 const KILLS: u32 = 20;
@@ -43,7 +45,7 @@ const KILLS: u32 = 20;
 const BOTS: usize = 8;
 
 /// Accounts that warm up. Enough that the work does not end before the killing does.
-const ACCOUNTS: i32 = 6_000;
+const ACCOUNTS: usize = 6_000;
 
 /// What the server acknowledged: each lease that was accepted, with its outcome.
 type Acknowledged = Arc<Mutex<HashMap<Lease, Outcome>>>;
@@ -196,7 +198,7 @@ async fn killing_the_server_at_random_moments_loses_nothing_acknowledged() {
     served.child.wait().expect("it is gone");
 
     nothing_lost(&mut app.superuser().await, acknowledged).await;
-    silent(&app).await;
+    silent(&app.app.db, app.tenant).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -209,7 +211,7 @@ async fn killing_postgres_at_random_moments_loses_nothing_acknowledged() {
     let made = tenants::create(&owner_role, &keys, "First", "ana@example.com", "Ana").await.expect("a tenant");
     let superuser = cluster.url(cluster::SUPERUSER, cluster::DATABASE);
     let mut db = PgConnection::connect_with(&superuser).await.expect("a connection");
-    crate::support::warm_accounts(&mut db, made.tenant, ACCOUNTS).await;
+    crate::support::warm::warm_accounts(&mut db, made.tenant, ACCOUNTS).await;
     db.close().await.expect("closed");
 
     let settings =
@@ -242,11 +244,17 @@ async fn killing_postgres_at_random_moments_loses_nothing_acknowledged() {
     let acknowledged = load.stop().await;
 
     nothing_lost(&mut connected(&superuser).await, acknowledged).await;
-    let actor = muster::actor::Actor::system(made.tenant);
-    let findings = muster::doctor::examine(&server.app.db, &actor).await.expect("the doctor");
-    assert!(findings.is_empty(), "{findings:#?}");
+    silent(&server.app.db, made.tenant).await;
     server.stop().await.expect("it stops");
     cluster.stop().await.expect("it stops");
+}
+
+/// The doctor has nothing to say.
+async fn silent(db: &Db, tenant: TenantId) {
+    let actor = Actor::system(tenant);
+    let mut tx = db.begin_snapshot(&actor).await.expect("a snapshot");
+    let findings = doctor::examine(&mut tx, &actor).await.expect("the doctor");
+    assert!(findings.is_empty(), "{findings:#?}");
 }
 
 async fn connected(options: &PgConnectOptions) -> PgConnection {
@@ -254,7 +262,7 @@ async fn connected(options: &PgConnectOptions) -> PgConnection {
 }
 
 async fn bot_token(server: &Server, tenant: TenantId) -> SecretString {
-    let actor = muster::actor::Actor::system(tenant);
+    let actor = Actor::system(tenant);
     let mut tx = server.app.db.begin(&actor).await.expect("a transaction");
     let bot = muster::bots::create(&mut tx, &actor, "killed", "").await.expect("a bot");
     let expires = chrono::Utc::now() + chrono::Duration::days(1);

@@ -1,13 +1,22 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
+mod assign;
+mod catalogue;
 mod cluster;
+mod conformance;
 mod content;
+mod doctor;
 mod endpoints;
 mod gate;
 mod imports;
+mod isolation;
+mod kills;
+mod migrations;
 mod models;
 mod probe;
+mod proxies;
 mod support;
 mod texts;
+mod tidy;
 mod work;
 mod work_races;

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use muster::proxies::probe::{Egress, Phase, Probe, ProbeFault, Scheme, Seen, TESTS_AT_ONCE_MAX};
+use muster::proxies::probe::{Egress, Phase, Probe, ProbeFault, Seen, TESTS_AT_ONCE_MAX};
+use muster_wire::proxies::Scheme;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,14 +22,14 @@ const AMPLE: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A real proxy, killed when dropped.
-struct Proxy {
-    port: u16,
+pub struct Proxy {
+    pub port: u16,
     _child: Child,
     _folder: TempDir,
 }
 
 impl Proxy {
-    async fn start(scheme: Scheme, credentials: Option<(&str, &str)>) -> Self {
+    pub async fn start(scheme: Scheme, credentials: Option<(&str, &str)>) -> Self {
         for _ in 0..10 {
             let port = unused_port();
             let folder = tempfile::tempdir().unwrap();
@@ -101,7 +102,7 @@ async fn answers(port: u16, child: &mut Child) -> bool {
 }
 
 /// A port on which nothing listens.
-fn unused_port() -> u16 {
+pub fn unused_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -110,8 +111,8 @@ fn unused_port() -> u16 {
 }
 
 /// A server that reads one request head and hands it, with the caller's address, to `answer`.
-struct Server {
-    port: u16,
+pub struct Server {
+    pub port: u16,
     task: JoinHandle<()>,
 }
 
@@ -160,7 +161,7 @@ fn page(body: &str) -> String {
 }
 
 /// A page that answers with the caller's address.
-async fn mirror() -> Server {
+pub async fn mirror() -> Server {
     server(|peer| page(&format!("{{\"ip\": \"{}\"}}\n", peer.ip()))).await
 }
 

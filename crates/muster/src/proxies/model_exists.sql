@@ -1,0 +1,2 @@
+-- Says whether the tenant has this model.
+select exists (select from models where tenant_id = $1 and id = $2) as "exists!"
