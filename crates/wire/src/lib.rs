@@ -18,7 +18,6 @@ pub mod problem;
 pub mod proxies;
 pub mod secret;
 pub mod texts;
-pub mod secret;
 pub mod work;
 
 pub use access::Role;

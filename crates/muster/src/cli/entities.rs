@@ -304,11 +304,12 @@ impl Entity {
 
     /// Its command, with what the API can do with it.
     pub fn command(&self, document: &Document) -> Command {
-        let mut command = Command::new(self.name).about(self.about).subcommand_required(true).arg_required_else_help(true);
-        command = Remote::augment_args(command);
+        let mut command = Remote::augment_args(Command::new(self.name));
+        command = command.subcommand_required(true).arg_required_else_help(true);
         if let Some(list) = document.operation(self.path, "get") {
-            let long = list["summary"].as_str().or(list["description"].as_str()).unwrap_or_default().to_owned();
-            command = command.subcommand(Shown::augment_args(Command::new("list").about("List them").after_help(long)));
+            let qualifiers = ["summary", "description"].map(|part| list[part].as_str().unwrap_or_default()).join(" ");
+            let show = Shown::augment_args(Command::new("list")).about("List them").long_about(None);
+            command = command.subcommand(show.after_help(qualifiers.trim().to_owned()));
         }
         let one = self.one();
         if document.operation(&one, "get").is_some() {
@@ -334,7 +335,7 @@ impl Entity {
             let yes = Arg::new("yes").long("yes").short('y').action(ArgAction::SetTrue).help("Do not ask");
             command = command.subcommand(Command::new(self.delete).about("Remove one").args([id(), yes]));
         }
-        verbs::augment(self.name, command)
+        verbs::augment(self.name, command).about(self.about).long_about(None)
     }
 
     /// Runs its command.

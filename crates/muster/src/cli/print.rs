@@ -49,24 +49,20 @@ pub fn json(value: &Value) -> Result<(), Exit> {
 /// # Errors
 /// As [`line`].
 pub fn table(columns: &[Column], items: &[Value]) -> Result<(), Exit> {
-    line(&rendered(columns, items, std::io::stdout().is_terminal()))
+    let bold = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    line(&rendered(columns, items, std::io::stdout().is_terminal(), bold))
 }
 
-/// Whether headings can be bold.
-fn styled() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-fn rendered(columns: &[Column], items: &[Value], terminal: bool) -> String {
+fn rendered(columns: &[Column], items: &[Value], terminal: bool, bold: bool) -> String {
     let mut table = Table::new();
     if terminal {
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).enforce_styling();
     } else {
         table.load_style(NOTHING).force_no_tty();
     }
     table.set_header(columns.iter().map(|(heading, _)| {
         let cell = Cell::new(heading);
-        if terminal && styled() { cell.add_attribute(Attribute::Bold) } else { cell }
+        if terminal && bold { cell.add_attribute(Attribute::Bold) } else { cell }
     }));
     table.add_rows(items.iter().map(|item| columns.iter().map(|(_, name)| cell(item, name)).collect::<Vec<_>>()));
     for (index, (_, name)) in columns.iter().enumerate() {
@@ -148,13 +144,15 @@ mod tests {
             json!({"id": 7, "name": "ana\u{1b}[31m", "in": {"kind": "a"}, "seen_at": "2026-11-24T09:05:06.123Z"}),
             json!({"id": 1200, "name": "Bo\nTwo", "in": null, "seen_at": null}),
         ];
-        insta::assert_snapshot!(rendered(COLUMNS, &items, false), @r"
+        insta::assert_snapshot!(rendered(COLUMNS, &items, false, true), @r"
         ");
     }
 
     #[test]
-    fn a_terminal_gets_rules() {
-        let table = rendered(COLUMNS, &[json!({"id": 1, "name": "ana"})], true);
-        assert!(table.contains('═') || table.contains('─'), "{table}");
+    fn a_terminal_gets_rules_and_bold_headings_where_it_may() {
+        let items = [json!({"id": 1, "name": "ana"})];
+        let (bold, plain) = (rendered(COLUMNS, &items, true, true), rendered(COLUMNS, &items, true, false));
+        assert!(bold.contains("\u{1b}[1m"), "{bold}");
+        assert!(!plain.contains('\u{1b}') && plain.contains('═'), "{plain}");
     }
 }
