@@ -8,6 +8,7 @@ pub mod filter;
 pub mod id;
 pub mod lifecycle;
 pub mod page;
+pub mod patch;
 pub mod problem;
 pub mod work;
 
