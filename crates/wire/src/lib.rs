@@ -4,12 +4,16 @@
 //! word of the API is written once. Requests refuse unknown fields; answers may gain fields within `/v1`.
 
 pub mod access;
+pub mod accounts;
+pub mod check;
 pub mod filter;
 pub mod id;
 pub mod lifecycle;
 pub mod page;
 pub mod patch;
 pub mod problem;
+pub mod reviews;
+pub mod secret;
 pub mod work;
 
 pub use access::Role;
