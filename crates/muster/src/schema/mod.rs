@@ -27,6 +27,10 @@ pub const ALWAYS: &[(&str, &str)] = &[
         include_str!("../../schema/always/40_accounts.sql"),
     ),
     (
+        "45_matching",
+        include_str!("../../schema/always/45_matching.sql"),
+    ),
+    (
         "50_triggers",
         include_str!("../../schema/always/50_triggers.sql"),
     ),
