@@ -107,6 +107,21 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/metrics", Access::Public),
     to("GET", "/v1/openapi.json", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
+    to("GET", "/v1/accounts", Access::View),
+    to("POST", "/v1/accounts", Access::Operate),
+    to("GET", "/v1/accounts/count", Access::View),
+    to("POST", "/v1/accounts/transitions", Access::OperateOrReview),
+    to("GET", "/v1/accounts/{id}", Access::View),
+    to("PATCH", "/v1/accounts/{id}", Access::Operate),
+    to("GET", "/v1/accounts/{id}/history", Access::View),
+    to("GET", "/v1/accounts/{id}/attempts", Access::View),
+    to("GET", "/v1/accounts/{id}/authorisations", Access::View),
+    to("POST", "/v1/accounts/{id}/reveal", Access::Own),
+    to("POST", "/v1/accounts/{id}/transitions", Access::OperateOrReview),
+    to("GET", "/v1/reviews", Access::View),
+    to("GET", "/v1/reviews/count", Access::View),
+    to("POST", "/v1/reviews", Access::Review),
+    to("POST", "/v1/reviews/{account_id}", Access::Review),
 ];
 
 /// The row of an endpoint.

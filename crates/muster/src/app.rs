@@ -149,6 +149,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(crate::accounts::api::routes())
+        .merge(crate::reviews::api::routes())
 }
 
 /// The OpenAPI document.

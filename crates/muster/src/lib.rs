@@ -2,6 +2,7 @@
 //! authorised to manage. See ARCHITECTURE.md for how a request becomes SQL and an answer.
 
 pub mod access;
+pub mod accounts;
 pub mod actor;
 pub mod app;
 pub mod audit;
@@ -11,6 +12,7 @@ pub mod db;
 pub mod http;
 pub mod limits;
 pub mod problem;
+pub mod reviews;
 pub mod schema;
 pub mod seal;
 pub mod telemetry;
