@@ -1,8 +1,7 @@
 //! Changes: in the body of a PATCH a field that is absent stays as it is, and one that is `null` is cleared.
 //!
-//! A change derives `Default` and says `#[serde(default, deny_unknown_fields)]`; each of its fields is read by
-//! [`value`] or by [`nullable`], and is left out when it is `None`:
-//! `#[serde(skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]`.
+//! Each field of a change is read by [`value`] or by [`nullable`], and is left out when it is `None`:
+//! `#[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]`.
 
 use serde::{Deserialize, Deserializer};
 
@@ -32,15 +31,17 @@ mod tests {
 
     use crate::patch;
 
-    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-    #[serde(default, deny_unknown_fields)]
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Change {
         #[serde(
+            default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "patch::value"
         )]
         port: Option<u16>,
         #[serde(
+            default,
             skip_serializing_if = "Option::is_none",
             deserialize_with = "patch::nullable"
         )]

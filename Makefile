@@ -1,0 +1,27 @@
+# Everything that is done often. Each target installs what it needs by itself, as root or with sudo.
+
+.PHONY: help run test check prepare
+
+help: ## Say what the targets do
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: ## Start Muster with the sample files of examples/, on an embedded PostgreSQL
+	@scripts/setup
+	cargo run --locked -p muster -- up --demo
+
+test: ## Run every test
+	@scripts/setup --test
+	cargo test --workspace --locked
+
+check: ## Format, lints, docs, licences, samples and SQL metadata: all that must hold beside the tests
+	@scripts/setup --test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	scripts/licences
+	scripts/examples --check
+	scripts/prepare --check
+
+prepare: ## Write the offline SQL metadata anew, after a change of schema or SQL
+	@scripts/setup
+	scripts/prepare

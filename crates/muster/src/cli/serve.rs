@@ -1,0 +1,253 @@
+//! The commands that run a server, or make a database ready for one.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{Duration, Utc};
+use clap::Args;
+use muster_wire::Role;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Exit;
+use crate::{
+    actor::Actor,
+    cluster::{self, Cluster},
+    config::ServeSettings,
+    db::Db,
+    problem::Failure,
+    schema,
+    seal::{Keyring, MasterKeys},
+    server::Server,
+    telemetry, tenants,
+    tokens::{self, Bearer},
+};
+
+/// How long the first owner's token is good for.
+const FIRST_TOKEN_DAYS: i64 = 365;
+
+/// Start everything here: an embedded PostgreSQL, the server, and its timers.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The folder that holds everything.
+    #[arg(long, env = "MUSTER_DATA", default_value = "muster-data")]
+    data: PathBuf,
+
+    /// The name of the first tenant, when there is none yet.
+    #[arg(long, default_value = "My organisation")]
+    tenant: String,
+
+    /// The e-mail address of the first tenant's owner, when there is none yet.
+    #[arg(long, default_value = "owner@localhost.localdomain")]
+    owner: String,
+
+    #[command(flatten)]
+    settings: ServeSettings,
+}
+
+/// Serve on a PostgreSQL of yours.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    database: ServeDatabase,
+
+    #[command(flatten)]
+    key: MasterKeySource,
+
+    #[command(flatten)]
+    settings: ServeSettings,
+}
+
+/// The two roles that a server connects as.
+#[derive(Debug, Args)]
+struct ServeDatabase {
+    /// The database, as the serving role: postgres://muster_app:...@HOST/muster.
+    #[arg(long, env = "MUSTER_DATABASE_URL", hide_env_values = true)]
+    database_url: SecretString,
+
+    /// The same database, as the timer's role: postgres://muster_scheduler:...@HOST/muster.
+    #[arg(long, env = "MUSTER_SCHEDULER_URL", hide_env_values = true)]
+    scheduler_url: SecretString,
+}
+
+/// Where the master key is.
+#[derive(Debug, Args)]
+struct MasterKeySource {
+    /// The file with the master key, which only its owner may read; made when there is none.
+    #[arg(long, env = "MUSTER_MASTER_KEY_FILE", required_unless_present = "master_key")]
+    master_key_file: Option<PathBuf>,
+
+    /// The master key itself: 64 hexadecimal digits. Only from the environment, where no other user can see it.
+    #[arg(env = "MUSTER_MASTER_KEY", hide = true, long, conflicts_with = "master_key_file")]
+    master_key: Option<SecretString>,
+}
+
+/// Bring a PostgreSQL of yours up to date.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    #[command(flatten)]
+    owner: OwnerDatabase,
+}
+
+/// Make a tenant on a PostgreSQL of yours, with its owner.
+#[derive(Debug, Args)]
+pub struct CreateTenant {
+    /// The tenant's name.
+    name: String,
+
+    /// The e-mail address of its owner.
+    #[arg(long)]
+    owner: String,
+
+    #[command(flatten)]
+    database: OwnerDatabase,
+
+    #[command(flatten)]
+    key: MasterKeySource,
+}
+
+/// The role that owns the schema.
+#[derive(Debug, Args)]
+struct OwnerDatabase {
+    /// The database, as the role that owns the schema: postgres://muster_owner:...@HOST/muster.
+    #[arg(long, env = "MUSTER_OWNER_URL", hide_env_values = true)]
+    database_url: SecretString,
+}
+
+impl MasterKeySource {
+    fn keyring(&self) -> Result<Keyring, Exit> {
+        let master = match (&self.master_key, &self.master_key_file) {
+            (Some(key), _) => MasterKeys::parse(key)?,
+            (None, Some(path)) => MasterKeys::read_or_create(path)?,
+            (None, None) => return Err(Exit::new(2, "give --master-key-file")),
+        };
+        Ok(Keyring::new(master))
+    }
+}
+
+/// Never shows the address itself, which can hold a password.
+fn connect_options(url: &SecretString) -> Result<PgConnectOptions, Exit> {
+    url.expose_secret()
+        .parse()
+        .map_err(|_| Exit::new(2, "the database's address is not understood: write postgres://ROLE:PASSWORD@HOST:PORT/NAME"))
+}
+
+impl Migrate {
+    /// Migrates.
+    pub async fn run(self) -> Result<(), Exit> {
+        schema::migrate(&connect_options(&self.owner.database_url)?).await?;
+        println!("The database is up to date.");
+        Ok(())
+    }
+}
+
+impl CreateTenant {
+    /// Makes the tenant, and prints its owner's token.
+    pub async fn run(self) -> Result<(), Exit> {
+        let owner_role = connect_options(&self.database.database_url)?;
+        let keys = self.key.keyring()?;
+        let made = tenants::create(&owner_role, &keys, &self.name, &self.owner, &self.owner).await?;
+        let token = first_token(&owner_role, &made).await?;
+        println!("Tenant {} ({}) is made. Its owner's token, shown this once:\n{}", self.name, made.tenant, token.expose_secret());
+        Ok(())
+    }
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub async fn run(self) -> Result<(), Exit> {
+        telemetry::logs(self.settings.log_json);
+        let keys = self.key.keyring()?;
+        let server = Server::start(
+            connect_options(&self.database.database_url)?,
+            connect_options(&self.database.scheduler_url)?,
+            keys,
+            self.settings,
+        )
+        .await?;
+        println!("Muster serves on {}", server.url());
+        told_to_stop().await?;
+        println!("Stopping.");
+        Ok(server.stop().await?)
+    }
+}
+
+impl Up {
+    /// Starts everything and serves until it is told to stop.
+    pub async fn run(self) -> Result<(), Exit> {
+        telemetry::logs(self.settings.log_json);
+        // Asked for first, so that a signal during the start is not lost.
+        let stopped = told_to_stop();
+        let cluster = Cluster::start(&self.data, cluster::Settings::default()).await?;
+        let served = self.serve(&cluster, stopped).await;
+        println!("Stopping.");
+        cluster.stop().await?;
+        served
+    }
+
+    async fn serve(self, cluster: &Cluster, stopped: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
+        let key_file = cluster.dir().join("master.key");
+        let keys = Keyring::new(MasterKeys::read_or_create(&key_file)?);
+        let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
+        schema::migrate(&owner_role).await?;
+        let token = self.first_tenant(&owner_role, &keys).await?;
+        let server = Server::start(
+            cluster.url(cluster::APP, cluster::DATABASE),
+            cluster.url(cluster::SCHEDULER, cluster::DATABASE),
+            keys,
+            self.settings,
+        )
+        .await?;
+        greet(&server.url(), cluster.dir(), &key_file, token.as_ref());
+        stopped.await?;
+        Ok(server.stop().await?)
+    }
+
+    /// Makes the first tenant when there is none; then gives its owner's token.
+    async fn first_tenant(&self, owner_role: &PgConnectOptions, keys: &Keyring) -> Result<Option<SecretString>, Exit> {
+        if tenants::first(owner_role).await?.is_some() {
+            return Ok(None);
+        }
+        let made = tenants::create(owner_role, keys, &self.tenant, &self.owner, "Owner").await?;
+        Ok(Some(first_token(owner_role, &made).await?))
+    }
+}
+
+/// A token for the owner of a tenant that was just made.
+async fn first_token(owner_role: &PgConnectOptions, made: &tenants::Made) -> Result<SecretString, Failure> {
+    let db = Db::connect(owner_role.clone(), 1).await?;
+    let actor = Actor::system(made.tenant);
+    let mut tx = db.begin(&actor).await?;
+    let expires = Utc::now() + Duration::days(FIRST_TOKEN_DAYS);
+    let (_, token) = tokens::issue(&mut tx, &actor, "first", Bearer::Operator(made.owner, Role::Owner), expires).await?;
+    tx.commit().await?;
+    db.close().await;
+    Ok(token)
+}
+
+fn greet(url: &str, data: &Path, key_file: &Path, token: Option<&SecretString>) {
+    println!("Muster serves on {url}");
+    println!("  API documentation  {url}/docs");
+    println!("  everything it has  {}", data.display());
+    println!("  the master key     {} (keep a copy elsewhere: without it no secret opens)", key_file.display());
+    match token {
+        Some(token) => {
+            println!("\nYour owner's token, shown this once:\n\n  export MUSTER_TOKEN={}\n", token.expose_secret());
+        }
+        None => println!("  tokens             as printed at the first start; `muster tokens` makes others"),
+    }
+    println!("Ctrl-C stops it cleanly.");
+}
+
+/// Waits for SIGINT or SIGTERM, from the moment it is called.
+fn told_to_stop() -> impl Future<Output = Result<(), Exit>> {
+    let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
+    async move {
+        let (mut interrupt, mut terminate) = signals?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! The embedded PostgreSQL: a data folder made with `initdb` and a supervised `postgres`, reached through a private socket.
+//!
+//! ```text
+//! DIR/            0700, or 0710 and root's when Muster runs as root
+//!   lock          held while a Muster uses the folder; names its process
+//!   muster.json   format of the folder, who made it, where the socket is
+//!   muster.conf   PostgreSQL's settings, pg_hba.conf and pg_ident.conf beside it: all written anew at each start
+//!   postgresql.local.conf   the administrator's own settings, which go before ours
+//!   pg/           the data directory
+//!   run/          the socket, 0700
+//!   log/          postgres.log
+//! ```
+//!
+//! Whoever is root or the user that started Muster may take the roles below, by the kernel's word and without passwords;
+//! nobody else gets to the socket, and nothing listens on TCP. Linux only: processes are known by `/proc`.
+
+mod binaries;
+mod conf;
+mod error;
+mod folder;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use binaries::{Binaries, find_binaries};
+pub use error::ClusterError;
+use folder::Folder;
+use server::Server;
+
+/// The role that `initdb` makes; only set-up, backup and `muster doctor` take it.
+pub const SUPERUSER: &str = "postgres";
+/// The role that owns the database and migrates it.
+pub const OWNER: &str = "muster_owner";
+/// The role that serves requests.
+pub const APP: &str = "muster_app";
+/// The role of the reaper and the timers.
+pub const SCHEDULER: &str = "muster_scheduler";
+/// The database, owned by [`OWNER`].
+pub const DATABASE: &str = "muster";
+
+/// Names the socket; nothing listens on a port.
+const PORT: u16 = 5432;
+/// What the names of temporary folders begin with.
+const TEMPORARY: &str = "muster-temporary-";
+/// A temporary folder that nobody holds is left over from a killed process when it is this old.
+const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
+/// How long dropping a temporary cluster without [`Cluster::stop`] waits for its processes.
+const DROP_WAIT: Duration = Duration::from_secs(5);
+
+/// How to run the cluster.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Whether acknowledged writes survive a power loss. May only be off for a [temporary](Cluster::temporary) cluster.
+    pub durable: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { durable: true }
+    }
+}
+
+/// What the server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerState {
+    /// It takes connections.
+    Running {
+        /// Its process.
+        pid: u32,
+    },
+    /// It ended unexpectedly and is being started again, for as long as it takes.
+    Restarting,
+    /// It was stopped.
+    Stopped,
+}
+
+/// A running PostgreSQL. Call [`stop`](Cluster::stop) when done: a cluster that is merely dropped is asked to shut down
+/// in order, but nobody waits for it.
+#[derive(Debug)]
+pub struct Cluster {
+    dir: PathBuf,
+    socket: PathBuf,
+    binaries: Binaries,
+    state: watch::Receiver<ServerState>,
+    stop: CancellationToken,
+    supervisor: Option<JoinHandle<Result<(), ClusterError>>>,
+    temporary: Option<TempDir>,
+}
+
+impl Cluster {
+    /// Starts the cluster in `dir`, which is made at the first start, with Muster's roles and database.
+    ///
+    /// When it returns, the server takes connections and is restarted whenever it ends unexpectedly. A server that a
+    /// killed Muster left running is stopped in order and started anew. `dir` must be empty, new, or Muster's.
+    ///
+    /// # Errors
+    /// Each [`ClusterError`] names the fault and the cure; nothing is left running.
+    pub async fn start(dir: &Path, settings: Settings) -> Result<Self, ClusterError> {
+        if !settings.durable {
+            return Err(ClusterError::NotDurable);
+        }
+        Self::start_in(dir, settings).await
+    }
+
+    /// Starts a throw-away cluster in a temporary folder, which is removed when it stops. Folders that killed processes
+    /// left behind are removed, too.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub async fn temporary(settings: Settings) -> Result<Self, ClusterError> {
+        remove_left_over().await;
+        let temporary = TempDir::with_prefix(TEMPORARY).map_err(ClusterError::io(
+            "creating a temporary folder in",
+            std::env::temp_dir(),
+        ))?;
+        let mut cluster = Self::start_in(temporary.path(), settings).await?;
+        cluster.temporary = Some(temporary);
+        Ok(cluster)
+    }
+
+    async fn start_in(dir: &Path, settings: Settings) -> Result<Self, ClusterError> {
+        let wanted = dir.to_owned();
+        let folder = tokio::task::spawn_blocking(move || Folder::open(&wanted))
+            .await
+            .expect("opening a folder does not panic")?;
+        let binaries = match folder.data_major()? {
+            Some(major) => binaries::find_binaries_for(&folder.dir, major).await?,
+            None => find_binaries().await?,
+        };
+        let (dir, socket) = (folder.dir.clone(), folder.socket.clone());
+        let server = Server {
+            folder,
+            binaries: binaries.clone(),
+            settings,
+        };
+        server.init().await?;
+        server.folder.label()?;
+        server::end_all(&server.folder.data).await?;
+        server.check_settings().await?;
+        let child = server.launch().await?;
+
+        let (sender, state) = watch::channel(ServerState::Running {
+            pid: child.id().unwrap_or_default(),
+        });
+        let stop = CancellationToken::new();
+        let supervisor = Some(tokio::spawn(server.supervise(child, sender, stop.clone())));
+        let cluster = Self {
+            dir,
+            socket,
+            binaries,
+            state,
+            stop,
+            supervisor,
+            temporary: None,
+        };
+        match cluster.set_up().await {
+            Ok(()) => Ok(cluster),
+            Err(error) => {
+                cluster.stop().await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Makes the roles and the database unless they are there.
+    async fn set_up(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.url(SUPERUSER, "postgres").connect().await?;
+        sqlx::raw_sql(include_str!("roles.sql"))
+            .execute(&mut connection)
+            .await?;
+        let exists: bool = sqlx::query_scalar(include_str!("database_exists.sql"))
+            .fetch_one(&mut connection)
+            .await?;
+        if !exists {
+            sqlx::raw_sql(include_str!("create_database.sql"))
+                .execute(&mut connection)
+                .await?;
+        }
+        connection.close().await
+    }
+
+    /// How to connect as `role` to `database`: through the socket, without a password.
+    #[must_use]
+    pub fn url(&self, role: &str, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.socket)
+            .port(PORT)
+            .username(role)
+            .database(database)
+            .ssl_mode(PgSslMode::Disable)
+    }
+
+    /// The folder that holds everything.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The programs that run this cluster, for those that back it up.
+    #[must_use]
+    pub fn binaries(&self) -> &Binaries {
+        &self.binaries
+    }
+
+    /// What the server is doing, now and from now on.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ServerState> {
+        self.state.clone()
+    }
+
+    /// Shuts the server down in order, which ends its connections, and at once when that takes over a minute; returns
+    /// when none of its processes is left. A temporary folder is removed.
+    ///
+    /// # Errors
+    /// [`ClusterError::Lingering`] when a process does not end, [`ClusterError::Io`] when a folder stays.
+    pub async fn stop(mut self) -> Result<(), ClusterError> {
+        self.stop.cancel();
+        if let Some(supervisor) = self.supervisor.take() {
+            supervisor.await.expect("the supervisor does not panic")?;
+        }
+        if let Some(temporary) = self.temporary.take() {
+            let closed = tokio::task::spawn_blocking(|| temporary.close()).await;
+            closed
+                .expect("removing a folder does not panic")
+                .map_err(ClusterError::io("removing", &self.dir))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.supervisor.is_none() {
+            return;
+        }
+        tracing::warn!(dir = %self.dir.display(), "a cluster was dropped without being stopped; it is shut down now");
+        self.stop.cancel();
+        let ServerState::Running { pid } = *self.state.borrow() else {
+            return;
+        };
+        let (data, pid) = (
+            self.dir.join("pg"),
+            nix::unistd::Pid::from_raw(pid.cast_signed()),
+        );
+        let is_left = || server::processes_in(&data).contains(&pid);
+        if !is_left() {
+            return;
+        }
+        let signal = if self.temporary.is_some() {
+            Signal::SIGQUIT
+        } else {
+            Signal::SIGINT
+        };
+        let _ = kill(pid, signal);
+        let start = std::time::Instant::now();
+        while self.temporary.is_some() && is_left() && start.elapsed() < DROP_WAIT {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Removes the temporary clusters of this user whose processes were killed before they could.
+async fn remove_left_over() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else {
+        return;
+    };
+    for dir in entries.flatten().filter(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(TEMPORARY.as_bytes())
+    }) {
+        let Some(_lock) = left_over(&dir.path()) else {
+            continue;
+        };
+        if server::end_all(&dir.path().join("pg")).await.is_ok() {
+            let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(dir.path())).await;
+        }
+    }
+}
+
+/// Takes hold of a temporary folder that is ours, old, and held by nobody.
+fn left_over(dir: &Path) -> Option<Flock<std::fs::File>> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::symlink_metadata(dir).ok()?;
+    let file = std::fs::File::open(dir.join("lock")).ok()?;
+    let age = SystemTime::now()
+        .duration_since(file.metadata().ok()?.modified().ok()?)
+        .ok()?;
+    if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() || age < LEFT_OVER_AFTER {
+        return None;
+    }
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+}
