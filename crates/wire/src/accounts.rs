@@ -1,9 +1,12 @@
 //! Accounts: what is kept of them, how it is changed, their history, and the transitions that people ask for.
 
+mod history;
+mod transitions;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
-use uuid::Uuid;
 
+pub use self::{history::*, transitions::*};
 use crate::{
     AccountId, BotId, Event, Fault, ModelId, OperatorId, ProxyId, State, Step, check, patch,
     secret::{SECRET_BYTES_MAX, Secret},
@@ -17,15 +20,6 @@ pub const BIO_CHARS_MAX: usize = 10_000;
 
 /// The largest `device_info`, in bytes of JSON.
 pub const DEVICE_INFO_BYTES_MAX: usize = 16 << 10;
-
-/// The longest reason that somebody can give for what they do.
-pub const REASON_CHARS_MAX: usize = 500;
-
-/// The most accounts that one request can name by their ids; a filter has no such limit.
-pub const IDS_MAX: usize = 10_000;
-
-/// The most refused accounts that one answer lists; they are all counted.
-pub const REFUSALS_LISTED_MAX: usize = 1000;
 
 crate::words! {
     /// What the platform, or the organisation, says of an account. Work goes on only while it is `active`.
@@ -84,12 +78,8 @@ crate::wire! {
 impl From<Hold> for Held {
     fn from(code: Hold) -> Self {
         let detail = match code {
-            Hold::AccountNotActive => {
-                "its status is not active: work goes on when it is active again"
-            }
-            Hold::AuthorisationLapsed => {
-                "it has no authorisation, or that has lapsed: record a valid one"
-            }
+            Hold::AccountNotActive => "its status is not active: work goes on when it is active again",
+            Hold::AuthorisationLapsed => "it has no authorisation, or that has lapsed: record a valid one",
             Hold::NoModel => "it belongs to no model: give it one",
             Hold::ModelNotActive => "its model is not active: work goes on when the model is",
             Hold::ProxyNotActive => "its proxy is not active: work goes on when the proxy is",
@@ -376,11 +366,8 @@ impl NewAccount {
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let f = &mut faults;
-        let named =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_');
-        if !(1..=USERNAME_CHARS_MAX).contains(&self.username.len())
-            || !self.username.chars().all(named)
-        {
+        let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_');
+        if !(1..=USERNAME_CHARS_MAX).contains(&self.username.len()) || !self.username.chars().all(named) {
             let detail = format!(
                 "a user name has 1 to {USERNAME_CHARS_MAX} small letters, digits, dots and underscores, without @"
             );
@@ -405,11 +392,7 @@ impl NewAccount {
             check_secret(f, pointer, secret.as_ref());
         }
         for (pointer, text, chars) in [
-            (
-                "/authorisation_reference",
-                &self.authorisation_reference,
-                1..=500,
-            ),
+            ("/authorisation_reference", &self.authorisation_reference, 1..=500),
             ("/bio", &self.bio, 0..=BIO_CHARS_MAX),
             ("/location_city", &self.location_city, 1..=100),
             ("/location_campus", &self.location_campus, 1..=100),
@@ -427,11 +410,8 @@ impl NewAccount {
             check::object(f, "/device_info", info, DEVICE_INFO_BYTES_MAX);
         }
         let grounded = self.authorisation_basis.is_some();
-        if !grounded
-            && (self.authorisation_reference.is_some() || self.authorisation_expires_at.is_some())
-        {
-            let detail =
-                "a reference or an expiry needs a basis: owned, client_consent or employee";
+        if !grounded && (self.authorisation_reference.is_some() || self.authorisation_expires_at.is_some()) {
+            let detail = "a reference or an expiry needs a basis: owned, client_consent or employee";
             f.push(Fault::new("/authorisation_basis", "missing", detail));
         }
         faults
@@ -454,10 +434,7 @@ impl AccountChange {
         }
         let withdrawn = self.authorisation_basis == Some(None);
         NewAccount {
-            username: self
-                .username
-                .clone()
-                .unwrap_or_else(|| account.username.clone()),
+            username: self.username.clone().unwrap_or_else(|| account.username.clone()),
             email: self.email.clone().unwrap_or_else(|| account.email.clone()),
             password: None,
             access_token: None,
@@ -490,11 +467,7 @@ impl AccountChange {
             ("/password", &self.password),
             ("/access_token", &self.access_token),
         ] {
-            check_secret(
-                &mut faults,
-                pointer,
-                secret.as_ref().and_then(Option::as_ref),
-            );
+            check_secret(&mut faults, pointer, secret.as_ref().and_then(Option::as_ref));
         }
         faults
     }
@@ -505,131 +478,6 @@ crate::wire! {
     pub struct Count {
         /// The number, exactly.
         pub count: i64,
-    }
-}
-
-crate::wire! {
-    /// A change of state, or the import that an account began with.
-    pub struct HistoryEntry {
-        /// Of which account.
-        pub account_id: AccountId,
-        /// When.
-        pub at: DateTime<Utc>,
-        /// What happened: an event of the lifecycle, or `import`.
-        pub event: String,
-        /// The state before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub from: Option<State>,
-        /// The state after.
-        pub to: State,
-        /// Why, where somebody said so.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub reason: Option<String>,
-        /// What kind of actor: `user`, `bot`, `system` or `scheduler`.
-        pub triggered_by: String,
-        /// The operator, where a person acted.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub operator_id: Option<OperatorId>,
-        /// The operator's name.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub operator: Option<String>,
-        /// The bot, where a bot acted.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub bot_id: Option<BotId>,
-        /// The bot's name.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub bot: Option<String>,
-        /// The request that did it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub request_id: Option<Uuid>,
-        /// The step and the proxy at that time.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-        pub metadata: Option<Value>,
-    }
-}
-
-crate::words! {
-    /// How an attempt stands.
-    pub enum AttemptStatus {
-        /// Not begun.
-        Pending = "pending",
-        /// Begun, and never reported.
-        InProgress = "in_progress",
-        /// Done.
-        Completed = "completed",
-        /// Not done.
-        Failed = "failed",
-        /// Given to a person.
-        RequiresReview = "requires_review",
-    }
-}
-
-crate::wire! {
-    /// One attempt at a step.
-    pub struct Attempt {
-        /// Of which account.
-        pub account_id: AccountId,
-        /// Its fencing token, which grows with every attempt of the account.
-        pub lease: i64,
-        /// The step's number, 1 to 5.
-        pub step: i16,
-        /// The step's name.
-        pub name: Step,
-        /// How it ended.
-        pub status: AttemptStatus,
-        /// When it was handed out.
-        pub started_at: DateTime<Utc>,
-        /// When it was reported; absent where it never was.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub completed_at: Option<DateTime<Utc>>,
-        /// The bot that worked it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub bot_id: Option<BotId>,
-        /// The operator who worked it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub operator_id: Option<OperatorId>,
-        /// The bot's own name for the run.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub bot_session_id: Option<String>,
-        /// The content and text that were used.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-        pub content_used: Option<Value>,
-        /// What went wrong.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub error: Option<String>,
-        /// Failed attempts at this step before it.
-        pub retry_count: i16,
-        /// How long it took, in milliseconds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub execution_time_ms: Option<i32>,
-        /// What the platform answered.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub response: Option<Value>,
-    }
-}
-
-crate::wire! {
-    /// An authorisation that an account had from a moment on.
-    pub struct Authorisation {
-        /// Since when.
-        pub recorded_at: DateTime<Utc>,
-        /// The ground; absent when the authorisation was withdrawn.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub basis: Option<Basis>,
-        /// Where it is written down.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub reference: Option<String>,
-        /// When it lapses, where it does.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub expires_at: Option<DateTime<Utc>>,
-        /// Who recorded it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub operator_id: Option<OperatorId>,
-        /// The request that did.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub request_id: Option<Uuid>,
     }
 }
 
@@ -668,173 +516,6 @@ crate::wire! {
     }
 }
 
-/// What is wrong with a reason, where one is given.
-pub fn reason_faults(reason: Option<&str>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    if let Some(reason) = reason {
-        check::text(&mut faults, "/reason", reason, 1..=REASON_CHARS_MAX);
-        if !reason.is_empty() && reason.trim().is_empty() {
-            faults.push(Fault::new("/reason", "blank", "say why, in words"));
-        }
-    }
-    faults
-}
-
-crate::wire! {
-    /// Asks for one account to be moved.
-    #[serde(deny_unknown_fields)]
-    pub struct NewTransition {
-        /// What is to happen: `release_proxy`, `start_warmup`, `activate`, `flag`, `retire` or `restore`.
-        pub event: Event,
-        /// Why, 1 to 500 characters.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
-        pub reason: Option<String>,
-    }
-}
-
-impl NewTransition {
-    /// Everything that is wrong with it.
-    pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = reason_faults(self.reason.as_deref());
-        event_faults(&mut faults, self.event);
-        faults
-    }
-}
-
-crate::wire! {
-    /// Asks for many accounts to be moved: all that match the filter, or those named.
-    #[serde(deny_unknown_fields)]
-    pub struct NewTransitions {
-        /// What is to happen: `release_proxy`, `start_warmup`, `activate`, `flag`, `retire` or `restore`.
-        pub event: Event,
-        /// Why, 1 to 500 characters.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
-        pub reason: Option<String>,
-        /// Which accounts, in the grammar of the list; an empty text is all of them.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub filter: Option<String>,
-        /// Exactly these accounts, at most 10000.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(max_items = 10000))]
-        pub ids: Option<Vec<AccountId>>,
-        /// How many accounts the caller believes these to be; with another number nothing is done. A filter needs it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(minimum = 0))]
-        pub expected_count: Option<i64>,
-        /// Says what would happen, and does nothing.
-        #[serde(default)]
-        pub dry_run: bool,
-    }
-}
-
-impl NewTransitions {
-    /// Everything that is wrong with it but for its filter.
-    pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = reason_faults(self.reason.as_deref());
-        event_faults(&mut faults, self.event);
-        which_faults(
-            &mut faults,
-            self.filter.as_deref(),
-            self.ids.as_deref(),
-            self.expected_count,
-            self.dry_run,
-        );
-        faults
-    }
-}
-
-fn event_faults(faults: &mut Vec<Fault>, event: Event) {
-    let detail = match event {
-        Event::AssignProxy => "proxies are assigned by POST /v1/proxies/assign",
-        Event::Approve | Event::Resume => "reviews are decided by POST /v1/reviews",
-        Event::FinishWarmup | Event::Escalate => {
-            "this follows from reported work, and is not asked for"
-        }
-        _ => return,
-    };
-    faults.push(Fault::new("/event", "elsewhere", detail));
-}
-
-/// What is wrong with how a request says which accounts it is about.
-pub fn which_faults(
-    faults: &mut Vec<Fault>,
-    filter: Option<&str>,
-    ids: Option<&[AccountId]>,
-    expected_count: Option<i64>,
-    dry_run: bool,
-) {
-    match (filter, ids) {
-        (Some(_), Some(_)) | (None, None) => {
-            let detail = "say which accounts either by filter or by ids";
-            faults.push(Fault::new("/filter", "either", detail));
-        }
-        (Some(_), None) if expected_count.is_none() && !dry_run => {
-            let detail = "say how many accounts the filter matches: ask with dry_run first, and give its matched";
-            faults.push(Fault::new("/expected_count", "missing", detail));
-        }
-        (None, Some(ids)) if ids.len() > IDS_MAX => {
-            let detail = format!("name at most {IDS_MAX} accounts a request, or use a filter");
-            faults.push(Fault::new("/ids", "length", detail));
-        }
-        _ => {}
-    }
-    if expected_count.is_some_and(|count| count < 0) {
-        faults.push(Fault::new(
-            "/expected_count",
-            "range",
-            "a count is not negative",
-        ));
-    }
-}
-
-crate::words! {
-    /// Why an account was not moved.
-    pub enum NotMoved {
-        /// There is no such account.
-        NotFound = "not_found",
-        /// The lifecycle has no such transition from its state.
-        IllegalTransition = "illegal_transition",
-        /// It is not in review, so there is nothing to decide.
-        NotInReview = "not_in_review",
-        /// No authorisation is recorded.
-        NotAuthorised = "not_authorised",
-        /// Its authorisation has lapsed.
-        AuthorisationLapsed = "authorisation_lapsed",
-        /// It belongs to no model.
-        NoModel = "no_model",
-    }
-}
-
-crate::wire! {
-    /// An account that was not moved, and why.
-    pub struct RefusedAccount {
-        /// The account.
-        pub id: AccountId,
-        /// Why.
-        pub code: NotMoved,
-        /// Why, and what to do about it, for people.
-        pub reason: String,
-    }
-}
-
-crate::wire! {
-    /// What became of a request to move many accounts.
-    pub struct Transitions {
-        /// The accounts that it was about.
-        pub matched: i64,
-        /// Those that were moved, or would be in a dry run.
-        pub moved: i64,
-        /// Those that were not.
-        pub refused_count: i64,
-        /// The first 1000 of these, and why.
-        pub refused: Vec<RefusedAccount>,
-        /// Whether nothing was done.
-        pub dry_run: bool,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -869,29 +550,6 @@ mod tests {
                 .faults()
                 .is_empty()
         );
-    }
-
-    #[test]
-    fn which_accounts_are_meant_is_said_once_and_a_filter_with_its_count() {
-        let codes = |json: &str| {
-            let asked: NewTransitions = serde_json::from_str(json).expect("it is read");
-            asked
-                .faults()
-                .into_iter()
-                .map(|f| f.pointer)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(codes(r#"{"event":"retire"}"#), ["/filter"]);
-        assert_eq!(
-            codes(r#"{"event":"retire","filter":"","ids":[]}"#),
-            ["/filter"]
-        );
-        assert_eq!(
-            codes(r#"{"event":"approve","filter":""}"#),
-            ["/event", "/expected_count"]
-        );
-        assert!(codes(r#"{"event":"retire","filter":"","dry_run":true}"#).is_empty());
-        assert!(codes(r#"{"event":"retire","ids":[1]}"#).is_empty());
     }
 
     #[test]

@@ -4,8 +4,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     AccountId, Filter, Page,
     accounts::{
-        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount,
-        NewTransition, NewTransitions, Reveal, Revealed, Transitions,
+        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount, NewTransition,
+        NewTransitions, Reveal, Revealed, Transitions,
     },
 };
 use serde::Deserialize;

@@ -61,20 +61,13 @@ impl AccountFilter {
     pub async fn reviews(tx: &mut Tx, actor: &Actor, mut filter: Filter) -> Result<Self, Failure> {
         let read = Self {
             state: Some(State::HumanReview),
-            review_event: filter
-                .read::<ReviewKind>("kind")
-                .map(|kind| kind.event().word()),
+            review_event: filter.read::<ReviewKind>("kind").map(|kind| kind.event().word()),
             ..Self::default()
         };
         read.rest(tx, actor, filter).await
     }
 
-    async fn rest(
-        mut self,
-        tx: &mut Tx,
-        actor: &Actor,
-        mut filter: Filter,
-    ) -> Result<Self, Failure> {
+    async fn rest(mut self, tx: &mut Tx, actor: &Actor, mut filter: Filter) -> Result<Self, Failure> {
         self.status = filter.read("status");
         self.step = filter.read("step").map(|StepTerm(number)| number);
         self.review = filter.read::<YesNo>("review").map(bool::from);
@@ -138,9 +131,8 @@ impl FromStr for StepTerm {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbered = text.parse().ok().and_then(Step::from_number);
         let step = numbered.or_else(|| text.parse::<Step>().ok());
-        step.map(|step| Self(step.number())).ok_or_else(|| {
-            format!("{text:?} is no step: write 1 to 5, or a name such as change_bio")
-        })
+        step.map(|step| Self(step.number()))
+            .ok_or_else(|| format!("{text:?} is no step: write 1 to 5, or a name such as change_bio"))
     }
 }
 

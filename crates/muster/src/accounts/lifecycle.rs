@@ -82,10 +82,7 @@ pub fn obstacle(event: Event, account: &Locked) -> Option<RefusedAccount> {
             (state, event) => {
                 let from = TABLE.iter().filter(|t| t.event == event);
                 let from: Vec<_> = from.map(|t| t.from.word()).collect();
-                format!(
-                    "it is {state}; {event} is possible from {}",
-                    from.join(", ")
-                )
+                format!("it is {state}; {event} is possible from {}", from.join(", "))
             }
         };
         return refused(NotMoved::IllegalTransition, reason);
@@ -123,9 +120,7 @@ pub async fn transition(
 ) -> Result<(), Failure> {
     allow(actor, event)?;
     let locked = lock(tx, actor, &[id.0]).await?;
-    let account = locked
-        .first()
-        .ok_or_else(|| Refusal::not_found("account"))?;
+    let account = locked.first().ok_or_else(|| Refusal::not_found("account"))?;
     if let Some(refused) = obstacle(event, account) {
         return Err(Refusal::conflict(refused.code.word(), refused.reason).into());
     }
@@ -163,11 +158,7 @@ pub struct Bulk<'a> {
 /// # Errors
 /// That the actor may not; that there are not as many accounts as were expected, and then nothing was done; or the
 /// database's.
-pub async fn transition_all(
-    tx: &mut Tx,
-    actor: &Actor,
-    bulk: Bulk<'_>,
-) -> Result<Transitions, Failure> {
+pub async fn transition_all(tx: &mut Tx, actor: &Actor, bulk: Bulk<'_>) -> Result<Transitions, Failure> {
     allow(actor, bulk.event)?;
     let (ids, locked) = find(tx, actor, &bulk.which).await?;
     let matched = ids.len() as i64;
@@ -202,11 +193,7 @@ pub async fn transition_all(
 }
 
 /// The ids that are meant, and those accounts among them that exist, locked.
-async fn find(
-    tx: &mut Tx,
-    actor: &Actor,
-    which: &Which,
-) -> Result<(Vec<i64>, Vec<Locked>), Failure> {
+async fn find(tx: &mut Tx, actor: &Actor, which: &Which) -> Result<(Vec<i64>, Vec<Locked>), Failure> {
     let filter = match which {
         Which::Ids(ids) => {
             let mut ids: Vec<i64> = ids.iter().map(|id| id.0).collect();

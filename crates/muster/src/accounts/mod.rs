@@ -7,8 +7,8 @@ pub mod lifecycle;
 use muster_wire::{
     AccountId, Page, Role,
     accounts::{
-        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount, Progress,
-        Reveal, Revealed,
+        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount, Progress, Reveal,
+        Revealed,
     },
     lifecycle::Step,
     problem::Fault,
@@ -34,11 +34,7 @@ const ACCESS_TOKEN: (&str, &str) = ("accounts", "access_token_encrypted");
 ///
 /// # Errors
 /// The faults of the filter, or the database's.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    mut listing: Listing,
-) -> Result<Page<Account>, Failure> {
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Account>, Failure> {
     let asked = std::mem::take(&mut listing.filter);
     let filter = AccountFilter::accounts(tx, actor, asked).await?.json()?;
     let ids = sqlx::query_file_scalar!(
@@ -87,17 +83,15 @@ pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Account
     let role = actor.role().unwrap_or(Role::Viewer);
     let accounts = rows.into_iter().map(|row| {
         let progress = match (row.step, row.attempt, row.run_at) {
-            (Some(step), Some(failed), Some(run_at)) => {
-                Step::from_number(step).map(|name| Progress {
-                    step,
-                    name,
-                    attempt: failed + 1,
-                    run_at,
-                    leased_until: row.leased_until,
-                    bot_id: row.bot_id,
-                    operator_id: row.operator_id,
-                })
-            }
+            (Some(step), Some(failed), Some(run_at)) => Step::from_number(step).map(|name| Progress {
+                step,
+                name,
+                attempt: failed + 1,
+                run_at,
+                leased_until: row.leased_until,
+                bot_id: row.bot_id,
+                operator_id: row.operator_id,
+            }),
             _ => None,
         };
         let complete = row.warmup_completed_at.is_some();
@@ -239,12 +233,7 @@ pub async fn update(
         access_token: stored.access_token_encrypted,
     };
     for (name, place, change, sealed) in [
-        (
-            "password",
-            PASSWORD,
-            change.password.take(),
-            &mut sealed.password,
-        ),
+        ("password", PASSWORD, change.password.take(), &mut sealed.password),
         (
             "access_token",
             ACCESS_TOKEN,
@@ -273,26 +262,17 @@ pub async fn update(
     get(tx, actor, id).await
 }
 
-async fn store(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: i64,
-    new: &NewAccount,
-    sealed: Sealed,
-) -> Result<(), Failure> {
+async fn store(tx: &mut Tx, actor: &Actor, id: i64, new: &NewAccount, sealed: Sealed) -> Result<(), Failure> {
     if let Some(model) = new.model_id {
-        let exists =
-            sqlx::query_file_scalar!("src/accounts/model_exists.sql", actor.tenant.0, model.0)
-                .fetch_one(&mut **tx)
-                .await?;
+        let exists = sqlx::query_file_scalar!("src/accounts/model_exists.sql", actor.tenant.0, model.0)
+            .fetch_one(&mut **tx)
+            .await?;
         if !exists {
             let fault = Fault::new("/model_id", "no_such_model", "there is no such model");
             return Err(Refusal::invalid(vec![fault]).into());
         }
     }
-    let status = new
-        .status
-        .unwrap_or(muster_wire::accounts::AccountStatus::Active);
+    let status = new.status.unwrap_or(muster_wire::accounts::AccountStatus::Active);
     sqlx::query_file!(
         "src/accounts/store.sql",
         actor.tenant.0,
@@ -323,10 +303,7 @@ async fn store(
 
 /// The only unique thing that people choose is the user name.
 fn taken(error: sqlx::Error) -> Failure {
-    if error
-        .as_database_error()
-        .is_some_and(|e| e.is_unique_violation())
-    {
+    if error.as_database_error().is_some_and(|e| e.is_unique_violation()) {
         let detail = "there is an account of this user name already";
         return Refusal::conflict("username_taken", detail).into();
     }
@@ -501,12 +478,7 @@ pub async fn authorisations(
 }
 
 /// Refuses what is asked of an account that is not there, and a filter where there is nothing to filter.
-async fn require(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: AccountId,
-    listing: &mut Listing,
-) -> Result<(), Failure> {
+async fn require(tx: &mut Tx, actor: &Actor, id: AccountId, listing: &mut Listing) -> Result<(), Failure> {
     std::mem::take(&mut listing.filter)
         .finish()
         .map_err(Refusal::invalid)?;

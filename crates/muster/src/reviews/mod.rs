@@ -11,8 +11,7 @@ use muster_wire::{
     filter::Filter,
     problem::Fault,
     reviews::{
-        Decision, NewDecision, NewDecisions, REVIEW_ATTEMPTS_MAX, REVIEW_DECISIONS_MAX, Review,
-        ReviewKind,
+        Decision, NewDecision, NewDecisions, REVIEW_ATTEMPTS_MAX, REVIEW_DECISIONS_MAX, Review, ReviewKind,
     },
 };
 
@@ -36,11 +35,7 @@ const DECISIONS: [Event; 4] = [Event::Approve, Event::Resume, Event::Retire, Eve
 ///
 /// # Errors
 /// The faults of the query, or the database's.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    mut query: ListQuery,
-) -> Result<Page<Review>, Failure> {
+pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Page<Review>, Failure> {
     let after = query.cursor.take().map(|cursor| read_cursor(&cursor));
     let after = after.transpose()?;
     let listing: Listing = query.read()?;
@@ -68,15 +63,7 @@ pub async fn list(
     let decisions = DECISIONS.map(|event| event.word().to_owned());
     let accounts = accounts::read(tx, actor, &ids).await?;
     let attempts = accounts::attempts_of(tx, actor, &ids, None, REVIEW_ATTEMPTS_MAX).await?;
-    let decided = accounts::histories(
-        tx,
-        actor,
-        &ids,
-        None,
-        Some(&decisions),
-        REVIEW_DECISIONS_MAX,
-    )
-    .await?;
+    let decided = accounts::histories(tx, actor, &ids, None, Some(&decisions), REVIEW_DECISIONS_MAX).await?;
     let mut accounts: HashMap<_, _> = accounts.into_iter().map(|a| (a.id, a)).collect();
     let mut attempts = grouped(attempts, |attempt| attempt.account_id);
     let mut decided = grouped(decided, |entry| entry.account_id);
@@ -153,12 +140,7 @@ pub async fn decide(
 }
 
 /// Says what became of an account that is not in review.
-async fn not_in_review(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: AccountId,
-    state: State,
-) -> Result<Failure, Failure> {
+async fn not_in_review(tx: &mut Tx, actor: &Actor, id: AccountId, state: State) -> Result<Failure, Failure> {
     let last = accounts::histories(tx, actor, &[id.0], None, None, 1).await?;
     let happened = last.first().map_or_else(String::new, |entry| {
         let who = entry
@@ -178,11 +160,7 @@ async fn not_in_review(
 ///
 /// # Errors
 /// As [`lifecycle::transition_all`]; and the faults of the request.
-pub async fn decide_all(
-    tx: &mut Tx,
-    actor: &Actor,
-    asked: NewDecisions,
-) -> Result<Transitions, Failure> {
+pub async fn decide_all(tx: &mut Tx, actor: &Actor, asked: NewDecisions) -> Result<Transitions, Failure> {
     refuse(asked.faults())?;
     let which = match (asked.ids, &asked.filter) {
         (Some(ids), _) => Which::Ids(ids),

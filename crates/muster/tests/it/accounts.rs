@@ -73,10 +73,7 @@ async fn all_faults_of_an_account_are_told_at_once() {
         .iter()
         .map(|e| &e["pointer"])
         .collect();
-    assert_eq!(
-        pointers,
-        ["/username", "/email", "/email", "/location_city"]
-    );
+    assert_eq!(pointers, ["/username", "/email", "/email", "/location_city"]);
     let no_model = json!({"username": "ana", "email": "a@b", "model_id": 77});
     assert_eq!(
         app.owner.post("/v1/accounts", no_model).await.expect(422)["errors"][0]["code"],
@@ -88,16 +85,9 @@ async fn all_faults_of_an_account_are_told_at_once() {
 async fn a_user_name_is_taken_once_in_a_tenant_and_says_nothing_of_others() {
     let app = TestApp::start().await;
     let new = json!({"username": "ana", "email": "a@example.com"});
-    let made = app
-        .owner
-        .post("/v1/accounts", new.clone())
-        .await
-        .expect(201);
+    let made = app.owner.post("/v1/accounts", new.clone()).await.expect(201);
     assert_eq!(
-        app.owner
-            .post("/v1/accounts", new.clone())
-            .await
-            .problem(409),
+        app.owner.post("/v1/accounts", new.clone()).await.problem(409),
         "username_taken"
     );
     let (_, other) = app.other_tenant().await;
@@ -111,10 +101,7 @@ async fn a_user_name_is_taken_once_in_a_tenant_and_says_nothing_of_others() {
         );
     }
     assert_eq!(
-        other
-            .patch(&path, json!({"email": "x@y"}))
-            .await
-            .problem(404),
+        other.patch(&path, json!({"email": "x@y"})).await.problem(404),
         "not_found"
     );
     let retire = json!({"event": "retire"});
@@ -126,10 +113,7 @@ async fn a_user_name_is_taken_once_in_a_tenant_and_says_nothing_of_others() {
         "not_found"
     );
     let bulk = json!({"event": "retire", "ids": [made["id"]]});
-    let moved = other
-        .post("/v1/accounts/transitions", bulk)
-        .await
-        .expect(200);
+    let moved = other.post("/v1/accounts/transitions", bulk).await.expect(200);
     assert_eq!(moved["refused"][0]["code"], "not_found");
 }
 
@@ -198,10 +182,7 @@ async fn what_an_owner_reveals_is_what_was_sealed_and_is_written_down() {
     let admin = app.person(Role::Admin).await;
     assert_eq!(admin.post(&path, why).await.problem(403), "forbidden");
     assert_eq!(
-        app.owner
-            .post(&path, json!({"reason": " "}))
-            .await
-            .problem(422),
+        app.owner.post(&path, json!({"reason": " "})).await.problem(422),
         "invalid"
     );
     let audited: Value = value(
@@ -247,11 +228,7 @@ async fn every_qualifier_finds_what_it_says_and_counts_it() {
     )
     .await;
     let soon = chrono::Utc::now() + chrono::Duration::days(10);
-    patch(
-        bob,
-        json!({"model_id": north, "authorisation_expires_at": soon}),
-    )
-    .await;
+    patch(bob, json!({"model_id": north, "authorisation_expires_at": soon})).await;
     lead(&app, bob, "human_review").await;
     sqlx::query("update accounts set state_changed_at = now() - interval '3 days' where id = $1")
         .bind(ana)
@@ -345,15 +322,9 @@ async fn a_hold_is_shown_while_its_cause_lasts_and_ends_with_it() {
     assert_eq!(shown["progress"]["attempt"], 1);
     let mut db = app.superuser().await;
     for (sql, code) in [
-        (
-            "update models set status = 'paused'",
-            json!("model_not_active"),
-        ),
+        ("update models set status = 'paused'", json!("model_not_active")),
         ("update models set status = 'active'", Value::Null),
-        (
-            "update proxies set status = 'error'",
-            json!("proxy_not_active"),
-        ),
+        ("update proxies set status = 'error'", json!("proxy_not_active")),
         ("update proxies set status = 'active'", Value::Null),
         (
             "update work_queue set state = 'held', hold = 'pool_empty'",
@@ -381,17 +352,13 @@ async fn past_imported_an_authorisation_can_lapse_but_not_be_withdrawn_and_each_
     let id = authorised(&app, "ana").await;
     let path = format!("/v1/accounts/{id}");
     let patch = |body: Value| app.owner.patch(&path, body);
-    patch(json!({"authorisation_basis": null}))
-        .await
-        .expect(200);
+    patch(json!({"authorisation_basis": null})).await.expect(200);
     patch(json!({"authorisation_basis": "employee"}))
         .await
         .expect(200);
     lead(&app, id, "proxy_assigned").await;
     assert_eq!(
-        patch(json!({"authorisation_basis": null}))
-            .await
-            .problem(409),
+        patch(json!({"authorisation_basis": null})).await.problem(409),
         "authorisation_needed"
     );
     patch(json!({"authorisation_expires_at": "2020-01-01T00:00:00Z"}))
@@ -408,10 +375,7 @@ async fn past_imported_an_authorisation_can_lapse_but_not_be_withdrawn_and_each_
         .iter()
         .map(|a| &a["basis"])
         .collect();
-    assert_eq!(
-        bases,
-        [&json!("employee"), &json!("employee"), &Value::Null]
-    );
+    assert_eq!(bases, [&json!("employee"), &json!("employee"), &Value::Null]);
     assert_eq!(kept["items"][0]["operator_id"], app.owner_id.0);
     let next = kept["next"].as_str().expect("there is one more");
     let rest = app

@@ -2,14 +2,7 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use muster_wire::{
-    Event, Role, State,
-    lifecycle::{TABLE, next},
-};
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use muster_wire::{Event, Role, State, lifecycle::TABLE};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -25,7 +18,8 @@ pub async fn model(app: &TestApp, name: &str) -> i64 {
         .expect("a model")
 }
 
-async fn proxy(app: &TestApp, db: &mut PgConnection) -> i64 {
+/// A proxy with room.
+pub async fn proxy(app: &TestApp, db: &mut PgConnection) -> i64 {
     static PORT: AtomicI32 = AtomicI32::new(1000);
     sqlx::query_scalar(
         "insert into proxies (tenant_id, scheme, host, port, provider, location, monthly_cost) \
@@ -64,7 +58,8 @@ pub async fn lead(app: &TestApp, id: i64, to: &str) {
     }
 }
 
-async fn world(db: &mut PgConnection, id: i64, part: &str, proxy: i64) {
+/// Does one part of such a life.
+pub async fn world(db: &mut PgConnection, id: i64, part: &str, proxy: i64) {
     let sql = match part {
         "proxy" => {
             "update accounts set lifecycle_state = 'proxy_assigned', proxy_id = $2, proxy_assigned_at = now(), \
@@ -94,11 +89,10 @@ async fn world(db: &mut PgConnection, id: i64, part: &str, proxy: i64) {
     assert_eq!(done.expect("it is legal").rows_affected(), 1);
 }
 
-async fn ask(caller: &Caller, id: i64, event: &str) -> crate::support::Answer {
+/// Asks for a transition.
+pub async fn ask(caller: &Caller, id: i64, event: &str) -> crate::support::Answer {
     let body = json!({"event": event, "reason": "because of a test"});
-    caller
-        .post(&format!("/v1/accounts/{id}/transitions"), body)
-        .await
+    caller.post(&format!("/v1/accounts/{id}/transitions"), body).await
 }
 
 #[tokio::test]
@@ -115,10 +109,7 @@ async fn a_life_is_led_from_import_to_retirement_and_back_and_names_who_did_what
     assert_eq!(released["proxy_id"], Value::Null);
     lead(&app, id, "proxy_assigned").await;
     let begun = ask(&app.owner, id, "start_warmup").await.expect(200);
-    assert_eq!(
-        (&begun["warmup_step"], &begun["hold"]),
-        (&json!(1), &Value::Null)
-    );
+    assert_eq!((&begun["warmup_step"], &begun["hold"]), (&json!(1), &Value::Null));
     assert_eq!(begun["progress"]["step"], 1);
     let mut db = app.superuser().await;
     world(&mut db, id, "finish", 1).await;
@@ -178,11 +169,7 @@ async fn a_life_is_led_from_import_to_retirement_and_back_and_names_who_did_what
         .get(&format!("/v1/accounts/{id}/history?cursor={next}"))
         .await
         .expect(200);
-    let last = rest["items"]
-        .as_array()
-        .expect("items")
-        .last()
-        .expect("one");
+    let last = rest["items"].as_array().expect("items").last().expect("one");
     assert_eq!(
         (&last["event"], &last["reason"]),
         (&json!("import"), &Value::Null)
@@ -195,10 +182,7 @@ async fn a_warmup_begins_only_with_a_valid_authorisation_and_a_model() {
     let id = authorised(&app, "ana").await;
     lead(&app, id, "proxy_assigned").await;
     let path = format!("/v1/accounts/{id}");
-    assert_eq!(
-        ask(&app.owner, id, "start_warmup").await.problem(409),
-        "no_model"
-    );
+    assert_eq!(ask(&app.owner, id, "start_warmup").await.problem(409), "no_model");
     let north = model(&app, "North").await;
     let lapsed = json!({"model_id": north, "authorisation_expires_at": "2020-01-01T00:00:00Z"});
     app.owner.patch(&path, lapsed).await.expect(200);
@@ -248,13 +232,9 @@ async fn many_are_moved_as_stated_and_the_others_are_told_why() {
     assert_eq!(all(uncounted).await.problem(422), "invalid");
     let wrong = json!({"event": "activate", "filter": "state:ready", "expected_count": 3});
     assert_eq!(all(wrong).await.problem(409), "count_changed");
-    let right =
-        json!({"event": "activate", "filter": "state:ready", "expected_count": 2, "reason": "go"});
+    let right = json!({"event": "activate", "filter": "state:ready", "expected_count": 2, "reason": "go"});
     let moved = all(right).await.expect(200);
-    assert_eq!(
-        (&moved["moved"], &moved["refused"]),
-        (&json!(2), &json!([]))
-    );
+    assert_eq!((&moved["moved"], &moved["refused"]), (&json!(2), &json!([])));
 
     let some = json!({"event": "flag", "ids": [ids[0], ids[3], 999_999, ids[0]]});
     let moved = all(some).await.expect(200);
@@ -316,10 +296,7 @@ fn legal(from: State, complete: bool, to: State, complete_after: bool) -> bool {
         return unchanged;
     }
     let event = TABLE.iter().find(|t| {
-        t.from == from
-            && t.to == to
-            && t.warmup_complete
-                .is_none_or(|needed| needed == complete_after)
+        t.from == from && t.to == to && t.warmup_complete.is_none_or(|needed| needed == complete_after)
     });
     event.is_some_and(|t| match t.event {
         Event::FinishWarmup => true,
@@ -401,19 +378,11 @@ async fn the_database_stores_no_transition_that_the_lifecycle_does_not_have() {
             }
         }
     }
-    assert!(
-        legals > TABLE.len() && illegals > 100,
-        "{legals} and {illegals}"
-    );
+    assert!(legals > TABLE.len() && illegals > 100, "{legals} and {illegals}");
 }
 
 /// An account that is in a state without having been led there.
-async fn place(
-    app: &TestApp,
-    root: &mut PgConnection,
-    state: State,
-    complete: bool,
-) -> (i64, Option<i64>) {
+async fn place(app: &TestApp, root: &mut PgConnection, state: State, complete: bool) -> (i64, Option<i64>) {
     let proxied = !matches!(state, State::Imported | State::Cleanup);
     let proxy = if proxied {
         Some(proxy(app, root).await)
@@ -441,10 +410,7 @@ async fn place(
         "update proxies p set account_count = (select count(*) from accounts a where a.proxy_id = p.id)",
         "set session_replication_role = origin",
     ] {
-        sqlx::query(sql)
-            .execute(&mut *root)
-            .await
-            .expect("it is set");
+        sqlx::query(sql).execute(&mut *root).await.expect("it is set");
     }
     (id, proxy)
 }
@@ -462,10 +428,7 @@ async fn history_tells_only_what_the_lifecycle_knows() {
         .await
         .expect("the tenant");
     let mut known = 0;
-    let events = Event::ALL
-        .iter()
-        .map(|e| e.word())
-        .chain(["import", "delete"]);
+    let events = Event::ALL.iter().map(|e| e.word()).chain(["import", "delete"]);
     for event in events {
         for from in State::ALL.iter().map(|s| Some(*s)).chain([None]) {
             for to in State::ALL {
@@ -483,228 +446,12 @@ async fn history_tells_only_what_the_lifecycle_knows() {
                 .bind(to.word())
                 .execute(&mut db)
                 .await;
-                assert_eq!(
-                    told.is_ok(),
-                    legal,
-                    "{event} from {from:?} to {to}: {told:?}"
-                );
+                assert_eq!(told.is_ok(), legal, "{event} from {from:?} to {to}: {told:?}");
                 known += i32::from(legal);
             }
         }
     }
     assert_eq!(known as usize, TABLE.len() + 1);
-}
-
-/// What can happen to an account, asked for by somebody or done by the world.
-#[derive(Debug, Clone)]
-enum Happening {
-    Asked(Role, Event),
-    World(Event),
-    Authorised(bool),
-    /// Whatever leads on from where the account is.
-    Onwards,
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    let role = prop::sample::select(Role::ALL);
-    let event = prop::sample::select(Event::ALL);
-    let world = prop::sample::select(vec![
-        Event::AssignProxy,
-        Event::FinishWarmup,
-        Event::Escalate,
-    ]);
-    prop_oneof![
-        5 => (role, event).prop_map(|(role, event)| Happening::Asked(role, event)),
-        3 => world.prop_map(Happening::World),
-        1 => any::<bool>().prop_map(Happening::Authorised),
-        6 => Just(Happening::Onwards),
-    ]
-}
-
-/// The pure model: what is known of one account.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Known {
-    state: State,
-    complete: bool,
-    authorised: bool,
-}
-
-impl Known {
-    /// What happens, when `Onwards` is put into words.
-    fn words(self, happening: Happening) -> Happening {
-        let asked = |event| Happening::Asked(Role::Owner, event);
-        match (happening, self.state) {
-            (Happening::Onwards, State::Imported) => Happening::World(Event::AssignProxy),
-            (Happening::Onwards, State::ProxyAssigned) => asked(Event::StartWarmup),
-            (Happening::Onwards, State::WarmingUp) => Happening::World(Event::FinishWarmup),
-            (Happening::Onwards, State::HumanReview) if self.complete => asked(Event::Approve),
-            (Happening::Onwards, State::HumanReview) => asked(Event::Resume),
-            (Happening::Onwards, State::Ready) => asked(Event::Activate),
-            (Happening::Onwards, State::Active) => asked(Event::Flag),
-            (Happening::Onwards, State::Cleanup) => asked(Event::Restore),
-            (other, _) => other,
-        }
-    }
-
-    /// What the table of the lifecycle says comes of it: the status that is answered; and the account after it.
-    fn after(self, happening: &Happening) -> (u16, Known) {
-        let moved = |event: Event, complete: bool| {
-            next(self.state, event, complete).map(|t| Known {
-                state: t.to,
-                complete: complete && event != Event::Restore,
-                ..self
-            })
-        };
-        match happening {
-            Happening::Asked(role, event) => {
-                let review = matches!(event, Event::Approve | Event::Resume);
-                let gate = match role {
-                    Role::Viewer => false,
-                    Role::Operator => !review,
-                    _ => true,
-                };
-                if !gate {
-                    return (403, self);
-                }
-                if matches!(
-                    event,
-                    Event::AssignProxy | Event::FinishWarmup | Event::Escalate
-                ) {
-                    return (422, self);
-                }
-                if !event.roles().contains(role) {
-                    return (403, self);
-                }
-                moved(*event, self.complete).map_or((409, self), |known| (200, known))
-            }
-            Happening::World(event) => {
-                let complete = self.complete || *event == Event::FinishWarmup;
-                let possible = *event != Event::AssignProxy || self.authorised;
-                moved(*event, complete)
-                    .filter(|_| possible)
-                    .map_or((0, self), |known| (200, known))
-            }
-            Happening::Authorised(authorised) => {
-                let in_life = !matches!(self.state, State::Imported | State::Cleanup);
-                if in_life && !authorised {
-                    return (409, self);
-                }
-                (
-                    200,
-                    Known {
-                        authorised: *authorised,
-                        ..self
-                    },
-                )
-            }
-            Happening::Onwards => (0, self),
-        }
-    }
-}
-
-async fn make_happen(
-    app: &TestApp,
-    callers: &[(Role, Caller)],
-    id: i64,
-    happening: &Happening,
-) -> u16 {
-    match happening {
-        Happening::Asked(role, event) => {
-            let caller = &callers
-                .iter()
-                .find(|(r, _)| r == role)
-                .expect("one of each")
-                .1;
-            if matches!(event, Event::Approve | Event::Resume) {
-                let body = json!({"decision": event.word(), "reason": "because of a test"});
-                let answer = caller.post(&format!("/v1/reviews/{id}"), body).await;
-                answer.status.as_u16()
-            } else {
-                ask(caller, id, event.word()).await.status.as_u16()
-            }
-        }
-        Happening::World(event) => {
-            let mut db = app.superuser().await;
-            let (part, proxy) = match event {
-                Event::AssignProxy => ("proxy", proxy(app, &mut db).await),
-                Event::FinishWarmup => ("finish", 1),
-                _ => ("escalate", 1),
-            };
-            world(&mut db, id, part, proxy).await;
-            200
-        }
-        Happening::Authorised(authorised) => {
-            let body = json!({"authorisation_basis": authorised.then_some("owned")});
-            let answer = app.owner.patch(&format!("/v1/accounts/{id}"), body).await;
-            answer.status.as_u16()
-        }
-        Happening::Onwards => panic!("this was put into words"),
-    }
-}
-
-#[test]
-fn whatever_is_asked_by_whomever_the_accounts_go_as_the_table_says() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let (app, callers, north) = runtime.block_on(async {
-        let app = TestApp::start().await;
-        let mut callers = Vec::new();
-        for role in Role::ALL {
-            callers.push((*role, app.person(*role).await));
-        }
-        let north = model(&app, "North").await;
-        (app, callers, north)
-    });
-    let serial = AtomicI32::new(0);
-    let config = Config {
-        cases: 32,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let lives = prop::collection::vec(happening(), 5..40);
-    let reached = std::cell::RefCell::new(std::collections::HashSet::new());
-    TestRunner::new(config)
-        .run(&lives, |life| {
-            runtime.block_on(async {
-                let n = serial.fetch_add(1, Ordering::Relaxed);
-                let id = authorised(&app, &format!("life{n}")).await;
-                let path = format!("/v1/accounts/{id}");
-                app.owner
-                    .patch(&path, json!({"model_id": north}))
-                    .await
-                    .expect(200);
-                let mut known = Known {
-                    state: State::Imported,
-                    complete: false,
-                    authorised: true,
-                };
-                for happening in life.clone() {
-                    let happening = known.words(happening);
-                    let (status, after) = known.after(&happening);
-                    if status == 0 {
-                        continue;
-                    }
-                    let answered = make_happen(&app, &callers, id, &happening).await;
-                    prop_assert_eq!(answered, status, "{:?} to {:?}", happening, known);
-                    known = after;
-                    reached.borrow_mut().insert(known.state);
-                    let shown = app.owner.get(&path).await.expect(200);
-                    let seen = Known {
-                        state: shown["lifecycle_state"]
-                            .as_str()
-                            .expect("a state")
-                            .parse()
-                            .expect("a word"),
-                        complete: shown["warmup_completed_at"].is_string(),
-                        authorised: shown["authorisation_basis"].is_string(),
-                    };
-                    prop_assert_eq!(seen, known, "after {:?}", happening);
-                }
-                Ok(())
-            })
-        })
-        .expect("no divergence");
-    assert_eq!(reached.borrow().len(), State::ALL.len(), "{reached:?}");
-    assert_eq!(runtime.block_on(broken_histories(&app)), 0);
 }
 
 /// Accounts whose history is not a chain from nothing to the state they are in.

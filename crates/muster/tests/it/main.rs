@@ -7,6 +7,7 @@ mod endpoints;
 mod gate;
 mod imports;
 mod lifecycle;
+mod lives;
 mod models;
 mod probe;
 mod reviews;

@@ -83,11 +83,7 @@ async fn a_reviewer_sees_who_waits_longest_first_and_why() {
         (5, &json!("refused 7"), &json!(7))
     );
     assert_eq!(
-        (
-            &third["kind"],
-            &third["reason"],
-            &third["decisions"][0]["event"]
-        ),
+        (&third["kind"], &third["reason"], &third["decisions"][0]["event"]),
         (&json!("flagged"), &json!("odd comments"), &json!("flag"))
     );
     for (kind, name) in [
@@ -113,14 +109,8 @@ async fn a_reviewer_sees_who_waits_longest_first_and_why() {
         .get(&format!("/v1/reviews?limit=2&cursor={next}"))
         .await
         .expect(200);
-    assert_eq!(
-        (names(&rest), &rest["next"]),
-        (vec!["flagged"], &Value::Null)
-    );
-    assert_eq!(
-        reviewer.get("/v1/reviews?cursor=x").await.problem(422),
-        "invalid"
-    );
+    assert_eq!((names(&rest), &rest["next"]), (vec!["flagged"], &Value::Null));
+    assert_eq!(reviewer.get("/v1/reviews?cursor=x").await.problem(422), "invalid");
 
     let attempts = reviewer
         .get(&format!("/v1/accounts/{stopped}/attempts?limit=4"))
@@ -150,17 +140,11 @@ async fn a_decision_must_fit_give_a_reason_and_be_a_reviewers() {
         json!({"decision": "approve", "reason": ""}),
         json!({"decision": "approve"}),
     ] {
-        assert_eq!(
-            reviewer.post(&path(done), body).await.problem(422),
-            "invalid"
-        );
+        assert_eq!(reviewer.post(&path(done), body).await.problem(422), "invalid");
     }
     let operator = app.person(Role::Operator).await;
     assert_eq!(
-        operator
-            .post(&path(done), decision("approve"))
-            .await
-            .problem(403),
+        operator.post(&path(done), decision("approve")).await.problem(403),
         "forbidden"
     );
     assert_eq!(
@@ -185,20 +169,14 @@ async fn a_decision_must_fit_give_a_reason_and_be_a_reviewers() {
     );
     assert_eq!(resumed["requires_human_review"], false);
     assert_eq!(resumed["progress"]["attempt"], 1);
-    let approved = reviewer
-        .post(&path(done), decision("approve"))
-        .await
-        .expect(200);
+    let approved = reviewer.post(&path(done), decision("approve")).await.expect(200);
     assert_eq!(approved["lifecycle_state"], "ready");
 }
 
 #[tokio::test]
 async fn of_two_who_decide_at_once_one_is_heard_and_the_other_told() {
     let app = TestApp::start().await;
-    let (one, two) = (
-        app.person(Role::Reviewer).await,
-        app.person(Role::Reviewer).await,
-    );
+    let (one, two) = (app.person(Role::Reviewer).await, app.person(Role::Reviewer).await);
     for n in 0..12 {
         let id = in_review(&app, &format!("a{n}"), "human_review").await;
         let path = format!("/v1/reviews/{id}");
@@ -232,8 +210,7 @@ async fn while_many_are_rejected_and_each_is_approved_none_is_moved_twice() {
     for n in 0..40 {
         ids.push(in_review(&app, &format!("a{n}"), "human_review").await);
     }
-    let bulk =
-        json!({"decision": "reject", "reason": "all of them", "ids": ids, "expected_count": 40});
+    let bulk = json!({"decision": "reject", "reason": "all of them", "ids": ids, "expected_count": 40});
     let mut singles = tokio::task::JoinSet::new();
     for (n, id) in ids.iter().copied().enumerate() {
         let reviewer = if n < 2 {
@@ -297,19 +274,14 @@ async fn all_reviews_that_match_are_decided_when_their_count_is_right() {
         fields.extend(extra.as_object().expect("an object").clone());
         reviewer.post("/v1/reviews", body)
     };
-    let dry = all(json!({"filter": "", "dry_run": true}))
-        .await
-        .expect(200);
+    let dry = all(json!({"filter": "", "dry_run": true})).await.expect(200);
     assert_eq!((&dry["matched"], &dry["moved"]), (&json!(4), &json!(3)));
     let answer = all(json!({"filter": "kind:finished", "expected_count": 4})).await;
     assert_eq!(answer.problem(409), "count_changed");
     let moved = all(json!({"filter": "kind:finished", "expected_count": 3}))
         .await
         .expect(200);
-    assert_eq!(
-        (&moved["moved"], &moved["refused_count"]),
-        (&json!(3), &json!(0))
-    );
+    assert_eq!((&moved["moved"], &moved["refused_count"]), (&json!(3), &json!(0)));
     let refused = all(json!({"ids": [ready]})).await.expect(200);
     assert_eq!(refused["refused"][0]["code"], "not_in_review");
     let answer = all(json!({"filter": "state:ready", "expected_count": 0})).await;
