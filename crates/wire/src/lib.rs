@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod doctor;
+pub mod accounts;
 pub mod check;
 pub mod content;
 pub mod filter;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod patch;
 pub mod problem;
 pub mod proxies;
+pub mod reviews;
 pub mod secret;
 pub mod texts;
 pub mod secret;

@@ -95,6 +95,7 @@ declare
     modelled boolean;
     held boolean;
     authorised boolean;
+    warmed boolean;
 begin
     -- One pass says which of the parts below have anything to do; the step reports, which change none of this, end here.
     select bool_or(n.lifecycle_state <> o.lifecycle_state),
@@ -103,9 +104,24 @@ begin
         bool_or((n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
             is distinct from (o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)),
         bool_or((n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
-            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at))
-    into moved, proxied, modelled, held, authorised
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at)),
+        bool_or((n.warmup_completed_at is null) <> (o.warmup_completed_at is null))
+    into moved, proxied, modelled, held, authorised, warmed
     from new_rows n join old_rows o using (tenant_id, id);
+
+    -- Or else approve could be had by declaring the warm-up complete.
+    if warmed then
+        select n.id into bad
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.warmup_completed_at is null) <> (o.warmup_completed_at is null)
+            and (o.lifecycle_state, n.lifecycle_state, n.warmup_completed_at is null) not in (
+                ('warming_up', 'human_review', false), ('cleanup', 'imported', true))
+        limit 1;
+        if found then
+            raise exception 'account %: a warm-up is completed by its fifth step, and forgotten when restored', bad.id
+                using errcode = 'MU001';
+        end if;
+    end if;
 
     if moved then
         select n.id, o.lifecycle_state as from_state, n.lifecycle_state as to_state into bad
@@ -127,7 +143,7 @@ begin
         select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
             coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
             muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
-            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', n.proxy_id))
+            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
         from new_rows n
         join old_rows o using (tenant_id, id)
         join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state

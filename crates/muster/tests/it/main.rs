@@ -2,6 +2,7 @@
 
 mod assign;
 mod catalogue;
+mod accounts;
 mod cluster;
 mod conformance;
 mod content;
@@ -15,6 +16,11 @@ mod migrations;
 mod models;
 mod probe;
 mod proxies;
+mod lifecycle;
+mod lives;
+mod models;
+mod probe;
+mod reviews;
 mod support;
 mod texts;
 mod tidy;
