@@ -4,10 +4,10 @@
 //! word of the API is written once. Requests refuse unknown fields; answers may gain fields within `/v1`.
 
 pub mod access;
-pub mod doctor;
 pub mod accounts;
 pub mod check;
 pub mod content;
+pub mod doctor;
 pub mod filter;
 pub mod id;
 pub mod imports;
@@ -20,7 +20,6 @@ pub mod proxies;
 pub mod reviews;
 pub mod secret;
 pub mod texts;
-pub mod secret;
 pub mod work;
 
 pub use access::Role;

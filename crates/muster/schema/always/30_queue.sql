@@ -17,7 +17,8 @@ $$;
 
 -- Brings hold, model, authorisation and people's steps of these accounts' queue rows up to date. A row that is leased
 -- keeps its lease; what is found here applies from its report on.
-create or replace function refresh_queue(p_tenant bigint, p_accounts bigint[]) returns void language sql as
+create or replace function refresh_queue(p_tenant bigint, p_accounts bigint[]) returns void
+    language sql set enable_nestloop = on set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 $$
     -- In one order, always: two changes that overlap wait for each other and do not deadlock.
     with locked as materialized (
@@ -58,7 +59,9 @@ $$
         where tenant_id = p_tenant and model_id = any (p_models) and state <> 'idle' and hold = 'pool_empty'))
 $$;
 
-create or replace function models_updated() returns trigger language plpgsql as
+-- As for accounts, transition tables are hashed, never looped over: see accounts_updated.
+create or replace function models_updated() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 begin
     perform refresh_queue(c.tenant_id, array(
@@ -74,7 +77,8 @@ begin
 end
 $$;
 
-create or replace function proxies_updated() returns trigger language plpgsql as
+create or replace function proxies_updated() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 begin
     perform refresh_queue(c.tenant_id, array(
@@ -99,7 +103,8 @@ end
 $$;
 
 -- An item that only moved to another model or type fills a pool too.
-create or replace function pool_changed() returns trigger language plpgsql as
+create or replace function pool_changed() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 begin
     perform refill_queue(c.tenant_id, c.models)

@@ -1,8 +1,8 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
+mod accounts;
 mod assign;
 mod catalogue;
-mod accounts;
 mod cluster;
 mod conformance;
 mod content;
@@ -12,14 +12,12 @@ mod gate;
 mod imports;
 mod isolation;
 mod kills;
+mod lifecycle;
+mod lives;
 mod migrations;
 mod models;
 mod probe;
 mod proxies;
-mod lifecycle;
-mod lives;
-mod models;
-mod probe;
 mod reviews;
 mod support;
 mod texts;
