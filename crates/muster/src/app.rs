@@ -165,6 +165,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(me))
         .merge(crate::doctor::api::routes())
         .merge(proxies::api::routes())
+        .merge(crate::accounts::api::routes())
+        .merge(crate::reviews::api::routes())
         .merge(crate::imports::api::routes())
         .routes(routes!(lifecycle))
         .merge(crate::models::api::routes())

@@ -2,6 +2,7 @@
 //! authorised to manage. See ARCHITECTURE.md for how a request becomes SQL and an answer.
 
 pub mod access;
+pub mod accounts;
 pub mod actor;
 pub mod app;
 pub mod audit;
@@ -18,6 +19,7 @@ pub mod limits;
 pub mod models;
 pub mod problem;
 pub mod proxies;
+pub mod reviews;
 pub mod schema;
 pub mod seal;
 pub mod server;

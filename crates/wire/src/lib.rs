@@ -4,9 +4,10 @@
 //! word of the API is written once. Requests refuse unknown fields; answers may gain fields within `/v1`.
 
 pub mod access;
-pub mod doctor;
+pub mod accounts;
 pub mod check;
 pub mod content;
+pub mod doctor;
 pub mod filter;
 pub mod id;
 pub mod imports;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod patch;
 pub mod problem;
 pub mod proxies;
+pub mod reviews;
 pub mod secret;
 pub mod texts;
 pub mod work;

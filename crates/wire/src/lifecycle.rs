@@ -3,6 +3,8 @@
 //! `migrate` stores [`TABLE`] in the database, where a trigger refuses whatever it does not allow; buttons, verbs and
 //! documents are made from it.
 
+use crate::Role;
+
 crate::words! {
     /// Where an account is in its life.
     pub enum State {
@@ -180,6 +182,43 @@ pub const TABLE: &[Transition] = &[
     row(Event::Restore, State::Cleanup, State::Imported, None),
 ];
 
+impl Event {
+    /// The operators who may ask for it; nobody, where it only follows from reported work.
+    pub const fn roles(self) -> &'static [Role] {
+        match self {
+            Event::AssignProxy
+            | Event::ReleaseProxy
+            | Event::StartWarmup
+            | Event::Activate
+            | Event::Restore => &[Role::Owner, Role::Admin, Role::Operator],
+            Event::Approve | Event::Resume => &[Role::Owner, Role::Admin, Role::Reviewer],
+            Event::Flag | Event::Retire => {
+                &[Role::Owner, Role::Admin, Role::Operator, Role::Reviewer]
+            }
+            Event::FinishWarmup | Event::Escalate => &[],
+        }
+    }
+
+    /// Whether the server itself may do it, unasked.
+    pub const fn by_server(self) -> bool {
+        matches!(
+            self,
+            Event::AssignProxy | Event::StartWarmup | Event::Activate | Event::Escalate
+        )
+    }
+}
+
+/// What an operator of this role can do next with an account: the buttons it has.
+pub fn actions(state: State, warmup_complete: bool, role: Role) -> Vec<Event> {
+    Event::ALL
+        .iter()
+        .copied()
+        .filter(|event| {
+            event.roles().contains(&role) && next(state, *event, warmup_complete).is_some()
+        })
+        .collect()
+}
+
 /// The transition of an event in a state, given whether the account's warm-up is complete; none where it is illegal.
 pub fn next(from: State, event: Event, warmup_complete: bool) -> Option<Transition> {
     TABLE.iter().copied().find(|t| {
@@ -234,6 +273,32 @@ mod tests {
         );
         assert_eq!(next(State::HumanReview, Event::Resume, true), None);
         assert_eq!(next(State::Imported, Event::Activate, true), None);
+    }
+
+    #[test]
+    fn the_buttons_of_an_account_are_those_of_its_state_and_the_role() {
+        let reviewer = |state, complete| actions(state, complete, Role::Reviewer);
+        assert_eq!(
+            reviewer(State::HumanReview, true),
+            [Event::Approve, Event::Retire]
+        );
+        assert_eq!(
+            reviewer(State::HumanReview, false),
+            [Event::Resume, Event::Retire]
+        );
+        assert_eq!(
+            actions(State::Ready, true, Role::Operator),
+            [Event::Activate, Event::Flag, Event::Retire]
+        );
+        assert_eq!(
+            actions(State::WarmingUp, false, Role::Owner),
+            [Event::Retire]
+        );
+        assert!(
+            State::ALL
+                .iter()
+                .all(|s| actions(*s, true, Role::Viewer).is_empty())
+        );
     }
 
     #[test]

@@ -1,8 +1,24 @@
 -- Keeps the work queue true to accounts, models and proxies. Called by triggers, so that no code can go round it.
 
+-- Why no work of an account is handed out, from what stands in its row, its model's and its proxy's; null where nothing
+-- does. Whether its model's pool has something for the step is found by the claim.
+create or replace function account_hold(
+    p_status text, p_basis text, p_expires_at timestamptz, p_model bigint, p_model_status text, p_proxy_status text)
+    returns text language sql stable as
+$$
+    select case
+        when p_status <> 'active' then 'account_not_active'
+        when p_basis is null or p_expires_at <= now() then 'authorisation_lapsed'
+        when p_model is null then 'no_model'
+        when p_model_status <> 'active' then 'model_not_active'
+        when p_proxy_status <> 'active' then 'proxy_not_active'
+    end
+$$;
+
 -- Brings hold, model, authorisation and people's steps of these accounts' queue rows up to date. A row that is leased
 -- keeps its lease; what is found here applies from its report on.
-create or replace function refresh_queue(p_tenant bigint, p_accounts bigint[]) returns void language sql as
+create or replace function refresh_queue(p_tenant bigint, p_accounts bigint[]) returns void
+    language sql set enable_nestloop = on set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 $$
     -- In one order, always: two changes that overlap wait for each other and do not deadlock.
     with locked as materialized (
@@ -13,13 +29,8 @@ $$
         select a.id, a.model_id, coalesce(m.people_mask, 0) as people_mask,
             case when a.authorisation_basis is null then '-infinity'::timestamptz
                 else coalesce(a.authorisation_expires_at, 'infinity') end as authorised_until,
-            case
-                when a.status <> 'active' then 'account_not_active'
-                when a.authorisation_basis is null or a.authorisation_expires_at <= now() then 'authorisation_lapsed'
-                when a.model_id is null then 'no_model'
-                when m.status <> 'active' then 'model_not_active'
-                when p.status <> 'active' then 'proxy_not_active'
-            end as hold
+            account_hold(a.status, a.authorisation_basis, a.authorisation_expires_at, a.model_id, m.status, p.status)
+                as hold
         from locked l
         join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
         left join lateral (
@@ -48,7 +59,9 @@ $$
         where tenant_id = p_tenant and model_id = any (p_models) and state <> 'idle' and hold = 'pool_empty'))
 $$;
 
-create or replace function models_updated() returns trigger language plpgsql as
+-- As for accounts, transition tables are hashed, never looped over: see accounts_updated.
+create or replace function models_updated() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 begin
     perform refresh_queue(c.tenant_id, array(
@@ -64,7 +77,8 @@ begin
 end
 $$;
 
-create or replace function proxies_updated() returns trigger language plpgsql as
+create or replace function proxies_updated() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 begin
     perform refresh_queue(c.tenant_id, array(
@@ -89,7 +103,8 @@ end
 $$;
 
 -- An item that only moved to another model or type fills a pool too.
-create or replace function pool_changed() returns trigger language plpgsql as
+create or replace function pool_changed() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 begin
     perform refill_queue(c.tenant_id, c.models)

@@ -69,7 +69,7 @@ $$;
 
 -- Adds to the counters of models, in the order of their ids so that concurrent statements do not deadlock.
 create or replace function count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[])
-    returns void language sql as
+    returns void language sql set enable_nestloop = on as
 $$
     with delta as (
         select d.id, d.total, d.active
@@ -86,7 +86,23 @@ $$
     where m.tenant_id = p_tenant and m.id = d.id
 $$;
 
-create or replace function accounts_updated() returns trigger language plpgsql as
+-- Adds to the counters of proxies, in the order of their ids so that concurrent statements do not deadlock.
+create or replace function count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) returns void
+    language sql set enable_nestloop = on as
+$$
+    with locked as materialized (
+        select p.id from proxies p where p.tenant_id = p_tenant and p.id = any (p_proxies) order by p.id for no key update
+    )
+    update proxies p set account_count = p.account_count + d.change
+    from unnest(p_proxies, p_changes) d (id, change) join locked using (id)
+    where p.tenant_id = p_tenant and p.id = d.id and d.change <> 0
+$$;
+
+-- The plans of a trigger are kept with the connection, made for the few or many rows of its first call: a nested loop over
+-- the transition tables, right for one row, would take minutes for ten thousand. So they are always hashed here; what is
+-- found by key is found by arrays of keys, or by functions that may use nested loops.
+create or replace function accounts_updated() returns trigger
+    language plpgsql set enable_nestloop = off set enable_hashjoin = on as
 $$
 declare
     bad record;
@@ -95,6 +111,7 @@ declare
     modelled boolean;
     held boolean;
     authorised boolean;
+    warmed boolean;
 begin
     -- One pass says which of the parts below have anything to do; the step reports, which change none of this, end here.
     select bool_or(n.lifecycle_state <> o.lifecycle_state),
@@ -103,9 +120,24 @@ begin
         bool_or((n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
             is distinct from (o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)),
         bool_or((n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
-            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at))
-    into moved, proxied, modelled, held, authorised
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at)),
+        bool_or((n.warmup_completed_at is null) <> (o.warmup_completed_at is null))
+    into moved, proxied, modelled, held, authorised, warmed
     from new_rows n join old_rows o using (tenant_id, id);
+
+    -- Or else approve could be had by declaring the warm-up complete.
+    if warmed then
+        select n.id into bad
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.warmup_completed_at is null) <> (o.warmup_completed_at is null)
+            and (o.lifecycle_state, n.lifecycle_state, n.warmup_completed_at is null) not in (
+                ('warming_up', 'human_review', false), ('cleanup', 'imported', true))
+        limit 1;
+        if found then
+            raise exception 'account %: a warm-up is completed by its fifth step, and forgotten when restored', bad.id
+                using errcode = 'MU001';
+        end if;
+    end if;
 
     if moved then
         select n.id, o.lifecycle_state as from_state, n.lifecycle_state as to_state into bad
@@ -127,7 +159,7 @@ begin
         select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
             coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
             muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
-            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', n.proxy_id))
+            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
         from new_rows n
         join old_rows o using (tenant_id, id)
         join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
@@ -138,9 +170,10 @@ begin
         update work_queue q
         set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null,
             operator_id = null, content_id = null, text_id = null
-        from new_rows n join old_rows o using (tenant_id, id)
-        where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'
-            and q.tenant_id = n.tenant_id and q.account_id = n.id;
+        where q.tenant_id = any (array(select distinct tenant_id from new_rows))
+            and q.account_id = any (array(
+                select n.id from new_rows n join old_rows o using (tenant_id, id)
+                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'));
 
         insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
         select n.tenant_id, n.id, n.model_id, n.warmup_step, 'held', 'no_model', '-infinity'
@@ -174,26 +207,23 @@ begin
     end if;
 
     if proxied then
-        with delta as (
-            select tenant_id, proxy_id, sum(change) as change
+        perform count_proxies(c.tenant_id, c.proxies, c.changes)
+        from (
+            select tenant_id, array_agg(proxy_id) as proxies, array_agg(change) as changes
             from (
-                select n.tenant_id, n.proxy_id, 1 as change from new_rows n join old_rows o using (tenant_id, id)
-                where n.proxy_id is distinct from o.proxy_id
-                union all
-                select o.tenant_id, o.proxy_id, -1 from new_rows n join old_rows o using (tenant_id, id)
-                where n.proxy_id is distinct from o.proxy_id
-            ) both_sides
-            where proxy_id is not null
-            group by tenant_id, proxy_id
-        ), locked as materialized (
-            select p.tenant_id, p.id, d.change
-            from delta d join proxies p on p.tenant_id = d.tenant_id and p.id = d.proxy_id
-            where d.change <> 0
-            order by p.id for no key update of p
-        )
-        update proxies p set account_count = p.account_count + l.change
-        from locked l
-        where p.tenant_id = l.tenant_id and p.id = l.id;
+                select tenant_id, proxy_id, sum(change) as change
+                from (
+                    select n.tenant_id, n.proxy_id, 1 as change from new_rows n join old_rows o using (tenant_id, id)
+                    where n.proxy_id is distinct from o.proxy_id
+                    union all
+                    select o.tenant_id, o.proxy_id, -1 from new_rows n join old_rows o using (tenant_id, id)
+                    where n.proxy_id is distinct from o.proxy_id
+                ) both_sides
+                where proxy_id is not null
+                group by 1, 2
+            ) g
+            group by tenant_id
+        ) c;
     end if;
 
     if moved or modelled then

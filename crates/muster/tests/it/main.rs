@@ -1,5 +1,6 @@
 //! Muster through its edges: a real PostgreSQL, real HTTP. One binary, one private cluster, a database per test.
 
+mod accounts;
 mod assign;
 mod catalogue;
 mod cluster;
@@ -11,10 +12,13 @@ mod gate;
 mod imports;
 mod isolation;
 mod kills;
+mod lifecycle;
+mod lives;
 mod migrations;
 mod models;
 mod probe;
 mod proxies;
+mod reviews;
 mod support;
 mod texts;
 mod tidy;

@@ -1,0 +1,2 @@
+-- The sealed secrets of an account.
+select username, password_encrypted, access_token_encrypted from accounts where tenant_id = $1 and id = $2

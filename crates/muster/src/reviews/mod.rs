@@ -1,0 +1,181 @@
+//! Reviews: what waits for a person's decision, and the decisions.
+
+pub mod api;
+
+use std::collections::HashMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use muster_wire::{
+    AccountId, Event, Page, State,
+    accounts::{Account, Transitions},
+    filter::Filter,
+    problem::Fault,
+    reviews::{
+        Decision, NewDecision, NewDecisions, REVIEW_ATTEMPTS_MAX, REVIEW_DECISIONS_MAX, Review, ReviewKind,
+    },
+};
+
+use crate::{
+    accounts::{
+        self,
+        filter::AccountFilter,
+        lifecycle::{self, Bulk, Which},
+        refuse,
+    },
+    actor::Actor,
+    db::Tx,
+    http::{ListQuery, Listing},
+    problem::{Bug, Failure, Refusal},
+};
+
+/// The events that are shown as earlier decisions.
+const DECISIONS: [Event; 4] = [Event::Approve, Event::Resume, Event::Retire, Event::Flag];
+
+/// One page of the accounts in review that match, those that have waited longest first.
+///
+/// # Errors
+/// The faults of the query, or the database's.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Page<Review>, Failure> {
+    let after = query.cursor.take().map(|cursor| read_cursor(&cursor));
+    let after = after.transpose()?;
+    let listing: Listing = query.read()?;
+    let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
+    let fetch = listing.fetch();
+    let filter = AccountFilter::reviews(tx, actor, listing.filter).await?;
+    let mut rows = sqlx::query_file!(
+        "src/reviews/list.sql",
+        actor.tenant.0,
+        filter.json()?,
+        after.map(|(micros, _)| micros),
+        after.map(|(_, id)| id),
+        fetch
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| write_cursor(row.since.timestamp_micros(), row.id));
+
+    let ids: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
+    let decisions = DECISIONS.map(|event| event.word().to_owned());
+    let accounts = accounts::read(tx, actor, &ids).await?;
+    let attempts = accounts::attempts_of(tx, actor, &ids, None, REVIEW_ATTEMPTS_MAX).await?;
+    let decided = accounts::histories(tx, actor, &ids, None, Some(&decisions), REVIEW_DECISIONS_MAX).await?;
+    let mut accounts: HashMap<_, _> = accounts.into_iter().map(|a| (a.id, a)).collect();
+    let mut attempts = grouped(attempts, |attempt| attempt.account_id);
+    let mut decided = grouped(decided, |entry| entry.account_id);
+
+    let mut items = Vec::new();
+    for row in rows {
+        let Some(account) = accounts.remove(&row.id) else {
+            continue;
+        };
+        let kind = ReviewKind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.event().word() == row.event)
+            .ok_or_else(|| Bug::new(format!("{} leads to no review", row.event)))?;
+        items.push(Review {
+            account,
+            kind,
+            since: row.since,
+            reason: row.reason,
+            attempts: attempts.remove(&row.id).unwrap_or_default(),
+            decisions: decided.remove(&row.id).unwrap_or_default(),
+        });
+    }
+    Ok(Page { items, next })
+}
+
+fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> AccountId) -> HashMap<AccountId, Vec<T>> {
+    let mut groups: HashMap<AccountId, Vec<T>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
+}
+
+/// The cursor of reviews: a time in microseconds, and an id.
+fn write_cursor(micros: i64, id: AccountId) -> String {
+    URL_SAFE_NO_PAD.encode(format!("r1:{micros}:{id}"))
+}
+
+fn read_cursor(cursor: &str) -> Result<(i64, i64), Failure> {
+    let read = || {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let text = std::str::from_utf8(&bytes).ok()?.strip_prefix("r1:")?;
+        let (micros, id) = text.split_once(':')?;
+        Some((micros.parse().ok()?, id.parse().ok()?))
+    };
+    read().ok_or_else(|| {
+        let detail = "this is no cursor of this list: use next as it was given";
+        Refusal::invalid(vec![Fault::new("cursor", "cursor", detail)]).into()
+    })
+}
+
+/// Decides one review. Of two who decide at once one is heard, and the other is told what was decided.
+///
+/// # Errors
+/// That the actor may not; that there is no such account; that it is not, or no longer, in review; that the decision does
+/// not fit; or the database's.
+pub async fn decide(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: AccountId,
+    asked: &NewDecision,
+) -> Result<Account, Failure> {
+    refuse(asked.faults())?;
+    lifecycle::allow(actor, asked.decision.event())?;
+    if let [account] = lifecycle::lock(tx, actor, &[id.0]).await?.as_slice()
+        && account.state != State::HumanReview
+    {
+        return Err(not_in_review(tx, actor, id, account.state).await?);
+    }
+    let event = asked.decision.event();
+    lifecycle::transition(tx, actor, event, Some(&asked.reason), id).await?;
+    accounts::get(tx, actor, id).await
+}
+
+/// Says what became of an account that is not in review.
+async fn not_in_review(tx: &mut Tx, actor: &Actor, id: AccountId, state: State) -> Result<Failure, Failure> {
+    let last = accounts::histories(tx, actor, &[id.0], None, None, 1).await?;
+    let happened = last.first().map_or_else(String::new, |entry| {
+        let who = entry
+            .operator
+            .as_ref()
+            .or(entry.bot.as_ref())
+            .unwrap_or(&entry.triggered_by);
+        let why = entry.reason.as_deref().unwrap_or("no reason given");
+        let at = entry.at.format("%Y-%m-%d %H:%M:%S UTC");
+        format!(": {} by {who} at {at} ({why})", entry.event)
+    });
+    let detail = format!("it is {state}, so there is nothing to decide{happened}");
+    Ok(Refusal::conflict("not_in_review", detail).into())
+}
+
+/// Decides many reviews in the same way.
+///
+/// # Errors
+/// As [`lifecycle::transition_all`]; and the faults of the request.
+pub async fn decide_all(tx: &mut Tx, actor: &Actor, asked: NewDecisions) -> Result<Transitions, Failure> {
+    refuse(asked.faults())?;
+    let which = match (asked.ids, &asked.filter) {
+        (Some(ids), _) => Which::Ids(ids),
+        (None, filter) => {
+            let filter = Filter::parse(filter.as_deref().unwrap_or_default());
+            Which::Matching(AccountFilter::reviews(tx, actor, filter).await?)
+        }
+    };
+    let bulk = Bulk {
+        event: Decision::event(asked.decision),
+        in_review: true,
+        reason: Some(&asked.reason),
+        which,
+        expected_count: asked.expected_count,
+        dry_run: asked.dry_run,
+    };
+    lifecycle::transition_all(tx, actor, bulk).await
+}
