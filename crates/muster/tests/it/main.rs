@@ -3,6 +3,7 @@
 mod accounts;
 mod assign;
 mod catalogue;
+mod cli;
 mod cluster;
 mod conformance;
 mod content;
