@@ -8,6 +8,7 @@ use std::{error::Error, process::ExitCode};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+mod demo;
 mod serve;
 
 /// What went wrong, and with which exit code the process ends.
@@ -58,6 +59,8 @@ enum Command {
     Migrate(serve::Migrate),
     /// Make a tenant on a PostgreSQL of yours, with its owner.
     CreateTenant(serve::CreateTenant),
+    /// The main job, from files to active accounts, on a temporary database with simulated bots.
+    Demo(demo::Demo),
     /// Write the completions of a shell to standard output.
     Completions {
         /// Which shell.
@@ -92,6 +95,7 @@ async fn run(command: Command) -> Result<(), Exit> {
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::CreateTenant(create) => create.run().await,
+        Command::Demo(demo) => demo.run().await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "muster", &mut std::io::stdout());
             Ok(())
