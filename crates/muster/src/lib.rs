@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod config;
 pub mod content;
 pub mod db;
+pub mod demo;
 pub mod doctor;
 pub mod http;
 pub mod imports;

@@ -9,6 +9,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use muster_client::ClientError;
 
+mod demo;
 mod entities;
 mod import;
 mod print;
@@ -75,6 +76,8 @@ enum Command {
     Migrate(serve::Migrate),
     /// Make a tenant on a PostgreSQL of yours, with its owner.
     CreateTenant(serve::CreateTenant),
+    /// The main job, from files to active accounts, on a temporary database with simulated bots.
+    Demo(demo::Demo),
     /// Import a file: compare it with what is stored, show the difference, and store it.
     Import(import::Import),
     /// Export everything of a kind as CSV that imports again unchanged.
@@ -138,6 +141,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::CreateTenant(create) => create.run().await,
+        Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,
         Command::Tenant(tenant) => tenant.run().await,

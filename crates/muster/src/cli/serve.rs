@@ -8,6 +8,7 @@ use muster_wire::Role;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::Exit;
 use crate::{
@@ -40,6 +41,10 @@ pub struct Up {
     /// The e-mail address of the first tenant's owner, when there is none yet.
     #[arg(long, default_value = "owner@localhost.localdomain")]
     owner: String,
+
+    /// Play the demo: import the sample files, assign proxies, let simulated bots work, and leave the reviews to you.
+    #[arg(long)]
+    demo: bool,
 
     #[command(flatten)]
     settings: ServeSettings,
@@ -191,6 +196,7 @@ impl Up {
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await?;
         let token = self.first_tenant(&owner_role, &keys).await?;
+        let demo = self.demo;
         let server = Server::start(
             cluster.url(cluster::APP, cluster::DATABASE),
             cluster.url(cluster::SCHEDULER, cluster::DATABASE),
@@ -199,8 +205,27 @@ impl Up {
         )
         .await?;
         greet(&server.url(), cluster.dir(), &key_file, token.as_ref());
-        stopped.await?;
-        Ok(server.stop().await?)
+        let stop = CancellationToken::new();
+        let demo = async {
+            if !demo {
+                return Ok(());
+            }
+            match token {
+                Some(token) => super::demo::watched(&server.url(), token, stop.clone()).await,
+                None => {
+                    println!("This data folder was begun before, so the demo is not played again; --data names another.");
+                    Ok(())
+                }
+            }
+        };
+        let told = async {
+            let told = stopped.await;
+            stop.cancel();
+            told
+        };
+        let (played, told) = tokio::join!(demo, told);
+        server.stop().await?;
+        played.and(told)
     }
 
     /// Makes the first tenant when there is none; then gives its owner's token.
@@ -214,7 +239,7 @@ impl Up {
 }
 
 /// A token for the owner of a tenant that was just made.
-async fn first_token(owner_role: &PgConnectOptions, made: &tenants::Made) -> Result<SecretString, Failure> {
+pub async fn first_token(owner_role: &PgConnectOptions, made: &tenants::Made) -> Result<SecretString, Failure> {
     let db = Db::connect(owner_role.clone(), 1).await?;
     let actor = Actor::system(made.tenant);
     let mut tx = db.begin(&actor).await?;
