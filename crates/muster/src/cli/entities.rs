@@ -145,7 +145,13 @@ pub const ENTITIES: &[Entity] = &[
         name: "operators",
         about: "Operators: the people who sign in.",
         path: "/v1/operators",
-        columns: &[("ID", "id"), ("EMAIL", "email"), ("NAME", "name"), ("ROLE", "role"), ("SINCE", "created_at")],
+        columns: &[
+            ("ID", "id"),
+            ("EMAIL", "email"),
+            ("NAME", "name"),
+            ("ROLE", "role"),
+            ("SINCE", "created_at"),
+        ],
         delete: "delete",
     },
     Entity {
@@ -233,14 +239,23 @@ impl Document {
         let operation = self.operation(path, method)?;
         let schema = self.resolved(&operation["requestBody"]["content"]["application/json"]["schema"]);
         let fields = schema["properties"].as_object()?;
-        Some(fields.iter().map(|(name, schema)| (name.clone(), self.field(schema))).collect())
+        Some(
+            fields
+                .iter()
+                .map(|(name, schema)| (name.clone(), self.field(schema)))
+                .collect(),
+        )
     }
 
     fn field(&self, schema: &Value) -> Field {
         let mut types = Vec::new();
         let mut secret = false;
         self.types(schema, &mut types, &mut secret);
-        let about = schema["description"].as_str().unwrap_or_default().trim_end_matches('.').to_owned();
+        let about = schema["description"]
+            .as_str()
+            .unwrap_or_default()
+            .trim_end_matches('.')
+            .to_owned();
         Field {
             about,
             text: types.iter().all(|t| matches!(t.as_str(), "string" | "null")) && !types.is_empty(),
@@ -254,7 +269,9 @@ impl Document {
         *secret |= schema["format"] == "password" || schema["writeOnly"] == true;
         match &schema["type"] {
             Value::String(one) => types.push(one.clone()),
-            Value::Array(several) => types.extend(several.iter().filter_map(Value::as_str).map(str::to_owned)),
+            Value::Array(several) => {
+                types.extend(several.iter().filter_map(Value::as_str).map(str::to_owned))
+            }
             _ => {}
         }
         for key in ["oneOf", "anyOf", "allOf"] {
@@ -293,7 +310,10 @@ fn id() -> Arg {
 }
 
 fn from() -> Arg {
-    Arg::new("from").long("from").value_name("FILE").help("The fields as a JSON object in a file, or - for standard input")
+    Arg::new("from")
+        .long("from")
+        .value_name("FILE")
+        .help("The fields as a JSON object in a file, or - for standard input")
 }
 
 impl Entity {
@@ -307,8 +327,12 @@ impl Entity {
         let mut command = Remote::augment_args(Command::new(self.name));
         command = command.subcommand_required(true).arg_required_else_help(true);
         if let Some(list) = document.operation(self.path, "get") {
-            let qualifiers = ["summary", "description"].map(|part| list[part].as_str().unwrap_or_default()).join(" ");
-            let show = Shown::augment_args(Command::new("list")).about("List them").long_about(None);
+            let qualifiers = ["summary", "description"]
+                .map(|part| list[part].as_str().unwrap_or_default())
+                .join(" ");
+            let show = Shown::augment_args(Command::new("list"))
+                .about("List them")
+                .long_about(None);
             command = command.subcommand(show.after_help(qualifiers.trim().to_owned()));
         }
         let one = self.one();
@@ -316,26 +340,51 @@ impl Entity {
             command = command.subcommand(Command::new("show").about("Show one").arg(id()));
         }
         // What is answered otherwise than by 201 is no create.
-        let creates = document.operation(self.path, "post").is_some_and(|o| !o["responses"]["201"].is_null());
+        let creates = document
+            .operation(self.path, "post")
+            .is_some_and(|o| !o["responses"]["201"].is_null());
         if let Some(fields) = creates.then(|| document.fields(self.path, "post")).flatten() {
-            let about = "Add one; secrets only through --from, for arguments are seen by every user of a machine";
-            let set = Arg::new("set").long("set").value_name("FIELD=VALUE").action(ArgAction::Append).help("Any field");
+            let about =
+                "Add one; secrets only through --from, for arguments are seen by every user of a machine";
+            let set = Arg::new("set")
+                .long("set")
+                .value_name("FIELD=VALUE")
+                .action(ArgAction::Append)
+                .help("Any field");
             let add = Command::new("add").about(about).args([from(), set]);
-            command = command.subcommand(add.args(fields.into_iter().filter(|(_, field)| !field.secret).map(flag)));
+            command =
+                command.subcommand(add.args(fields.into_iter().filter(|(_, field)| !field.secret).map(flag)));
         }
         if let Some(fields) = document.fields(&one, "patch") {
-            let names: Vec<String> = fields.iter().map(|(name, field)| format!("  {name}  {}", field.about)).collect();
-            let change = Arg::new("change").value_name("FIELD=VALUE").num_args(0..).help("What is to be; null clears");
-            let version = Arg::new("if_match").long("if-match").value_name("VERSION").value_parser(clap::value_parser!(i64));
+            let names: Vec<String> = fields
+                .iter()
+                .map(|(name, field)| format!("  {name}  {}", field.about))
+                .collect();
+            let change = Arg::new("change")
+                .value_name("FIELD=VALUE")
+                .num_args(0..)
+                .help("What is to be; null clears");
+            let version = Arg::new("if_match")
+                .long("if-match")
+                .value_name("VERSION")
+                .value_parser(clap::value_parser!(i64));
             let version = version.help("Only when its version still is this; `show` says it");
-            let set = Command::new("set").about("Change one").after_help(format!("Fields:\n{}", names.join("\n")));
+            let set = Command::new("set")
+                .about("Change one")
+                .after_help(format!("Fields:\n{}", names.join("\n")));
             command = command.subcommand(set.args([id(), change, from(), version]));
         }
         if document.operation(&one, "delete").is_some() {
-            let yes = Arg::new("yes").long("yes").short('y').action(ArgAction::SetTrue).help("Do not ask");
+            let yes = Arg::new("yes")
+                .long("yes")
+                .short('y')
+                .action(ArgAction::SetTrue)
+                .help("Do not ask");
             command = command.subcommand(Command::new(self.delete).about("Remove one").args([id(), yes]));
         }
-        verbs::augment(self.name, command).about(self.about).long_about(None)
+        verbs::augment(self.name, command)
+            .about(self.about)
+            .long_about(None)
     }
 
     /// Runs its command.
@@ -344,10 +393,22 @@ impl Entity {
     /// Those of the command.
     pub async fn run(&self, matches: &ArgMatches) -> Result<(), Exit> {
         let remote = Remote::from_arg_matches(matches)?;
-        let Some((verb, under)) = matches.subcommand() else { return Err(Exit::new(2, "say what to do")) };
-        let one = || Ok::<_, Exit>(format!("{}/{}", self.path, path_part(text(under, "id").unwrap_or_default())?));
+        let Some((verb, under)) = matches.subcommand() else {
+            return Err(Exit::new(2, "say what to do"));
+        };
+        let one = || {
+            Ok::<_, Exit>(format!(
+                "{}/{}",
+                self.path,
+                path_part(text(under, "id").unwrap_or_default())?
+            ))
+        };
         match verb {
-            "list" => remote.list(self.path, self.columns, &Shown::from_arg_matches(under)?).await,
+            "list" => {
+                remote
+                    .list(self.path, self.columns, &Shown::from_arg_matches(under)?)
+                    .await
+            }
             "show" => {
                 let answer: Value = remote.client()?.get(&one()?, &[]).await?;
                 remote.record(self.columns, &answer)
@@ -355,7 +416,11 @@ impl Entity {
             "add" => self.add(&remote, under).await,
             "set" => self.set(&remote, &one()?, under).await,
             verb if verb == self.delete => {
-                let words = format!("This {verb}s {} of {}.", text(under, "id").unwrap_or_default(), self.name);
+                let words = format!(
+                    "This {verb}s {} of {}.",
+                    text(under, "id").unwrap_or_default(),
+                    self.name
+                );
                 confirm(&words, under.get_flag("yes"))?;
                 remote.client()?.delete(&one()?).await?;
                 eprintln!("Done.");
@@ -396,7 +461,9 @@ impl Entity {
 
 /// The flag of a field.
 fn flag((name, field): (String, Field)) -> Arg {
-    let flag = Arg::new(format!("/{name}")).long(name.replace('_', "-")).help(field.about);
+    let flag = Arg::new(format!("/{name}"))
+        .long(name.replace('_', "-"))
+        .help(field.about);
     flag.value_name(if field.text { "TEXT" } else { "JSON" })
 }
 
@@ -409,7 +476,12 @@ fn text<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
 /// # Errors
 /// When it is no number; the server would say that there is no such thing.
 pub fn path_part(id: &str) -> Result<i64, Exit> {
-    id.parse().map_err(|_| Exit::new(2, format!("{id:?} is not an id: an id is a number; `list` shows them")))
+    id.parse().map_err(|_| {
+        Exit::new(
+            2,
+            format!("{id:?} is not an id: an id is a number; `list` shows them"),
+        )
+    })
 }
 
 fn read_object(from: Option<&str>) -> Result<Map<String, Value>, Exit> {
@@ -424,7 +496,10 @@ fn read_object(from: Option<&str>) -> Result<Map<String, Value>, Exit> {
     // What serde says of a wrong type could quote a secret; the place is enough.
     serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Exit::new(5, format!("the fields are not a JSON object: see line {line} column {column}"))
+        Exit::new(
+            5,
+            format!("the fields are not a JSON object: see line {line} column {column}"),
+        )
     })
 }
 
@@ -435,12 +510,17 @@ fn assign<'a>(
     pairs: Option<impl Iterator<Item = &'a String>>,
 ) -> Result<(), Exit> {
     for pair in pairs.into_iter().flatten() {
-        let (name, value) =
-            pair.split_once('=').ok_or_else(|| Exit::new(2, format!("{pair:?} is not understood: write FIELD=VALUE")))?;
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Exit::new(2, format!("{pair:?} is not understood: write FIELD=VALUE")))?;
         let field = fields.get(name);
         if field.is_some_and(|field| field.secret) && value != "null" {
             let hint = format!("give it as {{\"{name}\": \"...\"}} to --from - or --from FILE");
-            return Err(Exit::new(2, format!("{name} is a secret, and arguments are seen by every user of a machine")).hint(hint));
+            return Err(Exit::new(
+                2,
+                format!("{name} is a secret, and arguments are seen by every user of a machine"),
+            )
+            .hint(hint));
         }
         let value = field.map_or_else(|| json_or_text(value), |field| field.read(value));
         body.insert(name.to_owned(), value);

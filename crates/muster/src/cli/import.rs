@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use futures_util::TryStreamExt;
-use muster_client::{Client, ClientError, Download};
+use muster_client::{Body, Client, ClientError, Download};
 use muster_wire::{
     Page,
     imports::{Commit, CommitRows, Import as Imported, ImportKind, ImportRow, ImportState, Undone},
@@ -33,11 +33,19 @@ const FAULTS_CODE: u8 = 5;
 /// Bytes that are read from the file together.
 const READ_BYTES: usize = 64 << 10;
 
-const COUNTS: &[Column] =
-    &[("NEW", "new_rows"), ("CHANGED", "changed_rows"), ("SAME", "same_rows"), ("REJECTED", "rejected_rows")];
+const COUNTS: &[Column] = &[
+    ("NEW", "new_rows"),
+    ("CHANGED", "changed_rows"),
+    ("SAME", "same_rows"),
+    ("REJECTED", "rejected_rows"),
+];
 
-const FAULTS: &[Column] =
-    &[("LINE", "line"), ("COLUMN", "column"), ("VALUE", "value"), ("WHAT IS WRONG, AND WHAT TO DO", "message")];
+const FAULTS: &[Column] = &[
+    ("LINE", "line"),
+    ("COLUMN", "column"),
+    ("VALUE", "value"),
+    ("WHAT IS WRONG, AND WHAT TO DO", "message"),
+];
 
 const UNDONE: &[Column] = &[("REMOVED", "removed"), ("RESTORED", "restored"), ("KEPT", "kept")];
 
@@ -46,7 +54,11 @@ const SPINNER: &str = "{spinner} {bytes}, {bytes_per_sec} {msg}";
 
 /// Compare a file with what is stored, show the difference, and store it.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, arg_required_else_help = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
 pub struct Import {
     #[command(flatten)]
     remote: Remote,
@@ -120,7 +132,11 @@ impl Import {
     pub async fn run(self) -> Result<(), Exit> {
         match (self.verb, self.file) {
             (Some(Verb::Undo { id }), _) => {
-                let undone: Undone = self.remote.client()?.post(&format!("/v1/imports/{id}/undo"), &json!({})).await?;
+                let undone: Undone = self
+                    .remote
+                    .client()?
+                    .post(&format!("/v1/imports/{id}/undo"), &json!({}))
+                    .await?;
                 self.remote.items(UNDONE, &[serde_json::to_value(undone)?])
             }
             (Some(Verb::List(shown)), _) => {
@@ -140,7 +156,9 @@ impl File {
         let id = staged.id;
         self.tell(remote, &client, &staged).await?;
         if let (Some(path), true) = (&self.rejected, staged.rejected_rows > 0) {
-            let download = client.download(&format!("/v1/imports/{id}/rejected"), &[]).await?;
+            let download = client
+                .download(&format!("/v1/imports/{id}/rejected"), &[])
+                .await?;
             // The rows stand there as they were sent, secrets too.
             write_to(download, Some(path), true).await?;
             remote.say(&format!("The rows with faults are in {}.", path.display()))?;
@@ -156,15 +174,29 @@ impl File {
             return self.end(remote, &client, &staged, decided.map(drop)).await;
         };
         let bar = progress(None, "{spinner} storing ({elapsed})");
-        let committed: Imported = client.post(&format!("/v1/imports/{id}/commit"), &Commit { rows: *rows }).await?;
+        let committed: Imported = client
+            .post(&format!("/v1/imports/{id}/commit"), &Commit { rows: *rows })
+            .await?;
         bar.finish_and_clear();
         let stored = committed.new_rows + committed.changed_rows;
-        remote.say(&format!("{stored} rows are stored. `muster import undo {id}` takes them back."))?;
-        if remote.json { print::json(&serde_json::to_value(committed)?) } else { Ok(()) }
+        remote.say(&format!(
+            "{stored} rows are stored. `muster import undo {id}` takes them back."
+        ))?;
+        if remote.json {
+            print::json(&serde_json::to_value(committed)?)
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends an import of which nothing is stored.
-    async fn end(&self, remote: &Remote, client: &Client, staged: &Imported, end: Result<(), Exit>) -> Result<(), Exit> {
+    async fn end(
+        &self,
+        remote: &Remote,
+        client: &Client,
+        staged: &Imported,
+        end: Result<(), Exit>,
+    ) -> Result<(), Exit> {
         if remote.json {
             let left: Value = client.get(&format!("/v1/imports/{}", staged.id), &[]).await?;
             print::json(&left)?;
@@ -188,9 +220,17 @@ impl File {
         if store == 0 {
             return Ok(None);
         }
-        let rows = if staged.rejected_rows > 0 { CommitRows::Good } else { CommitRows::All };
+        let rows = if staged.rejected_rows > 0 {
+            CommitRows::Good
+        } else {
+            CommitRows::All
+        };
         if terminal {
-            let which = if rows == CommitRows::Good { "good rows" } else { "rows" };
+            let which = if rows == CommitRows::Good {
+                "good rows"
+            } else {
+                "rows"
+            };
             confirm(&format!("Store these {store} {which}?"), self.yes)?;
         }
         Ok(Some(rows))
@@ -206,7 +246,11 @@ impl File {
         }
         let options = Value::Object(options).to_string();
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let query = [("kind", self.kind.word()), ("file_name", &name), ("options", &options)];
+        let query = [
+            ("kind", self.kind.word()),
+            ("file_name", &name),
+            ("options", &options),
+        ];
         let cannot = |error| Exit::new(2, format!("{} cannot be read: {error}", self.file.display()));
         let (file, length) = self.open().map_err(cannot)?;
         let bar = progress(length, if length.is_some() { BAR } else { SPINNER });
@@ -214,12 +258,17 @@ impl File {
             let bar = bar.clone();
             move |bytes| bar.inc(bytes.len() as u64)
         });
-        let sent: Result<Imported, ClientError> = client.upload("/v1/imports", &query, counted).await;
+        let sent: Result<Imported, ClientError> = client
+            .upload("/v1/imports", &query, Body::wrap_stream(counted))
+            .await;
         bar.finish_and_clear();
         let imported = sent?;
         match imported.state {
             ImportState::Staged => Ok(imported),
-            state => Err(Exit::new(1, format!("import {} is {state}: it cannot be stored", imported.id))),
+            state => Err(Exit::new(
+                1,
+                format!("import {} is {state}: it cannot be stored", imported.id),
+            )),
         }
     }
 
@@ -236,14 +285,19 @@ impl File {
 
     /// Says what the file was found to be, how it differs from what is stored, and the first of its faults.
     async fn tell(&self, remote: &Remote, client: &Client, staged: &Imported) -> Result<(), Exit> {
-        remote.say(&print::harmless(staged.detected["summary"].as_str().unwrap_or_default()))?;
+        remote.say(&print::harmless(
+            staged.detected["summary"].as_str().unwrap_or_default(),
+        ))?;
         for note in staged.notes.as_array().into_iter().flatten() {
             let place = match (note["number"].as_u64(), note["count"].as_u64()) {
                 (Some(line), Some(count)) if count > 1 => format!(" ({count} times, first on line {line})"),
                 (Some(line), _) => format!(" (line {line})"),
                 _ => String::new(),
             };
-            remote.say(&format!("note: {}{place}", print::harmless(note["message"].as_str().unwrap_or_default())))?;
+            remote.say(&format!(
+                "note: {}{place}",
+                print::harmless(note["message"].as_str().unwrap_or_default())
+            ))?;
         }
         if remote.json {
             return Ok(());
@@ -254,12 +308,17 @@ impl File {
             return Ok(());
         }
         let query = [("filter", "verdict:rejected"), ("limit", REJECTED_SHOWN)];
-        let page: Page<ImportRow> = client.get(&format!("/v1/imports/{}/rows", staged.id), &query).await?;
+        let page: Page<ImportRow> = client
+            .get(&format!("/v1/imports/{}/rows", staged.id), &query)
+            .await?;
         let faults: Vec<Value> = page.items.iter().flat_map(faults).collect();
         print::line("")?;
         print::table(FAULTS, &faults)?;
         if page.next.is_some() {
-            print::line(&format!("... of {} rows with faults; --rejected FILE writes them all", staged.rejected_rows))?;
+            print::line(&format!(
+                "... of {} rows with faults; --rejected FILE writes them all",
+                staged.rejected_rows
+            ))?;
         }
         print::line("")
     }
@@ -278,14 +337,21 @@ fn faults(row: &ImportRow) -> Vec<Value> {
 }
 
 fn faulty(staged: &Imported) -> Exit {
-    Exit::new(FAULTS_CODE, format!("{} rows have faults; nothing was stored", staged.rejected_rows))
+    Exit::new(
+        FAULTS_CODE,
+        format!("{} rows have faults; nothing was stored", staged.rejected_rows),
+    )
 }
 
 impl Export {
     /// Runs the command.
     pub async fn run(self) -> Result<(), Exit> {
         let query: &[(&str, &str)] = if self.secrets { &[("secrets", "true")] } else { &[] };
-        let download = self.remote.client()?.download(&format!("/v1/exports/{}", self.kind), query).await?;
+        let download = self
+            .remote
+            .client()?
+            .download(&format!("/v1/exports/{}", self.kind), query)
+            .await?;
         write_to(download, self.output.as_deref(), self.secrets).await
     }
 }
@@ -302,9 +368,15 @@ pub async fn write_to(download: Download, path: Option<&Path>, private: bool) ->
         return done;
     };
     let cannot = |error| Exit::new(1, format!("{} cannot be written: {error}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mode = Permissions::from_mode(if private { 0o600 } else { 0o666 });
-    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder).map_err(cannot)?;
+    let mut file = tempfile::Builder::new()
+        .permissions(mode)
+        .tempfile_in(folder)
+        .map_err(cannot)?;
     let bar = progress(None, SPINNER);
     let count = copy(download, |bytes| {
         bar.inc(bytes.len() as u64);

@@ -28,12 +28,19 @@ pub struct Exit {
 impl Exit {
     /// An end with this code and message.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same, with what to do about it.
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 }
 
@@ -54,13 +61,22 @@ impl<E: Error + 'static> From<E> for Exit {
             cause = error.source();
         }
         let exit = Self::new(1, message);
-        if client.is_some() { exit.hint(remote::WHERE) } else { exit }
+        if client.is_some() {
+            exit.hint(remote::WHERE)
+        } else {
+            exit
+        }
     }
 }
 
 /// Muster: accounts, proxies and content; their lifecycle; and the work on them.
 #[derive(Debug, Parser)]
-#[command(name = "muster", version, arg_required_else_help = true, propagate_version = true)]
+#[command(
+    name = "muster",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -100,7 +116,11 @@ enum Command {
 /// The whole command line: the commands above, and those of every entity.
 fn command() -> clap::Command {
     let document = entities::Document::new();
-    entities::ENTITIES.iter().fold(Arguments::command(), |command, entity| command.subcommand(entity.command(&document)))
+    entities::ENTITIES
+        .iter()
+        .fold(Arguments::command(), |command, entity| {
+            command.subcommand(entity.command(&document))
+        })
 }
 
 /// Runs the command line of this process.

@@ -31,7 +31,13 @@ const TICK_MS: u64 = 120;
 #[derive(Debug, Args)]
 pub struct Remote {
     /// The server's address.
-    #[arg(long, global = true, env = "MUSTER_URL", default_value = "http://127.0.0.1:7700", help_heading = "Server")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_URL",
+        default_value = "http://127.0.0.1:7700",
+        help_heading = "Server"
+    )]
     url: String,
 
     /// A file that holds the API token; without it the token is taken from the environment, MUSTER_TOKEN.
@@ -65,8 +71,12 @@ impl Remote {
     /// When there is no token, or the address is none.
     pub fn client(&self) -> Result<Client, Exit> {
         let token = match &self.token_file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| Exit::new(2, format!("the token file {} cannot be read: {error}", path.display())))?,
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                Exit::new(
+                    2,
+                    format!("the token file {} cannot be read: {error}", path.display()),
+                )
+            })?,
             None => std::env::var("MUSTER_TOKEN").unwrap_or_default(),
         };
         if token.trim().is_empty() {
@@ -81,7 +91,11 @@ impl Remote {
     /// # Errors
     /// When it cannot be written.
     pub fn record(&self, columns: &[Column], answer: &Value) -> Result<(), Exit> {
-        if self.json { print::json(answer) } else { print::record(columns, answer) }
+        if self.json {
+            print::json(answer)
+        } else {
+            print::record(columns, answer)
+        }
     }
 
     /// Prints items: as a table, or as JSON, one a line.
@@ -89,7 +103,11 @@ impl Remote {
     /// # Errors
     /// When they cannot be written.
     pub fn items(&self, columns: &[Column], items: &[Value]) -> Result<(), Exit> {
-        if self.json { items.iter().try_for_each(print::json) } else { print::table(columns, items) }
+        if self.json {
+            items.iter().try_for_each(print::json)
+        } else {
+            print::table(columns, items)
+        }
     }
 
     /// Prints the list at a path. JSON is printed as it arrives.
@@ -99,7 +117,8 @@ impl Remote {
     pub async fn list(&self, path: &str, columns: &[Column], shown: &Shown) -> Result<(), Exit> {
         let client = self.client()?;
         let filter = filter(&shown.filter);
-        let (mut left, mut cursor, mut rows) = (if shown.all { u64::MAX } else { shown.limit }, None, Vec::new());
+        let (mut left, mut cursor, mut rows) =
+            (if shown.all { u64::MAX } else { shown.limit }, None, Vec::new());
         loop {
             let limit = left.min(PAGE_ITEMS_MAX).to_string();
             let mut query = vec![("limit", limit.as_str())];
@@ -174,11 +193,18 @@ pub fn filter(words: &[String]) -> Option<String> {
         .iter()
         .map(|word| {
             let quoted = word.contains(char::is_whitespace) && !word.contains('"');
-            let key = word.bytes().take_while(|b| b.is_ascii_lowercase() || *b == b'_').count();
+            let key = word
+                .bytes()
+                .take_while(|b| b.is_ascii_lowercase() || *b == b'_')
+                .count();
             match word.split_at(key) {
                 (key, value) if quoted && !key.is_empty() && value.starts_with(':') => {
                     // More than one term in one word of the shell is left as it is.
-                    if value[1..].contains(':') { word.clone() } else { format!("{key}:\"{}\"", &value[1..]) }
+                    if value[1..].contains(':') {
+                        word.clone()
+                    } else {
+                        format!("{key}:\"{}\"", &value[1..])
+                    }
                 }
                 _ if quoted && !word.contains(':') => format!("\"{word}\""),
                 _ => word.clone(),
@@ -246,9 +272,16 @@ pub fn exit(error: &ClientError) -> Option<Exit> {
                 400 | 413 | 415 | 422 => 5,
                 _ => 1,
             };
-            let mut message = print::harmless(&problem.detail).into_owned();
+            let mut message = match problem.errors.as_slice() {
+                [] => print::harmless(&problem.detail).into_owned(),
+                _ => "the request has faults".to_owned(),
+            };
             for fault in &problem.errors {
-                message.push_str(&format!("\n  {}: {}", fault.pointer, print::harmless(&fault.detail)));
+                message.push_str(&format!(
+                    "\n  {}: {}",
+                    fault.pointer,
+                    print::harmless(&fault.detail)
+                ));
             }
             if let Some(id) = &problem.request_id {
                 message.push_str(&format!("\nrequest: {id}"));
@@ -275,9 +308,17 @@ mod tests {
 
     #[test]
     fn quotes_that_the_shell_took_away_are_given_back() {
-        let read = |words: &[&str]| filter(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()).unwrap_or_default();
-        assert_eq!(read(&["state:ready", "model:North Side", "two words", "ana"]), r#"state:ready model:"North Side" "two words" ana"#);
-        assert_eq!(read(&[r#"state:ready model:"North Side""#]), r#"state:ready model:"North Side""#);
+        let read = |words: &[&str]| {
+            filter(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        assert_eq!(
+            read(&["state:ready", "model:North Side", "two words", "ana"]),
+            r#"state:ready model:"North Side" "two words" ana"#
+        );
+        assert_eq!(
+            read(&[r#"state:ready model:"North Side""#]),
+            r#"state:ready model:"North Side""#
+        );
         assert_eq!(read(&["state:ready status:active"]), "state:ready status:active");
         assert_eq!(read(&[]), "");
     }

@@ -15,7 +15,11 @@ use super::{
 };
 
 /// What is told of a token that was just made.
-pub const ISSUED: [Column; 3] = [("token", "token.id"), ("name", "token.name"), ("expires", "token.expires_at")];
+pub const ISSUED: [Column; 3] = [
+    ("token", "token.id"),
+    ("name", "token.name"),
+    ("expires", "token.expires_at"),
+];
 
 const HISTORY: &[Column] = &[
     ("AT", "at"),
@@ -47,8 +51,14 @@ const AUTHORISATIONS: &[Column] = &[
     ("BY", "operator_id"),
 ];
 
-const ROWS: &[Column] =
-    &[("LINE", "line"), ("VERDICT", "verdict"), ("KEY", "key"), ("DATA", "data"), ("BEFORE", "before"), ("FAULTS", "faults")];
+const ROWS: &[Column] = &[
+    ("LINE", "line"),
+    ("VERDICT", "verdict"),
+    ("KEY", "key"),
+    ("DATA", "data"),
+    ("BEFORE", "before"),
+    ("FAULTS", "faults"),
+];
 
 const REFUSED: &[Column] = &[("ACCOUNT", "id"), ("CODE", "code"), ("REASON", "reason")];
 const UNPLACED: &[Column] = &[("REASON", "reason"), ("COUNT", "count"), ("EXAMPLES", "examples")];
@@ -60,15 +70,24 @@ const TESTED: &[Column] = &[
     ("ERROR", "error"),
 ];
 const PLACED: &[Column] = &[("ACCOUNT", "account_id"), ("PROXY", "proxy_id")];
-const FINDINGS: &[Column] =
-    &[("CODE", "code"), ("COUNT", "count"), ("WHAT", "what"), ("CURE", "cure"), ("EXAMPLES", "examples")];
+const FINDINGS: &[Column] = &[
+    ("CODE", "code"),
+    ("COUNT", "count"),
+    ("WHAT", "what"),
+    ("CURE", "cure"),
+    ("EXAMPLES", "examples"),
+];
 
 /// The code of a process whose doctor has findings.
 const FINDINGS_CODE: u8 = 6;
 
 /// What lists show of the versions of a tenant's keys.
-const KEYS: &[Column] =
-    &[("VERSION", "version"), ("MASTER KEY", "master_key_id"), ("SECRETS", "sealed"), ("SINCE", "created_at")];
+const KEYS: &[Column] = &[
+    ("VERSION", "version"),
+    ("MASTER KEY", "master_key_id"),
+    ("SECRETS", "sealed"),
+    ("SINCE", "created_at"),
+];
 
 #[derive(Debug, Subcommand)]
 enum AccountVerb {
@@ -325,33 +344,65 @@ pub async fn run(entity: &Entity, matches: &ArgMatches, remote: &Remote) -> Resu
         "proxies" => ProxyVerb::from_arg_matches(matches)?.run(remote).await,
         "bots" | "models" => match PauseVerb::from_arg_matches(matches)? {
             PauseVerb::Pause { id, reason } => {
-                remote.act(&format!("{}/{id}/pause", entity.path), &json!({"reason": reason}), entity.columns).await
+                remote
+                    .act(
+                        &format!("{}/{id}/pause", entity.path),
+                        &json!({"reason": reason}),
+                        entity.columns,
+                    )
+                    .await
             }
             PauseVerb::Resume { id, reason } => {
                 let body = reason.map_or(json!({}), |reason| json!({"reason": reason}));
-                remote.act(&format!("{}/{id}/resume", entity.path), &body, entity.columns).await
+                remote
+                    .act(&format!("{}/{id}/resume", entity.path), &body, entity.columns)
+                    .await
             }
         },
         "tokens" => {
             let TokenVerb::Rotate { id, overlap_hours } = TokenVerb::from_arg_matches(matches)?;
             let body = overlap_hours.map_or(json!({}), |hours| json!({"overlap_hours": hours}));
-            let answer: Value = remote.client()?.post(&format!("/v1/tokens/{id}/rotate"), &body).await?;
+            let answer: Value = remote
+                .client()?
+                .post(&format!("/v1/tokens/{id}/rotate"), &body)
+                .await?;
             remote.secret(&ISSUED, &answer, answer["secret"].as_str().unwrap_or_default())
         }
         "operators" => {
             let OperatorVerb::PasswordLink { id } = OperatorVerb::from_arg_matches(matches)?;
-            let answer: Value = remote.client()?.post(&format!("/v1/operators/{id}/password-link"), &json!({})).await?;
-            remote.secret(&[("expires", "expires_at")], &answer, answer["token"].as_str().unwrap_or_default())
+            let answer: Value = remote
+                .client()?
+                .post(&format!("/v1/operators/{id}/password-link"), &json!({}))
+                .await?;
+            remote.secret(
+                &[("expires", "expires_at")],
+                &answer,
+                answer["token"].as_str().unwrap_or_default(),
+            )
         }
         "imports" => {
             let ImportVerb::Rows(of) = ImportVerb::from_arg_matches(matches)?;
-            remote.list(&format!("/v1/imports/{}/rows", of.id), ROWS, &of.shown).await
+            remote
+                .list(&format!("/v1/imports/{}/rows", of.id), ROWS, &of.shown)
+                .await
         }
         "audit" => {
-            let AuditVerb::Export { filter: words, output } = AuditVerb::from_arg_matches(matches)?;
+            let AuditVerb::Export {
+                filter: words,
+                output,
+            } = AuditVerb::from_arg_matches(matches)?;
             let filter = filter(&words);
-            let query: Vec<_> = filter.as_deref().map(|filter| ("filter", filter)).into_iter().collect();
-            write_to(remote.client()?.download("/v1/audit/export", &query).await?, output.as_deref(), false).await
+            let query: Vec<_> = filter
+                .as_deref()
+                .map(|filter| ("filter", filter))
+                .into_iter()
+                .collect();
+            write_to(
+                remote.client()?.download("/v1/audit/export", &query).await?,
+                output.as_deref(),
+                false,
+            )
+            .await
         }
         name => Err(Exit::new(2, format!("{name} has no such command"))),
     }
@@ -361,22 +412,46 @@ impl AccountVerb {
     async fn run(self, remote: &Remote) -> Result<(), Exit> {
         match self {
             AccountVerb::History(of) => {
-                remote.list(&format!("/v1/accounts/{}/history", of.id), HISTORY, &of.shown).await
+                remote
+                    .list(&format!("/v1/accounts/{}/history", of.id), HISTORY, &of.shown)
+                    .await
             }
             AccountVerb::Attempts(of) => {
-                remote.list(&format!("/v1/accounts/{}/attempts", of.id), ATTEMPTS, &of.shown).await
+                remote
+                    .list(&format!("/v1/accounts/{}/attempts", of.id), ATTEMPTS, &of.shown)
+                    .await
             }
             AccountVerb::Authorisations(of) => {
-                remote.list(&format!("/v1/accounts/{}/authorisations", of.id), AUTHORISATIONS, &of.shown).await
+                remote
+                    .list(
+                        &format!("/v1/accounts/{}/authorisations", of.id),
+                        AUTHORISATIONS,
+                        &of.shown,
+                    )
+                    .await
             }
             AccountVerb::Do { event, which } => {
-                which.run(remote, "/v1/accounts/transitions", "event", event.word()).await
+                which
+                    .run(remote, "/v1/accounts/transitions", "event", event.word())
+                    .await
             }
             AccountVerb::Reveal { id, reason } => {
-                remote.act(&format!("/v1/accounts/{id}/reveal"), &json!({"reason": reason}), &[]).await
+                remote
+                    .act(
+                        &format!("/v1/accounts/{id}/reveal"),
+                        &json!({"reason": reason}),
+                        &[],
+                    )
+                    .await
             }
             AccountVerb::Proxy { id, to } => {
-                remote.act(&format!("/v1/accounts/{id}/proxy"), &json!({"proxy_id": to}), PLACED).await
+                remote
+                    .act(
+                        &format!("/v1/accounts/{id}/proxy"),
+                        &json!({"proxy_id": to}),
+                        PLACED,
+                    )
+                    .await
             }
         }
     }
@@ -406,7 +481,9 @@ impl Which {
                     let matched = answer["matched"].as_i64().unwrap_or_default();
                     if self.yes {
                         let hint = format!("it matches {matched} now: give --expect {matched}");
-                        return Err(Exit::new(2, "with --yes, say how many accounts the filter matches").hint(hint));
+                        return Err(
+                            Exit::new(2, "with --yes, say how many accounts the filter matches").hint(hint),
+                        );
                     }
                     matched
                 }
@@ -421,22 +498,39 @@ impl Which {
 
 /// Says what was done to how many accounts. Accounts that refused make the command fail.
 fn told(remote: &Remote, what: &str, answer: &Value) -> Result<(), Exit> {
-    let refused = answer["refused"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let refused = answer["refused"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if remote.json {
         print::json(answer)?;
     } else {
         if !refused.is_empty() {
             print::table(REFUSED, refused)?;
         }
-        let would = if answer["dry_run"] == true { "would be done" } else { "was done" };
-        print::line(&format!("{what} {would} to {} of {} accounts", answer["moved"], answer["matched"]))?;
+        let would = if answer["dry_run"] == true {
+            "would be done"
+        } else {
+            "was done"
+        };
+        print::line(&format!(
+            "{what} {would} to {} of {} accounts",
+            answer["moved"], answer["matched"]
+        ))?;
     }
     let count = answer["refused_count"].as_i64().unwrap_or_default();
     if count == 0 || answer["dry_run"] == true {
         return Ok(());
     }
-    let code = if refused.iter().all(|one| one["code"] == "not_found") { 3 } else { 4 };
-    Err(Exit::new(code, format!("{count} of {} accounts refused", answer["matched"])))
+    let code = if refused.iter().all(|one| one["code"] == "not_found") {
+        3
+    } else {
+        4
+    };
+    Err(Exit::new(
+        code,
+        format!("{count} of {} accounts refused", answer["matched"]),
+    ))
 }
 
 impl ProxyVerb {
@@ -449,11 +543,17 @@ impl ProxyVerb {
                 if let Some(to) = to {
                     body["to"] = json!(to);
                 }
-                let answer: Value = remote.client()?.post(&format!("/v1/proxies/{id}/move"), &body).await?;
+                let answer: Value = remote
+                    .client()?
+                    .post(&format!("/v1/proxies/{id}/move"), &body)
+                    .await?;
                 if remote.json {
                     print::json(&answer)?;
                 } else {
-                    print::table(PLACED, answer["moved"].as_array().map(Vec::as_slice).unwrap_or_default())?;
+                    print::table(
+                        PLACED,
+                        answer["moved"].as_array().map(Vec::as_slice).unwrap_or_default(),
+                    )?;
                 }
                 match answer["unplaced"].as_array().map(Vec::len) {
                     None | Some(0) => Ok(()),
@@ -477,8 +577,14 @@ async fn assign(remote: &Remote, filter: Option<String>, dry_run: bool) -> Resul
         let answer: Value = client.post("/v1/proxies/assign", &body).await?;
         assigned += answer["assigned"].as_i64().unwrap_or_default();
         for group in answer["unplaced"].as_array().into_iter().flatten() {
-            match unplaced.iter_mut().find(|known| known["reason"] == group["reason"]) {
-                Some(known) => known["count"] = json!(known["count"].as_i64().unwrap_or(0) + group["count"].as_i64().unwrap_or(0)),
+            match unplaced
+                .iter_mut()
+                .find(|known| known["reason"] == group["reason"])
+            {
+                Some(known) => {
+                    known["count"] =
+                        json!(known["count"].as_i64().unwrap_or(0) + group["count"].as_i64().unwrap_or(0))
+                }
                 None => unplaced.push(group.clone()),
             }
         }
@@ -495,7 +601,10 @@ async fn assign(remote: &Remote, filter: Option<String>, dry_run: bool) -> Resul
     if !unplaced.is_empty() {
         print::table(UNPLACED, &unplaced)?;
     }
-    print::line(&format!("{assigned} accounts {} a proxy", if dry_run { "would get" } else { "got" }))
+    print::line(&format!(
+        "{assigned} accounts {} a proxy",
+        if dry_run { "would get" } else { "got" }
+    ))
 }
 
 /// Tests, call by call until every proxy was tested.
@@ -536,7 +645,9 @@ impl Tenant {
                 self.remote.record(columns, &answer)
             }
             TenantVerb::Pause { reason } => {
-                self.remote.act("/v1/tenant/pause", &json!({"reason": reason}), columns).await
+                self.remote
+                    .act("/v1/tenant/pause", &json!({"reason": reason}), columns)
+                    .await
             }
             TenantVerb::Resume => self.remote.act("/v1/tenant/resume", &json!({}), columns).await,
         }
@@ -554,8 +665,17 @@ impl Keys {
         if self.remote.json {
             return print::json(&answer);
         }
-        print::table(KEYS, answer["versions"].as_array().map(Vec::as_slice).unwrap_or_default())?;
-        print::line(&format!("version {} seals; {} secrets are still under older ones", answer["current"], answer["left"]))
+        print::table(
+            KEYS,
+            answer["versions"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default(),
+        )?;
+        print::line(&format!(
+            "version {} seals; {} secrets are still under older ones",
+            answer["current"], answer["left"]
+        ))
     }
 }
 
@@ -563,7 +683,10 @@ impl Doctor {
     /// Runs the command; findings end it with a code of their own.
     pub async fn run(self) -> Result<(), Exit> {
         let answer: Value = self.remote.client()?.get("/v1/doctor", &[]).await?;
-        let findings = answer["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let findings = answer["findings"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         if self.remote.json {
             print::json(&answer)?;
         } else if findings.is_empty() {
@@ -573,7 +696,10 @@ impl Doctor {
         }
         match findings.len() {
             0 => Ok(()),
-            count => Err(Exit::new(FINDINGS_CODE, format!("the doctor has {count} findings"))),
+            count => Err(Exit::new(
+                FINDINGS_CODE,
+                format!("the doctor has {count} findings"),
+            )),
         }
     }
 }

@@ -37,7 +37,11 @@ impl Ran {
 /// Runs the binary with nothing of this process's environment but what is given.
 async fn run(url: &str, token: &str, args: &[&str], input: &str) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    command.args(args).env_clear().env("MUSTER_URL", url).env("MUSTER_TOKEN", token);
+    command
+        .args(args)
+        .env_clear()
+        .env("MUSTER_URL", url)
+        .env("MUSTER_TOKEN", token);
     let input = input.to_owned();
     // The server lives on this test's thread, which must not wait.
     tokio::task::spawn_blocking(move || {
@@ -72,17 +76,29 @@ async fn muster_reads(app: &TestApp, args: &[&str], input: &str) -> Ran {
 }
 
 fn example(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name).display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples")
+        .join(name)
+        .display()
+        .to_string()
 }
 
 fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
 }
 
 /// Words that differ from run to run, the same in every run.
 fn settled(text: &str) -> String {
     text.lines()
-        .map(|line| if line.starts_with("request: ") { "request: ID" } else { line })
+        .map(|line| {
+            if line.starts_with("request: ") {
+                "request: ID"
+            } else {
+                line
+            }
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -90,10 +106,32 @@ fn settled(text: &str) -> String {
 #[tokio::test]
 async fn things_are_added_shown_listed_changed_and_removed() {
     let app = TestApp::start().await;
-    let added = muster(&app, &["models", "add", "--name", "North Side", "--unfollow-ratio", "80"]).await.expect(0);
-    assert!(added.starts_with("id  ") && added.contains("North Side"), "{added}");
-    muster(&app, &["models", "add", "--set", "name=South", "--set", r#"people_steps=["post_post"]"#]).await.expect(0);
-    muster_reads(&app, &["models", "add", "--from", "-"], r#"{"name": "123"}"#).await.expect(0);
+    let added = muster(
+        &app,
+        &["models", "add", "--name", "North Side", "--unfollow-ratio", "80"],
+    )
+    .await
+    .expect(0);
+    assert!(
+        added.starts_with("id  ") && added.contains("North Side"),
+        "{added}"
+    );
+    muster(
+        &app,
+        &[
+            "models",
+            "add",
+            "--set",
+            "name=South",
+            "--set",
+            r#"people_steps=["post_post"]"#,
+        ],
+    )
+    .await
+    .expect(0);
+    muster_reads(&app, &["models", "add", "--from", "-"], r#"{"name": "123"}"#)
+        .await
+        .expect(0);
     // A text stays one though it looks like a number.
     muster(&app, &["models", "add", "--name", "124"]).await.expect(0);
 
@@ -104,7 +142,9 @@ async fn things_are_added_shown_listed_changed_and_removed() {
      3  123         active         0       0
      4  124         active         0       0
     ");
-    let named = muster(&app, &["models", "list", "--json", "North Side"]).await.expect(0);
+    let named = muster(&app, &["models", "list", "--json", "North Side"])
+        .await
+        .expect(0);
     let named = lines(&named);
     assert_eq!(named.len(), 1);
     assert_eq!(named[0]["unfollow_ratio"], 80);
@@ -114,12 +154,37 @@ async fn things_are_added_shown_listed_changed_and_removed() {
     assert!(limited.err.contains("There are more"), "{}", limited.err);
     assert_eq!(lines(&limited.expect(0)).len(), 2);
 
-    let changed = muster(&app, &["models", "set", &id, "name=Northside", "unfollow_ratio=70", "--json"]).await.expect(0);
+    let changed = muster(
+        &app,
+        &[
+            "models",
+            "set",
+            &id,
+            "name=Northside",
+            "unfollow_ratio=70",
+            "--json",
+        ],
+    )
+    .await
+    .expect(0);
     let changed: Value = serde_json::from_str(&changed).expect("JSON");
-    assert_eq!((&changed["name"], &changed["unfollow_ratio"]), (&"Northside".into(), &70.into()));
+    assert_eq!(
+        (&changed["name"], &changed["unfollow_ratio"]),
+        (&"Northside".into(), &70.into())
+    );
 
-    assert!(muster(&app, &["models", "delete", &id]).await.refused(2).contains("--yes"));
-    assert!(muster(&app, &["models", "show", &id]).await.expect(0).contains("Northside"));
+    assert!(
+        muster(&app, &["models", "delete", &id])
+            .await
+            .refused(2)
+            .contains("--yes")
+    );
+    assert!(
+        muster(&app, &["models", "show", &id])
+            .await
+            .expect(0)
+            .contains("Northside")
+    );
     muster(&app, &["models", "delete", &id, "--yes"]).await.expect(0);
     muster(&app, &["models", "show", &id]).await.refused(3);
 }
@@ -132,49 +197,115 @@ async fn the_exit_code_says_what_went_wrong() {
     request: ID
     ");
     insta::assert_snapshot!(settled(&muster(&app, &["models", "add", "--name", "", "--unfollow-ratio", "400"]).await.refused(5)), @r"
+    error: the request has faults
+      /name: this has 1 to 255 characters
+      /unfollow_ratio: this is from 0 to 100
+    request: ID
     ");
-    let model = muster(&app, &["models", "add", "--name", "North", "--json"]).await.expect(0);
+    let model = muster(&app, &["models", "add", "--name", "North", "--json"])
+        .await
+        .expect(0);
     let model: Value = serde_json::from_str(&model).expect("JSON");
     let (id, version) = (model["id"].to_string(), model["version"].to_string());
-    muster(&app, &["models", "set", &id, "name=Nord", "--if-match", &version]).await.expect(0);
-    muster(&app, &["models", "set", &id, "name=Süd", "--if-match", &version]).await.refused(4);
-    muster(&app, &["models", "add", "--name", "Nord"]).await.refused(4);
+    muster(&app, &["models", "set", &id, "name=Nord", "--if-match", &version])
+        .await
+        .expect(0);
+    muster(&app, &["models", "set", &id, "name=Süd", "--if-match", &version])
+        .await
+        .refused(4);
+    muster(&app, &["models", "add", "--name", "Nord"])
+        .await
+        .refused(4);
     muster(&app, &["models", "show", "north"]).await.refused(2);
     muster(&app, &["models", "list", "colour:red"]).await.refused(5);
-    assert!(muster(&app, &["models", "frobnicate"]).await.refused(2).contains("frobnicate"));
+    assert!(
+        muster(&app, &["models", "frobnicate"])
+            .await
+            .refused(2)
+            .contains("frobnicate")
+    );
 }
 
 #[tokio::test]
 async fn a_bad_token_and_a_missing_server_say_what_to_do() {
     let app = TestApp::start().await;
-    let bad = run(&app.url, "mst_api_nonsense", &["models", "list"], "").await.refused(1);
-    assert!(bad.contains("hint: export MUSTER_TOKEN") && bad.contains("request: "), "{bad}");
+    let bad = run(&app.url, "mst_api_nonsense", &["models", "list"], "")
+        .await
+        .refused(1);
+    assert!(
+        bad.contains("hint: export MUSTER_TOKEN") && bad.contains("request: "),
+        "{bad}"
+    );
     assert!(!bad.contains("nonsense"), "{bad}");
     let none = run(&app.url, "", &["models", "list"], "").await.refused(2);
     assert!(none.contains("there is no token"), "{none}");
     // Nothing listens on a port that was just given back.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
-    let nobody = run(&format!("http://127.0.0.1:{port}"), "x", &["models", "list"], "").await.refused(1);
-    assert!(nobody.contains("cannot be reached") && nobody.contains("hint: --url"), "{nobody}");
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .port();
+    let nobody = run(&format!("http://127.0.0.1:{port}"), "x", &["models", "list"], "")
+        .await
+        .refused(1);
+    assert!(
+        nobody.contains("cannot be reached") && nobody.contains("hint: --url"),
+        "{nobody}"
+    );
 
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("token");
     std::fs::write(&file, format!("{}\n", app.owner.token())).expect("a file");
     let path = file.display().to_string();
-    run(&app.url, "", &["models", "list", "--token-file", &path], "").await.expect(0);
+    run(&app.url, "", &["models", "list", "--token-file", &path], "")
+        .await
+        .expect(0);
 }
 
 #[tokio::test]
 async fn secrets_are_never_taken_as_arguments() {
     let app = TestApp::start().await;
-    let args = ["proxies", "add", "--host", "proxy.example.com", "--port", "8080", "--scheme", "http"];
-    let refused = muster(&app, &[&args[..], &["--set", "password=CANARY"]].concat()).await.refused(2);
-    assert!(refused.contains("password is a secret") && !refused.contains("CANARY"), "{refused}");
-    assert!(muster(&app, &[&args[..], &["--password", "CANARY"]].concat()).await.refused(2).contains("--password"));
-    let rest = ["--provider", "P", "--location", "Berlin", "--monthly-cost", "1.50", "--from", "-", "--json"];
+    let args = [
+        "proxies",
+        "add",
+        "--host",
+        "proxy.example.com",
+        "--port",
+        "8080",
+        "--scheme",
+        "http",
+    ];
+    let refused = muster(&app, &[&args[..], &["--set", "password=CANARY"]].concat())
+        .await
+        .refused(2);
+    assert!(
+        refused.contains("password is a secret") && !refused.contains("CANARY"),
+        "{refused}"
+    );
+    assert!(
+        muster(&app, &[&args[..], &["--password", "CANARY"]].concat())
+            .await
+            .refused(2)
+            .contains("--password")
+    );
+    let rest = [
+        "--provider",
+        "P",
+        "--location",
+        "Berlin",
+        "--monthly-cost",
+        "1.50",
+        "--from",
+        "-",
+        "--json",
+    ];
     let secrets = r#"{"username": "ana", "password": "CANARY"}"#;
-    let made = muster_reads(&app, &[&args[..], &rest].concat(), secrets).await.expect(0);
-    assert!(made.contains(r#""has_password":true"#) && !made.contains("CANARY"), "{made}");
+    let made = muster_reads(&app, &[&args[..], &rest].concat(), secrets)
+        .await
+        .expect(0);
+    assert!(
+        made.contains(r#""has_password":true"#) && !made.contains("CANARY"),
+        "{made}"
+    );
 }
 
 /// Imports the sample files, good rows only.
@@ -188,18 +319,30 @@ async fn import_examples(app: &TestApp) {
         ("texts", "texts.csv"),
         ("accounts", "accounts.csv"),
     ] {
-        muster(app, &["import", kind, &example(name), "--good-rows"]).await.expect(0);
+        muster(app, &["import", kind, &example(name), "--good-rows"])
+            .await
+            .expect(0);
     }
 }
 
 #[tokio::test]
 async fn an_import_shows_what_is_wrong_and_stores_the_good_rows_when_told_to() {
     let app = TestApp::start().await;
-    muster(&app, &["import", "models", &example("models.csv")]).await.expect(0);
+    muster(&app, &["import", "models", &example("models.csv")])
+        .await
+        .expect(0);
     let file = example("accounts-campus.txt");
     let shown = muster(&app, &["import", "accounts", &file]).await;
-    assert!(shown.err.contains("3 rows have faults; nothing was stored"), "{}", shown.err);
-    assert!(shown.err.contains("hint: mend them, or give --good-rows"), "{}", shown.err);
+    assert!(
+        shown.err.contains("3 rows have faults; nothing was stored"),
+        "{}",
+        shown.err
+    );
+    assert!(
+        shown.err.contains("hint: mend them, or give --good-rows"),
+        "{}",
+        shown.err
+    );
     insta::assert_snapshot!(shown.expect(5), @r"
     UTF-16LE with a byte order mark, a spreadsheet, cells between tabs, header on line 1, dates with the year first
 
@@ -212,13 +355,26 @@ async fn an_import_shows_what_is_wrong_and_stores_the_good_rows_when_told_to() {
      100  birthday  last spring  this is no date between 1900 and 2199: write it as 2026-04-03, with a year of four digits
     ");
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 0);
-    assert!(muster(&app, &["import", "accounts", &file, "--dry-run"]).await.refused(5).contains("faults"));
+    assert!(
+        muster(&app, &["import", "accounts", &file, "--dry-run"])
+            .await
+            .refused(5)
+            .contains("faults")
+    );
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 0);
 
     let folder = tempfile::tempdir().expect("a folder");
     let rejected = folder.path().join("rejected.txt");
     let to = rejected.display().to_string();
-    let args = ["import", "accounts", &file, "--good-rows", "--rejected", &to, "--json"];
+    let args = [
+        "import",
+        "accounts",
+        &file,
+        "--good-rows",
+        "--rejected",
+        &to,
+        "--json",
+    ];
     let stored = lines(&muster(&app, &args).await.expect(0));
     assert_eq!((stored.len(), &stored[0]["state"]), (1, &"committed".into()));
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 120);
@@ -229,10 +385,14 @@ async fn an_import_shows_what_is_wrong_and_stores_the_good_rows_when_told_to() {
     let id = stored[0]["id"].to_string();
     let undone = muster(&app, &["import", "undo", &id]).await.expect(0);
     insta::assert_snapshot!(undone, @r"
+    REMOVED  RESTORED  KEPT
+        120         0     0
     ");
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 0);
     muster(&app, &["import", "undo", &id]).await.refused(4);
-    let listed = muster(&app, &["import", "list", "state:undone", "--json"]).await.expect(0);
+    let listed = muster(&app, &["import", "list", "state:undone", "--json"])
+        .await
+        .expect(0);
     assert_eq!(lines(&listed).len(), 1);
 }
 
@@ -257,21 +417,47 @@ async fn what_is_exported_imports_again_as_the_same_even_through_a_pipe() {
     let folder = tempfile::tempdir().expect("a folder");
     let path: PathBuf = folder.path().join("proxies.csv");
     let to = path.display().to_string();
-    muster(&app, &["export", "proxies", "--secrets", "-o", &to]).await.expect(0);
+    muster(&app, &["export", "proxies", "--secrets", "-o", &to])
+        .await
+        .expect(0);
     assert_eq!(mode(&path), 0o600);
-    assert!(std::fs::read_to_string(&path).expect("a file").contains("not-a-real-secret"));
+    assert!(
+        std::fs::read_to_string(&path)
+            .expect("a file")
+            .contains("not-a-real-secret")
+    );
 }
 
 #[tokio::test]
 async fn options_say_how_to_read_a_file() {
     let app = TestApp::start().await;
-    muster(&app, &["models", "add", "--name", "Northside"]).await.expect(0);
+    muster(&app, &["models", "add", "--name", "Northside"])
+        .await
+        .expect(0);
     let file = "who|mail\nana.one|ana@example.com\n";
     let option = r#"mapping={"who":"username","mail":"email"}"#;
-    let args = ["import", "accounts", "-", "--option", "delimiter=|", "--option", "default_model=Northside", "--option", option];
+    let args = [
+        "import",
+        "accounts",
+        "-",
+        "--option",
+        "delimiter=|",
+        "--option",
+        "default_model=Northside",
+        "--option",
+        option,
+    ];
     muster_reads(&app, &args, file).await.expect(0);
-    assert_eq!(value::<i64>(&app, "select count(*) from accounts where model_id is not null").await, 1);
-    assert!(muster_reads(&app, &["import", "accounts", "-", "--option", "colour=red"], file).await.refused(5).contains("colour"));
+    assert_eq!(
+        value::<i64>(&app, "select count(*) from accounts where model_id is not null").await,
+        1
+    );
+    assert!(
+        muster_reads(&app, &["import", "accounts", "-", "--option", "colour=red"], file)
+            .await
+            .refused(5)
+            .contains("colour")
+    );
 }
 
 #[tokio::test]
@@ -280,30 +466,79 @@ async fn accounts_are_moved_by_id_and_by_a_filter_whose_count_is_stated() {
     import_examples(&app).await;
     let assigned = muster(&app, &["proxies", "assign", "--json"]).await.expect(0);
     assert_eq!(lines(&assigned)[0]["assigned"], 300, "{assigned}");
-    let first = muster(&app, &["accounts", "list", "state:proxy_assigned", "--limit", "1", "--json"]).await.expect(0);
+    let first = muster(
+        &app,
+        &[
+            "accounts",
+            "list",
+            "state:proxy_assigned",
+            "--limit",
+            "1",
+            "--json",
+        ],
+    )
+    .await
+    .expect(0);
     let id = lines(&first)[0]["id"].to_string();
-    let moved = muster(&app, &["accounts", "do", "retire", &id, "--reason", "closed"]).await.expect(0);
+    let moved = muster(&app, &["accounts", "do", "retire", &id, "--reason", "closed"])
+        .await
+        .expect(0);
     assert_eq!(moved, "retire was done to 1 of 1 accounts\n");
     insta::assert_snapshot!(muster(&app, &["accounts", "do", "retire", &id]).await.expect(4), @r"
     ACCOUNT  CODE                REASON
           1  illegal_transition  it is cleanup; retire is possible from imported, proxy_assigned, warming_up, human_review, ready, active
     retire was done to 0 of 1 accounts
     ");
-    muster(&app, &["accounts", "do", "retire", "99999999"]).await.refused(3);
-    muster(&app, &["accounts", "do", "frobnicate", &id]).await.refused(2);
+    muster(&app, &["accounts", "do", "retire", "99999999"])
+        .await
+        .refused(3);
+    muster(&app, &["accounts", "do", "frobnicate", &id])
+        .await
+        .refused(2);
 
     let bulk = ["accounts", "do", "retire", "--filter", "state:proxy_assigned"];
-    let dry = muster(&app, &[&bulk[..], &["--dry-run"]].concat()).await.expect(0);
-    assert!(dry.contains("retire would be done to 299 of 299 accounts"), "{dry}");
+    let dry = muster(&app, &[&bulk[..], &["--dry-run"]].concat())
+        .await
+        .expect(0);
+    assert!(
+        dry.contains("retire would be done to 299 of 299 accounts"),
+        "{dry}"
+    );
     assert!(muster(&app, &bulk).await.refused(2).contains("--yes"));
-    assert!(muster(&app, &[&bulk[..], &["--yes"]].concat()).await.refused(2).contains("--expect 299"));
-    muster(&app, &[&bulk[..], &["--yes", "--expect", "298"]].concat()).await.refused(4);
-    assert_eq!(value::<i64>(&app, "select count(*) from accounts where lifecycle_state = 'cleanup'").await, 1);
-    muster(&app, &[&bulk[..], &["--yes", "--expect", "299"]].concat()).await.expect(0);
-    assert_eq!(value::<i64>(&app, "select count(*) from accounts where lifecycle_state = 'cleanup'").await, 300);
+    assert!(
+        muster(&app, &[&bulk[..], &["--yes"]].concat())
+            .await
+            .refused(2)
+            .contains("--expect 299")
+    );
+    muster(&app, &[&bulk[..], &["--yes", "--expect", "298"]].concat())
+        .await
+        .refused(4);
+    assert_eq!(
+        value::<i64>(
+            &app,
+            "select count(*) from accounts where lifecycle_state = 'cleanup'"
+        )
+        .await,
+        1
+    );
+    muster(&app, &[&bulk[..], &["--yes", "--expect", "299"]].concat())
+        .await
+        .expect(0);
+    assert_eq!(
+        value::<i64>(
+            &app,
+            "select count(*) from accounts where lifecycle_state = 'cleanup'"
+        )
+        .await,
+        300
+    );
 
     let history = muster(&app, &["accounts", "history", &id]).await.expect(0);
-    assert!(history.contains("retire") && history.contains("closed") && history.contains("Ana"), "{history}");
+    assert!(
+        history.contains("retire") && history.contains("closed") && history.contains("Ana"),
+        "{history}"
+    );
     let empty = muster(&app, &["reviews", "list"]).await.expect(0);
     assert!(empty.starts_with("ACCOUNT"), "{empty}");
     let none = muster(&app, &["reviews", "decide", "approve", &id, "--reason", "fine"]).await;
@@ -316,10 +551,26 @@ async fn the_document_and_the_completions_need_no_server() {
     let openapi: Value = serde_json::from_str(&openapi).expect("JSON");
     assert_eq!(openapi["info"]["title"], "Muster");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let script = run("http://127.0.0.1:1", "", &["completions", shell], "").await.expect(0);
+        let script = run("http://127.0.0.1:1", "", &["completions", shell], "")
+            .await
+            .expect(0);
         assert!(script.contains("history"), "{shell}");
     }
-    for entity in ["models", "accounts", "proxies", "content", "texts", "bots", "tokens", "operators", "reviews", "imports", "audit"] {
-        run("http://127.0.0.1:1", "", &[entity, "--help"], "").await.expect(0);
+    for entity in [
+        "models",
+        "accounts",
+        "proxies",
+        "content",
+        "texts",
+        "bots",
+        "tokens",
+        "operators",
+        "reviews",
+        "imports",
+        "audit",
+    ] {
+        run("http://127.0.0.1:1", "", &[entity, "--help"], "")
+            .await
+            .expect(0);
     }
 }
