@@ -3,4 +3,7 @@
 mod gate;
 mod support;
 mod work;
+mod work_holds;
 mod work_races;
+mod work_secrets;
+mod work_waits;
