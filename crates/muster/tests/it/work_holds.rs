@@ -2,6 +2,7 @@
 
 use muster_wire::Role;
 use serde_json::json;
+use sqlx::{Connection, Executor};
 
 use crate::{
     support::TestApp,
@@ -135,6 +136,24 @@ async fn the_steps_of_an_empty_pool_hide_no_others() {
     assert_eq!(app.look(held).await.as_deref(), Some("5"));
     app.run(format!("update model_content set model_id = {poor} where id = (select min(id) from model_content where content_type = 'pfp')")).await;
     assert_eq!(claim(&bot, 10).await.len(), 5);
+}
+
+#[tokio::test]
+async fn while_a_pool_is_being_filled_nobody_is_held_for_it() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    let (_, bot) = app.bot("b1").await;
+    app.run("delete from model_content").await;
+    let mut filler = app.superuser().await;
+    let mut tx = filler.begin().await.expect("a transaction");
+    let fill = "insert into model_content (tenant_id, model_id, content_type, image_url)
+        select tenant_id, id, 'pfp', 'https://example.com/p.jpg' from models";
+    tx.execute(fill).await.expect("an item");
+    assert!(claim(&bot, 1).await.is_empty());
+    let state = app.look("select state from work_queue").await;
+    assert_eq!(state.as_deref(), Some("ready"));
+    tx.commit().await.expect("commit");
+    only(claim(&bot, 1).await);
 }
 
 #[tokio::test]

@@ -43,19 +43,19 @@ async fn claims_that_wait_are_woken_when_work_appears() {
 
 #[tokio::test]
 async fn claims_that_wait_get_a_retry_when_it_falls_due() {
-    let app = start_with_retry_ms(10).await;
+    let app = start_with_retry_ms(100).await;
     app.warm_accounts(1).await;
     let (_, bot) = app.bot("b1").await;
     let mut item = only(claim(&bot, 1).await);
     let began = Instant::now();
-    for attempt in 2..=5 {
+    for attempt in 2..=4 {
         report(&bot, &item["lease"], "failed").await;
         let body = json!({ "max": 1, "wait_ms": 30_000 });
         item = bot.post("/v1/work/claim", body).await.expect(200)["items"][0].clone();
         assert_eq!(item["attempt"], attempt);
     }
-    // The retries fall due after 10, 20, 40 and 80 ms; four looks by chance would take longer than this.
-    let bound = Duration::from_millis(LOOK_AGAIN_MS_MAX * 3);
+    // The retries fall due after 0.84 s together, at most; three looks by chance would take 2.4 s.
+    let bound = Duration::from_millis(LOOK_AGAIN_MS_MAX * 2);
     assert!(began.elapsed() < bound, "{:?}", began.elapsed());
 }
 
