@@ -23,4 +23,7 @@ mod support;
 mod texts;
 mod tidy;
 mod work;
+mod work_holds;
 mod work_races;
+mod work_secrets;
+mod work_waits;
