@@ -149,6 +149,13 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readyz))
         .routes(routes!(metrics))
         .routes(routes!(me))
+        .merge(crate::operators::api::routes())
+        .merge(crate::sessions::api::routes())
+        .merge(crate::bots::api::routes())
+        .merge(crate::tokens::api::routes())
+        .merge(crate::tenants::api::routes())
+        .merge(crate::audit::api::routes())
+        .merge(crate::keys::api::routes())
 }
 
 /// The OpenAPI document.

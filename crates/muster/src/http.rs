@@ -281,6 +281,11 @@ impl Listing {
         Page { items: rows, next }
     }
 
+    /// Takes the filter out, to be read.
+    pub fn take_filter(&mut self) -> Filter {
+        std::mem::take(&mut self.filter)
+    }
+
     /// How many rows to read: one more than the page holds.
     pub fn fetch(&self) -> i64 {
         self.limit + 1

@@ -123,6 +123,18 @@ impl Refusal {
         }
     }
 
+    /// Goes on when there are no faults.
+    ///
+    /// # Errors
+    /// The faults, as a refusal.
+    pub fn check(faults: Vec<Fault>) -> Result<(), Self> {
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::invalid(faults))
+        }
+    }
+
     /// Not now.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self {

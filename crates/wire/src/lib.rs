@@ -4,11 +4,19 @@
 //! word of the API is written once. Requests refuse unknown fields; answers may gain fields within `/v1`.
 
 pub mod access;
+pub mod audit;
+pub mod bots;
+pub mod check;
 pub mod filter;
 pub mod id;
 pub mod lifecycle;
+pub mod operators;
 pub mod page;
+pub mod patch;
 pub mod problem;
+pub mod secret;
+pub mod tenants;
+pub mod tokens;
 pub mod work;
 
 pub use access::Role;
