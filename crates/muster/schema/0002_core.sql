@@ -164,17 +164,23 @@ create table import_rows (
     tenant_id bigint not null,
     import_id bigint not null,
     line bigint not null,
-    verdict text check (verdict in ('new', 'changed', 'same', 'rejected')),
+    verdict text not null check (verdict in ('new', 'changed', 'same', 'rejected')),
     -- What makes the row the same thing as a stored one: user name, proxy identity, model name, and so on.
     key text,
+    -- The fields that the row sets; null where it clears one. Never a secret.
     data jsonb,
-    -- The row's secrets, sealed; never in data.
-    secrets bytea,
-    -- [{column, code, message}]
+    -- The row's secrets, sealed for the place they will be stored in.
+    password_encrypted bytea,
+    access_token_encrypted bytea,
+    -- The cells of a rejected row as they stood in the file, sealed: they can hold secrets.
+    raw_encrypted bytea,
+    -- [{column, code, message, value}]
     faults jsonb,
-    -- What an accepted change replaced, for undo; secrets sealed as they were.
+    -- What the row replaces, for the diff and for undo.
     before jsonb,
-    before_secrets bytea,
+    before_password_encrypted bytea,
+    before_access_token_encrypted bytea,
+    -- The stored thing; for a new thing the id it will have.
     target_id bigint,
     primary key (tenant_id, import_id, line),
     foreign key (tenant_id, import_id) references imports (tenant_id, id) on delete cascade

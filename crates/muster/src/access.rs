@@ -34,6 +34,19 @@ pub const TOKEN_CACHE_SECS: u64 = 5;
 /// Verified tokens remembered at most.
 const TOKENS_CACHED_MAX: usize = 100_000;
 
+/// The longest that a request can take. Longer than the longest wait for work.
+pub const REQUEST_SECS_MAX: u64 = 60;
+
+/// Endpoints that take as long as their files and networks do.
+const UNHURRIED: &[&str] = &[
+    "/v1/imports",
+    "/v1/imports/{id}/commit",
+    "/v1/imports/{id}/undo",
+    "/v1/imports/{id}/rejected",
+    "/v1/exports/{kind}",
+    "/v1/proxies/test",
+];
+
 /// The cookie that holds a session.
 pub const SESSION_COOKIE: &str = "__Host-muster";
 
@@ -107,6 +120,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/readyz", Access::Public),
     to("GET", "/metrics", Access::Public),
     to("GET", "/v1/openapi.json", Access::Public),
+    to("GET", "/docs", Access::Public),
+    to("GET", "/docs/", Access::Public),
+    to("GET", "/docs/{*rest}", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
 
     to("GET", "/v1/operators", Access::View),
@@ -145,6 +161,36 @@ pub const ENDPOINTS: &[Endpoint] = &[
 
     to("GET", "/v1/keys", Access::Own),
     to("POST", "/v1/keys/rotate", Access::Own),
+    to("GET", "/v1/imports", Access::View),
+    to("POST", "/v1/imports", Access::Operate),
+    to("GET", "/v1/imports/{id}", Access::View),
+    to("DELETE", "/v1/imports/{id}", Access::Operate),
+    to("GET", "/v1/imports/{id}/rows", Access::View),
+    to("GET", "/v1/imports/{id}/rejected", Access::Operate),
+    to("POST", "/v1/imports/{id}/commit", Access::Operate),
+    to("POST", "/v1/imports/{id}/undo", Access::Operate),
+    to("GET", "/v1/exports/{kind}", Access::Operate),
+    to("GET", "/v1/lifecycle", Access::SignedIn),
+
+    to("GET", "/v1/models", Access::View),
+    to("POST", "/v1/models", Access::Operate),
+    to("GET", "/v1/models/{id}", Access::View),
+    to("PATCH", "/v1/models/{id}", Access::Operate),
+    to("DELETE", "/v1/models/{id}", Access::Operate),
+    to("POST", "/v1/models/{id}/pause", Access::Operate),
+    to("POST", "/v1/models/{id}/resume", Access::Operate),
+
+    to("GET", "/v1/content", Access::View),
+    to("POST", "/v1/content", Access::Operate),
+    to("GET", "/v1/content/{id}", Access::View),
+    to("PATCH", "/v1/content/{id}", Access::Operate),
+    to("DELETE", "/v1/content/{id}", Access::Operate),
+
+    to("GET", "/v1/texts", Access::View),
+    to("POST", "/v1/texts", Access::Operate),
+    to("GET", "/v1/texts/{id}", Access::View),
+    to("PATCH", "/v1/texts/{id}", Access::Operate),
+    to("DELETE", "/v1/texts/{id}", Access::Operate),
 ];
 
 /// The row of an endpoint.
@@ -214,7 +260,18 @@ impl Gate {
 pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match admit(&app, &mut request).await {
         Ok(allowance) => {
-            let mut response = next.run(request).await;
+            let unhurried = request
+                .extensions()
+                .get::<MatchedPath>()
+                .is_some_and(|path| UNHURRIED.contains(&path.as_str()));
+            let mut response = if unhurried {
+                next.run(request).await
+            } else {
+                let limit = Duration::from_secs(REQUEST_SECS_MAX);
+                tokio::time::timeout(limit, next.run(request))
+                    .await
+                    .unwrap_or_else(|_| Refusal::unavailable("the request took too long; try again").into_response())
+            };
             if let Some(allowance) = allowance {
                 tell_allowance(response.headers_mut(), allowance);
             }

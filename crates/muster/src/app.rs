@@ -1,22 +1,23 @@
 //! The application: what every handler shares, the router made of the features' routes, and the layers around it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use muster_wire::{BotId, OperatorId, Problem, Role, TenantId};
+use muster_wire::{BotId, OperatorId, Problem, Role, TenantId, lifecycle::Lifecycle};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info_span};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 use uuid::Uuid;
 
 use crate::{
@@ -32,6 +33,9 @@ use crate::{
 
 /// The longest that a request can take. Longer than the longest wait for work.
 pub const REQUEST_SECS_MAX: u64 = 60;
+
+/// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
+const DOCS_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// What every handler shares. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,6 +91,7 @@ impl App {
         };
         router
             .route("/v1/openapi.json", axum::routing::get(openapi))
+            .merge(docs())
             .method_not_allowed_fallback(|| async {
                 Refusal::new(
                     Kind::MethodNotAllowed,
@@ -103,10 +108,6 @@ impl App {
                 )
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .layer(TimeoutLayer::with_status_code(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Duration::from_secs(REQUEST_SECS_MAX),
-            ))
             .layer(CatchPanicLayer::custom(|_| {
                 Failure::from(Bug::new("a handler panicked")).into_response()
             }))
@@ -156,6 +157,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(crate::tenants::api::routes())
         .merge(crate::audit::api::routes())
         .merge(crate::keys::api::routes())
+        .merge(crate::imports::api::routes())
+        .routes(routes!(lifecycle))
+        .merge(crate::models::api::routes())
+        .merge(crate::content::api::routes())
+        .merge(crate::texts::api::routes())
 }
 
 /// The OpenAPI document.
@@ -224,6 +230,26 @@ async fn me(actor: Actor) -> Reply<Me> {
     }))
 }
 
+/// Gives the lifecycle of every account: its states, its steps, and every transition there is.
+#[utoipa::path(get, path = "/v1/lifecycle", tag = "accounts", responses((status = 200, body = Lifecycle), Problems))]
+async fn lifecycle() -> Json<Lifecycle> {
+    Json(Lifecycle::whole())
+}
+
+/// The documentation for people to browse, from the same document; it loads nothing from elsewhere.
+fn docs() -> Router<App> {
+    let config = Config::from("/v1/openapi.json").validator_url("none");
+    Router::from(SwaggerUi::new("/docs").config(config)).layer(middleware::map_response(
+        |mut response: Response| async {
+            response.headers_mut().insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(DOCS_SECURITY_POLICY),
+            );
+            response
+        },
+    ))
+}
+
 /// The outermost layer: gives the request its id, opens its span, counts it, and writes the body of a problem.
 async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
     static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -238,11 +264,6 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
     let span = info_span!("request", request.id = %id, http.method = %method, http.path = request.uri().path());
     let count = app.telemetry.begin(&method, request.extensions());
     let mut response = next.run(request).instrument(span.clone()).await;
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE
-        && response.extensions().get::<Box<Problem>>().is_none()
-    {
-        response = Refusal::unavailable("the request took too long; try again").into_response();
-    }
     if let Some(mut problem) = response.extensions_mut().remove::<Box<Problem>>() {
         problem.request_id = Some(id.to_string());
         let body = serde_json::to_vec(&problem).unwrap_or_default();

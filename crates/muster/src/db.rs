@@ -176,6 +176,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Lifts the time limit of statements, for work on a whole import.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_your_time(&mut self) -> Result<(), Failure> {
+        sqlx::query_scalar!("select set_config('statement_timeout', '0', true)").fetch_one(&mut **self).await?;
+        Ok(())
+    }
+
     /// Says why, for the history that this transaction writes from here on.
     ///
     /// # Errors

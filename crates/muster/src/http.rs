@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use utoipa::{
     IntoParams, PartialSchema,
-    openapi::{ContentBuilder, RefOr, ResponseBuilder},
+    openapi::{
+        ContentBuilder, RefOr, Required, ResponseBuilder,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
 };
 
 use crate::{
@@ -120,6 +123,11 @@ async fn read_json<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // Left alone, serde would take the values of a list for the fields of a struct, in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let fault = Fault::new("", "type", "expected an object: {...}");
+        return Err(Refusal::invalid(vec![fault]).into());
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
@@ -328,6 +336,38 @@ impl<T: Serialize> IntoResponse for Versioned<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct IfMatch(pub Option<i64>);
 
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header_parameter(
+            "If-Match",
+            "The `ETag` of what was read: the request is refused when it has changed since.",
+        )]
+    }
+}
+
+/// The `Idempotency-Key` of a create, for its documentation; [`Create`] reads it.
+#[derive(Debug)]
+pub struct IdempotencyKey;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header_parameter(
+            "Idempotency-Key",
+            "1 to 255 visible characters: the same request with the same key is done once and answered alike.",
+        )]
+    }
+}
+
+fn header_parameter(name: &str, what: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(what))
+        .schema(Some(String::schema()))
+        .build()
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Failure;
 
@@ -354,6 +394,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 }
 
 impl IfMatch {
+    /// Goes on when the row has the version that the caller believes it to have.
+    ///
+    /// # Errors
+    /// That it has changed.
+    pub fn check(self, what: &str, version: i64) -> Result<(), Failure> {
+        if self.0.is_none_or(|believed| believed == version) {
+            Ok(())
+        } else {
+            Err(self.missed(what, true))
+        }
+    }
+
     /// What an update that matched no row means: the row is gone, or it is another version.
     pub fn missed(self, what: &str, exists: bool) -> Failure {
         if exists && self.0.is_some() {

@@ -27,6 +27,22 @@ pub struct Age {
     pub secs: i64,
 }
 
+crate::words! {
+    /// The value of a qualifier that something is or is not: `template:no`.
+    pub enum YesNo {
+        /// It is.
+        Yes = "yes",
+        /// It is not.
+        No = "no",
+    }
+}
+
+impl From<YesNo> for bool {
+    fn from(word: YesNo) -> bool {
+        word == YesNo::Yes
+    }
+}
+
 impl FromStr for Age {
     type Err = String;
 

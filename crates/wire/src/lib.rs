@@ -7,8 +7,11 @@ pub mod access;
 pub mod audit;
 pub mod bots;
 pub mod check;
+pub mod check;
+pub mod content;
 pub mod filter;
 pub mod id;
+pub mod imports;
 pub mod lifecycle;
 pub mod operators;
 pub mod page;
@@ -17,6 +20,11 @@ pub mod problem;
 pub mod secret;
 pub mod tenants;
 pub mod tokens;
+pub mod models;
+pub mod page;
+pub mod patch;
+pub mod problem;
+pub mod texts;
 pub mod work;
 
 pub use access::Role;
@@ -40,9 +48,9 @@ macro_rules! wire {
 /// Makes a closed set of words: an enum that is written in JSON, SQL, URLs and on screens by the same snake_case words.
 #[macro_export]
 macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:tt,)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name {
             $($(#[$vmeta])* #[serde(rename = $word)] $variant,)+
@@ -75,6 +83,15 @@ macro_rules! words {
                         allowed: &[$($word,)+],
                     }),
                 }
+            }
+        }
+
+        // Read as a text: of a derived enum that is given a number, serde_json says that it is no JSON.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<str>::deserialize(deserializer)?
+                    .parse()
+                    .map_err(serde::de::Error::custom)
             }
         }
 

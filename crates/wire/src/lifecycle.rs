@@ -82,17 +82,42 @@ impl Step {
     }
 }
 
-/// One row of the lifecycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transition {
-    /// What happens.
-    pub event: Event,
-    /// In which state it may happen.
-    pub from: State,
-    /// Where it leads.
-    pub to: State,
-    /// Whether the account's warm-up must be complete (`Some(true)`) or incomplete (`Some(false)`) after it.
-    pub warmup_complete: Option<bool>,
+crate::wire! {
+    /// One row of the lifecycle.
+    #[derive(Copy, PartialEq, Eq)]
+    pub struct Transition {
+        /// What happens.
+        pub event: Event,
+        /// In which state it may happen.
+        pub from: State,
+        /// Where it leads.
+        pub to: State,
+        /// Whether the account's warm-up must be complete (`true`) or incomplete (`false`) after it.
+        pub warmup_complete: Option<bool>,
+    }
+}
+
+crate::wire! {
+    /// The lifecycle, whole.
+    pub struct Lifecycle {
+        /// The states, from first to last.
+        pub states: Vec<State>,
+        /// The warm-up steps, in order: the first is step 1.
+        pub steps: Vec<Step>,
+        /// Every transition there is.
+        pub transitions: Vec<Transition>,
+    }
+}
+
+impl Lifecycle {
+    /// The lifecycle of every account.
+    pub fn whole() -> Self {
+        Self {
+            states: State::ALL.to_vec(),
+            steps: Step::ALL.to_vec(),
+            transitions: TABLE.to_vec(),
+        }
+    }
 }
 
 const fn row(event: Event, from: State, to: State, warmup_complete: Option<bool>) -> Transition {

@@ -55,9 +55,11 @@ grant update (
     location_campus, location_niche, birthday, device_info, content_type, updated_at) on accounts to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
-    state, file_name, detected, options, notes, new_rows, changed_rows, same_rows, rejected_rows, committed_at, undone_at)
+    state, detected, notes, new_rows, changed_rows, same_rows, rejected_rows, committed_at, undone_at)
     on imports to muster_app;
-grant update (verdict, key, data, secrets, faults, before, before_secrets, target_id) on import_rows to muster_app;
+grant update (
+    password_encrypted, access_token_encrypted, raw_encrypted, before_password_encrypted, before_access_token_encrypted)
+    on import_rows to muster_app;
 
 grant select, insert, delete on model_content, text_pools to muster_app;
 grant update (

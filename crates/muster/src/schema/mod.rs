@@ -11,34 +11,17 @@ use sqlx::{
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./schema");
 
 /// What is made anew at every migrate, in this order.
-pub const ALWAYS: &[(&str, &str)] = &[
-    ("10_actor", include_str!("../../schema/always/10_actor.sql")),
-    (
-        "15_sign_in",
-        include_str!("../../schema/always/15_sign_in.sql"),
-    ),
-    (
-        "20_partitions",
-        include_str!("../../schema/always/20_partitions.sql"),
-    ),
-    ("30_queue", include_str!("../../schema/always/30_queue.sql")),
-    (
-        "40_accounts",
-        include_str!("../../schema/always/40_accounts.sql"),
-    ),
-    (
-        "50_triggers",
-        include_str!("../../schema/always/50_triggers.sql"),
-    ),
-    ("60_work", include_str!("../../schema/always/60_work.sql")),
-    (
-        "80_policies",
-        include_str!("../../schema/always/80_policies.sql"),
-    ),
-    (
-        "90_grants",
-        include_str!("../../schema/always/90_grants.sql"),
-    ),
+pub const ALWAYS: &[&str] = &[
+    include_str!("../../schema/always/10_actor.sql"),
+    include_str!("../../schema/always/15_sign_in.sql"),
+    include_str!("../../schema/always/20_partitions.sql"),
+    include_str!("../../schema/always/30_queue.sql"),
+    include_str!("../../schema/always/40_accounts.sql"),
+    include_str!("../../schema/always/50_triggers.sql"),
+    include_str!("../../schema/always/60_work.sql"),
+    include_str!("../../schema/always/70_fields.sql"),
+    include_str!("../../schema/always/80_policies.sql"),
+    include_str!("../../schema/always/90_grants.sql"),
 ];
 
 /// One at a time, whichever server or person migrates.
@@ -92,7 +75,7 @@ pub async fn migrate(owner: &PgConnectOptions) -> Result<(), MigrateError> {
             other => MigrateError::Migration(other),
         })?;
     let mut tx = db.begin().await?;
-    for (_, sql) in ALWAYS {
+    for sql in ALWAYS {
         tx.execute(AssertSqlSafe(*sql)).await?;
     }
     store_lifecycle(&mut tx).await?;

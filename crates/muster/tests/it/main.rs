@@ -2,4 +2,11 @@
 
 mod cluster;
 mod gate;
+mod imports;
+mod probe;
+mod content;
+mod endpoints;
+mod gate;
+mod models;
 mod support;
+mod texts;

@@ -32,6 +32,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::{net::TcpListener, sync::oneshot};
 
+pub mod hostile;
+
 /// The cluster of this run. Stopped and deleted when the process ends, however it ends.
 pub struct Cluster {
     /// The folder with the socket.
@@ -241,6 +243,8 @@ impl TestApp {
 
     /// Starts with these settings.
     pub async fn start_with(settings: ServeSettings) -> Self {
+        // Faults of ours show in the test's output.
+        muster::telemetry::logs(false);
         let database = CLUSTER.database().await;
         let folder = tempfile::tempdir().expect("a folder");
         let master = MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key");

@@ -1,0 +1,170 @@
+//! Content: the pictures that a model's accounts publish.
+
+use muster_wire::{
+    ContentId,
+    content::{Content, ContentChange, ContentFilter, ContentType, NewContent},
+};
+use serde_json::json;
+
+use crate::{
+    actor::Actor,
+    audit::{self, Entry},
+    db::Tx,
+    http::IfMatch,
+    models,
+    problem::{Failure, Refusal},
+};
+
+pub mod api;
+
+/// Makes an item of content. Accounts of its model that waited for something like it are handed out again.
+///
+/// # Errors
+/// The faults of the item; that there is no such model; or that the database fails.
+pub async fn create(tx: &mut Tx, actor: &Actor, new: NewContent) -> Result<Content, Failure> {
+    Refusal::check(new.faults())?;
+    let id = sqlx::query_file_scalar!(
+        "src/content/create.sql",
+        actor.tenant.0,
+        new.model_id.0,
+        new.content_type.word(),
+        new.image_url,
+        new.text_content,
+        new.is_template,
+        new.order_priority,
+        actor.name()
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(models::unknown)?;
+    let content = get(tx, actor, ContentId(id)).await?;
+    record(tx, actor, "content.create", None, Some(&content)).await?;
+    Ok(content)
+}
+
+/// An item of content.
+///
+/// # Errors
+/// That there is none, or that the database fails.
+pub async fn get(tx: &mut Tx, actor: &Actor, id: ContentId) -> Result<Content, Failure> {
+    sqlx::query_file_as!(Content, "src/content/get.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| Refusal::not_found("content").into())
+}
+
+/// The content after a key, in the order of their ids.
+///
+/// # Errors
+/// That the filter names a model which there is not; or that the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    actor: &Actor,
+    filter: &ContentFilter,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Content>, Failure> {
+    let model = match &filter.model {
+        Some(named) => Some(models::find(tx, actor, named).await?.0),
+        None => None,
+    };
+    let content = sqlx::query_file_as!(
+        Content,
+        "src/content/list.sql",
+        actor.tenant.0,
+        after.unwrap_or(0),
+        model,
+        filter.content_type.map(ContentType::word),
+        filter.template.map(bool::from),
+        filter.unused.map(bool::from),
+        filter.words.as_deref(),
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(content)
+}
+
+/// Changes an item of content. One that moves to another model or type fills that pool.
+///
+/// # Errors
+/// The faults of the change; that there is no such item or model, or that the item has changed; or that the database
+/// fails.
+pub async fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: ContentId,
+    if_match: IfMatch,
+    change: ContentChange,
+) -> Result<Content, Failure> {
+    Refusal::check(change.faults())?;
+    let before = lock(tx, actor, id, if_match).await?;
+    sqlx::query_file!(
+        "src/content/update.sql",
+        actor.tenant.0,
+        id.0,
+        change.model_id.map(i64::from),
+        change.content_type.map(ContentType::word),
+        change.image_url,
+        change.text_content.is_some(),
+        change.text_content.flatten(),
+        change.is_template,
+        change.order_priority
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(models::unknown)?;
+    let after = get(tx, actor, id).await?;
+    record(tx, actor, "content.update", Some(&before), Some(&after)).await?;
+    Ok(after)
+}
+
+/// Deletes an item of content.
+///
+/// # Errors
+/// That there is none, or that it has changed; or that the database fails.
+pub async fn delete(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: ContentId,
+    if_match: IfMatch,
+) -> Result<(), Failure> {
+    let before = lock(tx, actor, id, if_match).await?;
+    sqlx::query_file!("src/content/delete.sql", actor.tenant.0, id.0)
+        .execute(&mut **tx)
+        .await?;
+    record(tx, actor, "content.delete", Some(&before), None).await
+}
+
+/// Gives an item as it stays until this transaction changes it or ends.
+async fn lock(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: ContentId,
+    if_match: IfMatch,
+) -> Result<Content, Failure> {
+    sqlx::query_file!("src/content/lock.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let content = get(tx, actor, id).await?;
+    if_match.check("content", content.version)?;
+    Ok(content)
+}
+
+async fn record(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: &str,
+    before: Option<&Content>,
+    after: Option<&Content>,
+) -> Result<(), Failure> {
+    let entry = Entry {
+        action,
+        object_type: "content",
+        object_id: before.or(after).map(|content| content.id.to_string()),
+        reason: None,
+        before: before.map(|content| json!(content)),
+        after: after.map(|content| json!(content)),
+    };
+    audit::write(tx, actor, &[entry]).await
+}

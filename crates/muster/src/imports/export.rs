@@ -1,0 +1,145 @@
+//! Exports: everything of a kind, in the form that imports again unchanged. Secrets are left out unless they are asked for.
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use muster_wire::{ImportId, imports::ImportKind};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::{
+    places, raw_place,
+    read::{Detected, Raw, write},
+    shape,
+};
+use crate::{
+    actor::Actor,
+    app::App,
+    audit,
+    problem::{Bug, Failure, Refusal},
+    seal::{Place, TenantKeys},
+};
+
+/// Rows that are read and written together.
+const PAGE_ROWS: i64 = 1000;
+
+/// Writes everything of a kind, page by page as it is consumed. Each page is what was stored when it was read.
+///
+/// # Errors
+/// When the database fails. With secrets, that they are handed out is in the audit log before the first one is.
+pub async fn export(
+    app: App,
+    actor: Actor,
+    kind: ImportKind,
+    secrets: bool,
+) -> Result<impl Stream<Item = Result<Bytes, Failure>>, Failure> {
+    if secrets {
+        let mut tx = app.db.begin(&actor).await?;
+        let after = json!({"kind": kind.word()});
+        let entry =
+            audit::Entry { action: "secrets.export", object_type: "export", after: Some(after), ..Default::default() };
+        audit::write(&mut tx, &actor, &[entry]).await?;
+        tx.commit().await?;
+    }
+    let mut header = Vec::new();
+    write::write_header(shape::kind(kind), &mut header).map_err(Bug::new)?;
+    Ok(stream::try_unfold(Some((0, header)), move |state| {
+        let (app, actor) = (app.clone(), actor.clone());
+        async move {
+            let Some((after, mut out)) = state else { return Ok::<_, Failure>(None) };
+            let last = page(&app, &actor, kind, secrets, after, &mut out).await?;
+            Ok(Some((Bytes::from(out), last.map(|id| (id, Vec::new())))))
+        }
+    }))
+}
+
+struct Exported {
+    id: i64,
+    fields: Value,
+    password_encrypted: Option<Vec<u8>>,
+    access_token_encrypted: Option<Vec<u8>>,
+}
+
+/// Writes the next page; gives the last id of it, or none when it was the last page.
+async fn page(
+    app: &App,
+    actor: &Actor,
+    kind: ImportKind,
+    secrets: bool,
+    after: i64,
+    out: &mut Vec<u8>,
+) -> Result<Option<i64>, Failure> {
+    let mut tx = app.db.begin(actor).await?;
+    let tenant = actor.tenant.0;
+    macro_rules! read {
+        ($file:literal) => {
+            sqlx::query_file_as!(Exported, $file, tenant, after, PAGE_ROWS).fetch_all(&mut *tx).await?
+        };
+    }
+    let rows = match kind {
+        ImportKind::Accounts => read!("src/imports/export_accounts.sql"),
+        ImportKind::Proxies => read!("src/imports/export_proxies.sql"),
+        ImportKind::Models => read!("src/imports/export_models.sql"),
+        ImportKind::Content => read!("src/imports/export_content.sql"),
+        ImportKind::Texts => read!("src/imports/export_texts.sql"),
+    };
+    let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
+    tx.commit().await?;
+    let last = rows.last().map(|row| row.id).filter(|_| rows.len() as i64 == PAGE_ROWS);
+    for row in rows {
+        let (password, token) = places(kind, row.id);
+        let password = opened(&keys, secrets, password, row.password_encrypted)?;
+        let token = opened(&keys, secrets, token, row.access_token_encrypted)?;
+        let row = shape::row(kind, &row.fields, password, token).map_err(Bug::new)?;
+        write::write_row(&row, out).map_err(Bug::new)?;
+    }
+    Ok(last)
+}
+
+fn opened(
+    keys: &TenantKeys,
+    secrets: bool,
+    place: Option<Place>,
+    sealed: Option<Vec<u8>>,
+) -> Result<Option<SecretString>, Bug> {
+    match (place, sealed) {
+        (Some(place), Some(sealed)) if secrets => keys.open(&place, &sealed).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Writes the rejected rows of an import as they stood in the file, to be mended and imported again. They hold what the sender
+/// sent, secrets too.
+///
+/// # Errors
+/// When there is no such import.
+pub async fn rejected(app: &App, actor: &Actor, id: ImportId) -> Result<Vec<u8>, Failure> {
+    let mut tx = app.db.begin(actor).await?;
+    let detected = sqlx::query_file_scalar!("src/imports/detected.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| Refusal::not_found("import"))?;
+    let detected: Detected = serde_json::from_value(detected)
+        .map_err(|_| Refusal::conflict("import_state", "the import's file could not be read, so it has no rows"))?;
+    let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
+    let mut out = Vec::new();
+    write::write_rejected_header(&detected, &mut out).map_err(Bug::new)?;
+    let (mut after, mut first) = (0, true);
+    loop {
+        let rows = sqlx::query_file!("src/imports/rejected.sql", actor.tenant.0, id.0, after, PAGE_ROWS)
+            .fetch_all(&mut *tx)
+            .await?;
+        let Some(last) = rows.last() else { break };
+        after = last.line;
+        for row in rows {
+            let Some(sealed) = row.raw_encrypted else { continue };
+            let text = keys.open(&raw_place(id.0, row.line), &sealed)?;
+            let cells: Vec<String> = serde_json::from_str(text.expose_secret()).map_err(Bug::new)?;
+            let cells: Vec<Raw> = cells.into_iter().map(|cell| Raw::Secret(cell.into())).collect();
+            write::write_rejected_row(&detected, &cells, first, &mut out).map_err(Bug::new)?;
+            first = false;
+        }
+    }
+    write::write_rejected_end(&detected, &mut out).map_err(Bug::new)?;
+    tx.commit().await?;
+    Ok(out)
+}

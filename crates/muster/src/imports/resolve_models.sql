@@ -1,0 +1,5 @@
+-- Gives, for each row of a file that is stored already, the stored model as files write it.
+select distinct on (k.ordinal) k.ordinal as "ordinal!", m.id, model_fields(m) as "fields!", null::bytea as password_encrypted, null::bytea as access_token_encrypted
+from unnest($2::jsonb[]) with ordinality as k (data, ordinal)
+join models m on m.tenant_id = $1 and m.name = k.data ->> 'name'
+order by k.ordinal, m.id

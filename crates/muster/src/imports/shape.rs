@@ -1,0 +1,262 @@
+//! What a row of a file says, as the fields that are compared, stored and written again; and the other way round.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use muster_wire::imports::ImportKind;
+use rust_decimal::Decimal;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::read::{self, AccountRow, ContentRow, Fault, Kind, ModelRow, ProxyRow, Row, TextRow};
+
+/// What one row sets: the fields in the form of the `*_fields` functions of the schema, and the secrets beside them.
+#[derive(Debug)]
+pub struct Shaped {
+    /// What makes it the same thing as a stored one.
+    pub key: String,
+    /// The fields; null clears one. Fields that the file says nothing about are absent.
+    pub data: Map<String, Value>,
+    /// The password, where the row has one.
+    pub password: Option<SecretString>,
+    /// The access token, where the row has one.
+    pub access_token: Option<SecretString>,
+}
+
+/// The kind of file, in the reader's words.
+pub fn kind(kind: ImportKind) -> Kind {
+    match kind {
+        ImportKind::Accounts => Kind::Accounts,
+        ImportKind::Proxies => Kind::Proxies,
+        ImportKind::Models => Kind::Models,
+        ImportKind::Content => Kind::Content,
+        ImportKind::Texts => Kind::Texts,
+    }
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn money(amount: Decimal) -> String {
+    format!("{amount:.2}")
+}
+
+/// Fields that keep what is stored when a row leaves them blank, because they cannot be empty.
+const NEVER_BLANK: &[&str] = &[
+    "username", "email", "status", "scheme", "host", "port", "provider", "location", "monthly_cost", "max_accounts", "name",
+    "unfollow_ratio", "daily_follow_limit", "posting_schedule", "people_steps", "content_type", "image_url", "is_template",
+    "order_priority",
+];
+
+/// The key of content and texts, which have no name: what they are.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The key of a proxy: what a provider tells its proxies apart by.
+fn proxy_key(row: &ProxyRow) -> String {
+    json!([row.scheme, row.host, row.port, row.username]).to_string()
+}
+
+/// Shapes a row that has been read. `fields` are the fields that the file sets.
+///
+/// # Errors
+/// What is wrong between the fields of the row.
+pub fn shape(row: Row, fields: &[String]) -> Result<Shaped, Vec<Fault>> {
+    let (key, all, password, access_token) = match row {
+        Row::Account(row) => account(*row)?,
+        Row::Proxy(row) => {
+            let row = *row;
+            (proxy_key(&row), proxy(&row), row.password, None)
+        }
+        Row::Model(row) => (row.name.clone(), model(&row), None, None),
+        Row::Content(row) => {
+            let text = row.text_content.as_deref().unwrap_or("\u{0}");
+            (digest(&[&row.model, &row.content_type, &row.image_url, text]), content(&row), None, None)
+        }
+        Row::Text(row) => (digest(&[&row.model, &row.content_type, &row.text_content]), text(&row), None, None),
+    };
+    let Value::Object(all) = all else { unreachable!("each shape is an object") };
+    let data = all
+        .into_iter()
+        .filter(|(name, value)| {
+            if value.is_null() {
+                fields.iter().any(|f| f == name) && !NEVER_BLANK.contains(&name.as_str())
+            } else {
+                true
+            }
+        })
+        .collect();
+    Ok(Shaped { key, data, password, access_token })
+}
+
+type Parts = (String, Value, Option<SecretString>, Option<SecretString>);
+
+fn account(row: AccountRow) -> Result<Parts, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let fault = |column: &str, code: &'static str, message: &str| Fault {
+        column: column.to_owned(),
+        code: code.into(),
+        message: message.to_owned(),
+        value: None,
+    };
+    if row.authorisation_basis.is_none()
+        && (row.authorisation_reference.is_some() || row.authorisation_expires_at.is_some())
+    {
+        faults.push(fault(
+            "authorisation_basis",
+            "missing",
+            "an authorisation needs its basis: owned, client_consent or employee",
+        ));
+    }
+    if row.authorisation_basis.is_some() && row.authorisation_reference.is_none() {
+        faults.push(fault(
+            "authorisation_reference",
+            "missing",
+            "an authorisation needs a reference: the contract, the consent or the person it rests on",
+        ));
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let fields = json!({
+        "username": row.username, "email": row.email, "model": row.model, "status": row.status,
+        "authorisation_basis": row.authorisation_basis, "authorisation_reference": row.authorisation_reference,
+        "authorisation_expires_at": row.authorisation_expires_at.map(instant),
+        "bio": row.bio, "profile_picture_url": row.profile_picture_url, "location_city": row.location_city,
+        "location_campus": row.location_campus, "location_niche": row.location_niche,
+        "birthday": row.birthday.map(|day| day.to_string()), "device_info": row.device_info,
+        "content_type": row.content_type,
+    });
+    Ok((row.username, fields, row.password, row.access_token))
+}
+
+fn proxy(row: &ProxyRow) -> Value {
+    json!({
+        "scheme": row.scheme, "host": row.host, "port": row.port, "username": row.username,
+        "exit_ip": row.exit_ip.map(|ip| ip.to_string()), "provider": row.provider, "location": row.location,
+        "monthly_cost": row.monthly_cost.map(money), "status": row.status, "model": row.model,
+        "max_accounts": row.max_accounts,
+    })
+}
+
+fn model(row: &ModelRow) -> Value {
+    json!({
+        "name": row.name, "description": row.description, "status": row.status, "unfollow_ratio": row.unfollow_ratio,
+        "daily_follow_limit": row.daily_follow_limit, "posting_schedule": row.posting_schedule,
+        "people_steps": row.people_steps,
+    })
+}
+
+fn content(row: &ContentRow) -> Value {
+    json!({
+        "model": row.model, "content_type": row.content_type, "image_url": row.image_url,
+        "text_content": row.text_content, "is_template": row.is_template, "order_priority": row.order_priority,
+    })
+}
+
+fn text(row: &TextRow) -> Value {
+    json!({
+        "model": row.model, "content_type": row.content_type, "text_content": row.text_content,
+        "is_template": row.is_template,
+    })
+}
+
+/// The row of an export, from the fields as the schema gives them.
+///
+/// # Errors
+/// When the fields are not in the form that the schema's functions give, which is a fault of ours.
+pub fn row(
+    kind: ImportKind,
+    fields: &Value,
+    password: Option<SecretString>,
+    access_token: Option<SecretString>,
+) -> Result<Row, serde_json::Error> {
+    fn get<T: serde::de::DeserializeOwned>(fields: &Value, name: &str) -> Result<T, serde_json::Error> {
+        serde_json::from_value(fields.get(name).cloned().unwrap_or(Value::Null))
+    }
+    let f = fields;
+    Ok(match kind {
+        ImportKind::Accounts => Row::Account(Box::new(AccountRow {
+            username: get(f, "username")?,
+            email: get(f, "email")?,
+            model: get(f, "model")?,
+            status: get(f, "status")?,
+            authorisation_basis: get(f, "authorisation_basis")?,
+            authorisation_reference: get(f, "authorisation_reference")?,
+            authorisation_expires_at: get(f, "authorisation_expires_at")?,
+            password,
+            access_token,
+            bio: get(f, "bio")?,
+            profile_picture_url: get(f, "profile_picture_url")?,
+            location_city: get(f, "location_city")?,
+            location_campus: get(f, "location_campus")?,
+            location_niche: get(f, "location_niche")?,
+            birthday: get(f, "birthday")?,
+            device_info: get(f, "device_info")?,
+            content_type: get(f, "content_type")?,
+            lifecycle_state: get(f, "lifecycle_state")?,
+        })),
+        ImportKind::Proxies => Row::Proxy(Box::new(ProxyRow {
+            scheme: get(f, "scheme")?,
+            host: get(f, "host")?,
+            port: get(f, "port")?,
+            username: get(f, "username")?,
+            password,
+            exit_ip: get(f, "exit_ip")?,
+            provider: get(f, "provider")?,
+            location: get(f, "location")?,
+            monthly_cost: get::<Option<String>>(f, "monthly_cost")?.and_then(|cost| cost.parse().ok()),
+            status: get(f, "status")?,
+            model: get(f, "model")?,
+            max_accounts: get(f, "max_accounts")?,
+        })),
+        ImportKind::Models => Row::Model(Box::new(ModelRow {
+            name: get(f, "name")?,
+            description: get(f, "description")?,
+            status: get(f, "status")?,
+            unfollow_ratio: get(f, "unfollow_ratio")?,
+            daily_follow_limit: get(f, "daily_follow_limit")?,
+            posting_schedule: get(f, "posting_schedule")?,
+            people_steps: get(f, "people_steps")?,
+        })),
+        ImportKind::Content => Row::Content(ContentRow {
+            model: get(f, "model")?,
+            content_type: get(f, "content_type")?,
+            image_url: get(f, "image_url")?,
+            text_content: get(f, "text_content")?,
+            is_template: get(f, "is_template")?,
+            order_priority: get(f, "order_priority")?,
+        }),
+        ImportKind::Texts => Row::Text(TextRow {
+            model: get(f, "model")?,
+            content_type: get(f, "content_type")?,
+            text_content: get(f, "text_content")?,
+            is_template: get(f, "is_template")?,
+        }),
+    })
+}
+
+/// The fields of a new thing that the file says nothing about.
+pub fn with_defaults(kind: ImportKind, data: &mut Map<String, Value>) {
+    let defaults = match kind {
+        ImportKind::Accounts => json!({"status": "active"}),
+        ImportKind::Proxies => json!({
+            "provider": read::UNKNOWN, "location": read::UNKNOWN, "monthly_cost": "0.00", "status": "active", "max_accounts": 3,
+        }),
+        ImportKind::Models => json!({
+            "status": "active", "unfollow_ratio": 90, "daily_follow_limit": 50, "posting_schedule": {}, "people_steps": [],
+        }),
+        ImportKind::Content => json!({"is_template": false, "order_priority": 0}),
+        ImportKind::Texts => json!({"is_template": false}),
+    };
+    let Value::Object(defaults) = defaults else { unreachable!("each is an object") };
+    for (name, value) in defaults {
+        data.entry(name).or_insert(value);
+    }
+}

@@ -1,0 +1,4 @@
+//! Proxies: the network egress that accounts use.
+
+mod guard;
+pub mod probe;

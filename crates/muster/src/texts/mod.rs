@@ -1,0 +1,160 @@
+//! Texts: the biographies and captions that a model's accounts publish.
+
+use muster_wire::{
+    TextId,
+    texts::{NewText, Text, TextChange, TextFilter, TextType},
+};
+use serde_json::json;
+
+use crate::{
+    actor::Actor,
+    audit::{self, Entry},
+    db::Tx,
+    http::IfMatch,
+    models,
+    problem::{Failure, Refusal},
+};
+
+pub mod api;
+
+/// Makes a text. Accounts of its model that waited for something like it are handed out again.
+///
+/// # Errors
+/// The faults of the text; that there is no such model; or that the database fails.
+pub async fn create(tx: &mut Tx, actor: &Actor, new: NewText) -> Result<Text, Failure> {
+    Refusal::check(new.faults())?;
+    let id = sqlx::query_file_scalar!(
+        "src/texts/create.sql",
+        actor.tenant.0,
+        new.model_id.0,
+        new.content_type.word(),
+        new.text_content,
+        new.is_template,
+        actor.name()
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(models::unknown)?;
+    let text = get(tx, actor, TextId(id)).await?;
+    record(tx, actor, "text.create", None, Some(&text)).await?;
+    Ok(text)
+}
+
+/// A text.
+///
+/// # Errors
+/// That there is none, or that the database fails.
+pub async fn get(tx: &mut Tx, actor: &Actor, id: TextId) -> Result<Text, Failure> {
+    sqlx::query_file_as!(Text, "src/texts/get.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| Refusal::not_found("text").into())
+}
+
+/// The texts after a key, in the order of their ids.
+///
+/// # Errors
+/// That the filter names a model which there is not; or that the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    actor: &Actor,
+    filter: &TextFilter,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Text>, Failure> {
+    let model = match &filter.model {
+        Some(named) => Some(models::find(tx, actor, named).await?.0),
+        None => None,
+    };
+    let texts = sqlx::query_file_as!(
+        Text,
+        "src/texts/list.sql",
+        actor.tenant.0,
+        after.unwrap_or(0),
+        model,
+        filter.content_type.map(TextType::word),
+        filter.template.map(bool::from),
+        filter.unused.map(bool::from),
+        filter.words.as_deref(),
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(texts)
+}
+
+/// Changes a text. One that moves to another model or type fills that pool.
+///
+/// # Errors
+/// The faults of the change; that there is no such text or model, or that the text has changed; or that the database
+/// fails.
+pub async fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TextId,
+    if_match: IfMatch,
+    change: TextChange,
+) -> Result<Text, Failure> {
+    Refusal::check(change.faults())?;
+    let before = lock(tx, actor, id, if_match).await?;
+    sqlx::query_file!(
+        "src/texts/update.sql",
+        actor.tenant.0,
+        id.0,
+        change.model_id.map(i64::from),
+        change.content_type.map(TextType::word),
+        change.text_content,
+        change.is_template
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(models::unknown)?;
+    let after = get(tx, actor, id).await?;
+    record(tx, actor, "text.update", Some(&before), Some(&after)).await?;
+    Ok(after)
+}
+
+/// Deletes a text.
+///
+/// # Errors
+/// That there is none, or that it has changed; or that the database fails.
+pub async fn delete(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TextId,
+    if_match: IfMatch,
+) -> Result<(), Failure> {
+    let before = lock(tx, actor, id, if_match).await?;
+    sqlx::query_file!("src/texts/delete.sql", actor.tenant.0, id.0)
+        .execute(&mut **tx)
+        .await?;
+    record(tx, actor, "text.delete", Some(&before), None).await
+}
+
+/// Gives a text as it stays until this transaction changes it or ends.
+async fn lock(tx: &mut Tx, actor: &Actor, id: TextId, if_match: IfMatch) -> Result<Text, Failure> {
+    sqlx::query_file!("src/texts/lock.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let text = get(tx, actor, id).await?;
+    if_match.check("text", text.version)?;
+    Ok(text)
+}
+
+async fn record(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: &str,
+    before: Option<&Text>,
+    after: Option<&Text>,
+) -> Result<(), Failure> {
+    let entry = Entry {
+        action,
+        object_type: "text",
+        object_id: before.or(after).map(|text| text.id.to_string()),
+        reason: None,
+        before: before.map(|text| json!(text)),
+        after: after.map(|text| json!(text)),
+    };
+    audit::write(tx, actor, &[entry]).await
+}

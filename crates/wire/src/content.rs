@@ -1,0 +1,178 @@
+//! Content: the pictures that a model's accounts publish.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use crate::{ContentId, Fault, Filter, ModelId, check, filter::YesNo, patch};
+
+/// The longest address of a picture.
+pub const IMAGE_URL_CHARS_MAX: usize = 500;
+
+/// The longest text.
+pub const TEXT_CHARS_MAX: usize = 10_000;
+
+crate::words! {
+    /// What content is for.
+    pub enum ContentType {
+        /// Profile pictures.
+        Pfp = "pfp",
+        /// Posts.
+        Post = "post",
+        /// Highlights.
+        Highlight = "highlight",
+        /// Stories.
+        Story = "story",
+        /// Every step that takes a picture.
+        Any = "any",
+    }
+}
+
+crate::wire! {
+    /// An item of content.
+    pub struct Content {
+        /// Its id.
+        pub id: ContentId,
+        /// The model that it belongs to.
+        pub model_id: ModelId,
+        /// That model's name.
+        pub model: String,
+        /// What it is for.
+        pub content_type: ContentType,
+        /// Where the picture is.
+        pub image_url: String,
+        /// The text that goes with the picture.
+        pub text_content: Option<String>,
+        /// Whether the text has variables, to be filled in for each account.
+        pub is_template: bool,
+        /// Of what was used equally often, the lower comes first.
+        pub order_priority: i32,
+        /// How many steps have been reported with it.
+        pub usage_count: i32,
+        /// How many of these were completed, in percent.
+        pub success_rate: Decimal,
+        /// When it was last used.
+        pub last_used_at: Option<DateTime<Utc>>,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+        /// Who made it, as `operator:7`.
+        pub created_by: Option<String>,
+        /// The version of what is stored; quoted, it is the `ETag`.
+        pub version: i64,
+    }
+}
+
+crate::wire! {
+    /// Content that is to be made.
+    #[serde(deny_unknown_fields)]
+    pub struct NewContent {
+        /// The model that it belongs to.
+        pub model_id: ModelId,
+        /// What it is for.
+        pub content_type: ContentType,
+        /// Where the picture is: an `http://` or `https://` address.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500, pattern = "^https?://[^/?#:\\s][^\\s]*$"))]
+        pub image_url: String,
+        /// The text that goes with the picture.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(max_length = 10000))]
+        pub text_content: Option<String>,
+        /// Whether the text has variables, to be filled in for each account.
+        #[serde(default)]
+        pub is_template: bool,
+        /// Of what was used equally often, the lower comes first; 0 when absent.
+        #[serde(default)]
+        pub order_priority: i32,
+    }
+}
+
+crate::wire! {
+    /// A change of content: what is absent stays as it is.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields)]
+    pub struct ContentChange {
+        /// The model that it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(nullable = false))]
+        pub model_id: Option<ModelId>,
+        /// What it is for.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(nullable = false))]
+        pub content_type: Option<ContentType>,
+        /// Where the picture is: an `http://` or `https://` address.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500, pattern = "^https?://[^/?#:\\s][^\\s]*$", nullable = false))]
+        pub image_url: Option<String>,
+        /// The text that goes with the picture; `null` clears it.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::nullable")]
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, max_length = 10000))]
+        pub text_content: Option<Option<String>>,
+        /// Whether the text has variables, to be filled in for each account.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(nullable = false))]
+        pub is_template: Option<bool>,
+        /// Of what was used equally often, the lower comes first.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(nullable = false))]
+        pub order_priority: Option<i32>,
+    }
+}
+
+impl NewContent {
+    /// Everything wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        faults(Some(&self.image_url), self.text_content.as_deref())
+    }
+}
+
+impl ContentChange {
+    /// Everything wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let text = self.text_content.as_ref().and_then(|text| text.as_deref());
+        faults(self.image_url.as_deref(), text)
+    }
+}
+
+fn faults(image_url: Option<&str>, text_content: Option<&str>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Some(url) = image_url {
+        check::url(&mut faults, "/image_url", url, IMAGE_URL_CHARS_MAX);
+    }
+    if let Some(text) = text_content {
+        check::text(&mut faults, "/text_content", text, 0..=TEXT_CHARS_MAX);
+    }
+    faults
+}
+
+/// Which content a list shows: `model:"North Side" type:story template:no unused:yes`, and words that its text or its
+/// picture's address hold.
+#[derive(Debug, Clone, Default)]
+pub struct ContentFilter {
+    /// Only that of this model, by name or id.
+    pub model: Option<String>,
+    /// Only that of this type.
+    pub content_type: Option<ContentType>,
+    /// Only templates, or only others.
+    pub template: Option<YesNo>,
+    /// Only what was never used, or only what was.
+    pub unused: Option<YesNo>,
+    /// Only that which holds this, in any case.
+    pub words: Option<String>,
+}
+
+impl ContentFilter {
+    /// Takes what it knows from a filter.
+    ///
+    /// # Errors
+    /// Every fault of the filter.
+    pub fn read(mut filter: Filter) -> Result<Self, Vec<Fault>> {
+        let this = Self {
+            model: filter.take("model"),
+            content_type: filter.read("type"),
+            template: filter.read("template"),
+            unused: filter.read("unused"),
+            words: filter.words(),
+        };
+        filter.finish()?;
+        Ok(this)
+    }
+}
