@@ -137,8 +137,15 @@ mod tests {
 
     #[test]
     fn an_object_is_a_kind_and_perhaps_an_id() {
-        let read = |text| AuditFilter::read(Filter::parse(text)).expect("it is a filter").object;
-        assert_eq!(read("object:account:12"), Some(("account".to_owned(), Some("12".to_owned()))));
+        let read = |text| {
+            AuditFilter::read(Filter::parse(text))
+                .expect("it is a filter")
+                .object
+        };
+        assert_eq!(
+            read("object:account:12"),
+            Some(("account".to_owned(), Some("12".to_owned())))
+        );
         assert_eq!(read("object:account"), Some(("account".to_owned(), None)));
     }
 }

@@ -63,7 +63,12 @@ impl NewBot {
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         check::text(&mut faults, "/name", &self.name, 1..=BOT_NAME_CHARS_MAX);
-        check::text(&mut faults, "/description", &self.description, 0..=BOT_DESCRIPTION_CHARS_MAX);
+        check::text(
+            &mut faults,
+            "/description",
+            &self.description,
+            0..=BOT_DESCRIPTION_CHARS_MAX,
+        );
         faults
     }
 }
@@ -92,7 +97,12 @@ impl BotChange {
             check::text(&mut faults, "/name", name, 1..=BOT_NAME_CHARS_MAX);
         }
         if let Some(description) = &self.description {
-            check::text(&mut faults, "/description", description, 0..=BOT_DESCRIPTION_CHARS_MAX);
+            check::text(
+                &mut faults,
+                "/description",
+                description,
+                0..=BOT_DESCRIPTION_CHARS_MAX,
+            );
         }
         faults
     }
@@ -113,7 +123,10 @@ impl BotFilter {
     /// # Errors
     /// Every fault of the filter.
     pub fn read(mut filter: Filter) -> Result<Self, Vec<Fault>> {
-        let this = Self { status: filter.read("status"), words: filter.words() };
+        let this = Self {
+            status: filter.read("status"),
+            words: filter.words(),
+        };
         filter.finish().map(|()| this)
     }
 }

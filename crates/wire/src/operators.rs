@@ -65,7 +65,11 @@ fn email(faults: &mut Vec<Fault>, pointer: &str, text: &str) {
     let parts = text.split_once('@');
     let sound = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     if !sound || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        faults.push(Fault::new(pointer, "email", "this is no e-mail address: write name@example.com"));
+        faults.push(Fault::new(
+            pointer,
+            "email",
+            "this is no e-mail address: write name@example.com",
+        ));
     }
 }
 
@@ -108,7 +112,8 @@ impl NewPassword {
         let password = self.password.0.expose_secret();
         let mut faults = Vec::new();
         if password.chars().count() < PASSWORD_CHARS_MIN {
-            let detail = format!("a password has at least {PASSWORD_CHARS_MIN} characters: a few words will do");
+            let detail =
+                format!("a password has at least {PASSWORD_CHARS_MIN} characters: a few words will do");
             faults.push(Fault::new("/password", "length", detail));
         }
         faults.extend(too_long(password));
@@ -118,7 +123,8 @@ impl NewPassword {
 
 fn too_long(password: &str) -> Option<Fault> {
     (password.len() > PASSWORD_BYTES_MAX).then(|| {
-        let detail = format!("a password has at most {PASSWORD_BYTES_MAX} bytes: what comes after would not count");
+        let detail =
+            format!("a password has at most {PASSWORD_BYTES_MAX} bytes: what comes after would not count");
         Fault::new("/password", "length", detail)
     })
 }

@@ -7,9 +7,6 @@ use crate::{Fault, TenantId, check, patch, tokens::REQUESTS_PER_MINUTE_MAX};
 /// The longest name of a tenant.
 pub const TENANT_NAME_CHARS_MAX: usize = 100;
 
-/// The longest reason for a pause.
-pub const PAUSE_REASON_CHARS_MAX: usize = 500;
-
 crate::wire! {
     /// A tenant.
     pub struct Tenant {
@@ -54,27 +51,13 @@ impl TenantChange {
             check::text(&mut faults, "/name", name, 1..=TENANT_NAME_CHARS_MAX);
         }
         if let Some(number) = self.requests_per_minute {
-            check::range(&mut faults, "/requests_per_minute", number, 1..=REQUESTS_PER_MINUTE_MAX);
+            check::range(
+                &mut faults,
+                "/requests_per_minute",
+                number,
+                1..=REQUESTS_PER_MINUTE_MAX,
+            );
         }
-        faults
-    }
-}
-
-crate::wire! {
-    /// Why something is paused.
-    #[serde(deny_unknown_fields)]
-    pub struct Pause {
-        /// The reason; bots are told it.
-        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
-        pub reason: String,
-    }
-}
-
-impl Pause {
-    /// What is wrong with it.
-    pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        check::text(&mut faults, "/reason", &self.reason, 1..=PAUSE_REASON_CHARS_MAX);
         faults
     }
 }

@@ -118,9 +118,19 @@ impl NewToken {
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         check::text(&mut faults, "/name", &self.name, 1..=TOKEN_NAME_CHARS_MAX);
-        check::range(&mut faults, "/expires_in_days", self.expires_in_days, 1..=TOKEN_DAYS_MAX);
+        check::range(
+            &mut faults,
+            "/expires_in_days",
+            self.expires_in_days,
+            1..=TOKEN_DAYS_MAX,
+        );
         let per_minute = 1..=REQUESTS_PER_MINUTE_MAX;
-        check::range(&mut faults, "/requests_per_minute", self.requests_per_minute, per_minute);
+        check::range(
+            &mut faults,
+            "/requests_per_minute",
+            self.requests_per_minute,
+            per_minute,
+        );
         let mut place = |pointer: &str, there: bool, wanted: bool| match (there, wanted) {
             (true, false) => {
                 let detail = format!("a token of kind {} has none: leave it out", self.kind);
@@ -155,7 +165,12 @@ impl Rotation {
     /// What is wrong with it.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        check::range(&mut faults, "/overlap_hours", self.overlap_hours, 0..=OVERLAP_HOURS_MAX);
+        check::range(
+            &mut faults,
+            "/overlap_hours",
+            self.overlap_hours,
+            0..=OVERLAP_HOURS_MAX,
+        );
         faults
     }
 }

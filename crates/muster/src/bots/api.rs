@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     BotId, Page,
     bots::{Bot, BotChange, BotFilter, NewBot},
-    tenants::Pause,
+    models::Because,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,7 +12,7 @@ use crate::{
     actor::Actor,
     app::App,
     bots,
-    http::{Body, Create, Id, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
+    http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     problem::{Failure, Refusal},
 };
 
@@ -37,14 +37,16 @@ async fn list_bots(State(app): State<App>, actor: Actor, Query(query): Query<Lis
 }
 
 /// Makes a bot. It works with a token of its own.
-#[utoipa::path(post, path = "/v1/bots", tag = "bots", request_body = NewBot,
+#[utoipa::path(post, path = "/v1/bots", tag = "bots", params(IdempotencyKey), request_body = NewBot,
     responses((status = 201, body = Bot), Problems))]
 async fn create_bot(
     State(app): State<App>,
     actor: Actor,
     create: Create<NewBot>,
 ) -> Result<(StatusCode, Json<Bot>), Failure> {
-    create.once(&app, &actor, async |tx, new| bots::add(tx, &actor, new).await).await
+    create
+        .once(&app, &actor, async |tx, new| bots::add(tx, &actor, new).await)
+        .await
 }
 
 /// Gives a bot.
@@ -56,7 +58,7 @@ async fn get_bot(State(app): State<App>, actor: Actor, Id(id): Id<BotId>) -> Res
 }
 
 /// Changes a bot.
-#[utoipa::path(patch, path = "/v1/bots/{id}", tag = "bots", params(("id" = BotId, Path)), request_body = BotChange,
+#[utoipa::path(patch, path = "/v1/bots/{id}", tag = "bots", params(("id" = BotId, Path), IfMatch), request_body = BotChange,
     responses((status = 200, body = Bot, headers(("ETag" = String))), Problems))]
 async fn change_bot(
     State(app): State<App>,
@@ -83,16 +85,16 @@ async fn delete_bot(State(app): State<App>, actor: Actor, Id(id): Id<BotId>) -> 
 }
 
 /// Pauses a bot: it is given no more work, and told why.
-#[utoipa::path(post, path = "/v1/bots/{id}/pause", tag = "bots", params(("id" = BotId, Path)), request_body = Pause,
+#[utoipa::path(post, path = "/v1/bots/{id}/pause", tag = "bots", params(("id" = BotId, Path)), request_body = Because,
     responses((status = 200, body = Bot, headers(("ETag" = String))), Problems))]
 async fn pause_bot(
     State(app): State<App>,
     actor: Actor,
     Id(id): Id<BotId>,
-    Body(pause): Body<Pause>,
+    Body(because): Body<Because>,
 ) -> Result<Versioned<Bot>, Failure> {
     let mut tx = app.db.begin(&actor).await?;
-    let bot = bots::pause(&mut tx, &actor, id, &pause).await?;
+    let bot = bots::pause(&mut tx, &actor, id, &because).await?;
     tx.commit().await?;
     Ok(versioned(bot))
 }
@@ -100,7 +102,11 @@ async fn pause_bot(
 /// Lets a bot go on.
 #[utoipa::path(post, path = "/v1/bots/{id}/resume", tag = "bots", params(("id" = BotId, Path)),
     responses((status = 200, body = Bot, headers(("ETag" = String))), Problems))]
-async fn resume_bot(State(app): State<App>, actor: Actor, Id(id): Id<BotId>) -> Result<Versioned<Bot>, Failure> {
+async fn resume_bot(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<BotId>,
+) -> Result<Versioned<Bot>, Failure> {
     let mut tx = app.db.begin(&actor).await?;
     let bot = bots::resume(&mut tx, &actor, id).await?;
     tx.commit().await?;
@@ -108,5 +114,8 @@ async fn resume_bot(State(app): State<App>, actor: Actor, Id(id): Id<BotId>) -> 
 }
 
 fn versioned(body: Bot) -> Versioned<Bot> {
-    Versioned { version: body.version, body }
+    Versioned {
+        version: body.version,
+        body,
+    }
 }

@@ -3,7 +3,7 @@
 use muster_wire::{
     BotId,
     bots::{Bot, BotChange, BotFilter, BotStatus, NewBot},
-    tenants::Pause,
+    models::Because,
 };
 use serde_json::json;
 
@@ -112,9 +112,9 @@ pub async fn change(
 ///
 /// # Errors
 /// The faults of the reason; that there is no such bot; or that the database fails.
-pub async fn pause(tx: &mut Tx, actor: &Actor, id: BotId, pause: &Pause) -> Result<Bot, Failure> {
-    Refusal::check(pause.faults())?;
-    set_status(tx, actor, id, BotStatus::Paused, Some(&pause.reason)).await
+pub async fn pause(tx: &mut Tx, actor: &Actor, id: BotId, because: &Because) -> Result<Bot, Failure> {
+    Refusal::check(because.faults())?;
+    set_status(tx, actor, id, BotStatus::Paused, Some(&because.reason)).await
 }
 
 /// Gives a bot work again.
@@ -133,9 +133,15 @@ async fn set_status(
     reason: Option<&str>,
 ) -> Result<Bot, Failure> {
     let before = get(tx, actor, id).await?;
-    sqlx::query_file!("src/bots/set_status.sql", actor.tenant.0, id.0, status.word(), reason)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query_file!(
+        "src/bots/set_status.sql",
+        actor.tenant.0,
+        id.0,
+        status.word(),
+        reason
+    )
+    .execute(&mut **tx)
+    .await?;
     let after = get(tx, actor, id).await?;
     let action = match status {
         BotStatus::Paused => "bot.pause",
@@ -151,7 +157,9 @@ async fn set_status(
 /// That it holds leases; that there is no such bot; or that the database fails.
 pub async fn delete(tx: &mut Tx, actor: &Actor, id: BotId) -> Result<(), Failure> {
     let before = get(tx, actor, id).await?;
-    let deleted = sqlx::query_file!("src/bots/delete.sql", actor.tenant.0, id.0).execute(&mut **tx).await?;
+    let deleted = sqlx::query_file!("src/bots/delete.sql", actor.tenant.0, id.0)
+        .execute(&mut **tx)
+        .await?;
     if deleted.rows_affected() == 0 {
         let detail = format!(
             "{:?} holds leases: pause it, wait until it has reported or released them or they have run out, then delete it",

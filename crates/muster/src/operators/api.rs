@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     actor::Actor,
     app::App,
-    http::{Body, Create, Id, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
+    http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     operators::{self, OperatorFilter},
     problem::{Failure, Refusal},
     sessions::From,
@@ -42,14 +42,18 @@ async fn list_operators(
 
 /// Makes a person a member of the tenant. They sign in once they have set a password by a password link, or with the one
 /// they have.
-#[utoipa::path(post, path = "/v1/operators", tag = "operators", request_body = NewOperator,
+#[utoipa::path(post, path = "/v1/operators", tag = "operators", params(IdempotencyKey), request_body = NewOperator,
     responses((status = 201, body = Operator), Problems))]
 async fn create_operator(
     State(app): State<App>,
     actor: Actor,
     create: Create<NewOperator>,
 ) -> Result<(StatusCode, Json<Operator>), Failure> {
-    create.once(&app, &actor, async |tx, new| operators::add(tx, &actor, new).await).await
+    create
+        .once(&app, &actor, async |tx, new| {
+            operators::add(tx, &actor, new).await
+        })
+        .await
 }
 
 /// Gives a member of the tenant.
@@ -65,7 +69,7 @@ async fn get_operator(
 }
 
 /// Gives a member another role. The last owner stays one.
-#[utoipa::path(patch, path = "/v1/operators/{id}", tag = "operators", params(("id" = OperatorId, Path)),
+#[utoipa::path(patch, path = "/v1/operators/{id}", tag = "operators", params(("id" = OperatorId, Path), IfMatch),
     request_body = OperatorChange, responses((status = 200, body = Operator, headers(("ETag" = String))), Problems))]
 async fn change_operator(
     State(app): State<App>,
@@ -125,5 +129,8 @@ async fn set_password(
 }
 
 fn versioned(body: Operator) -> Versioned<Operator> {
-    Versioned { version: body.version, body }
+    Versioned {
+        version: body.version,
+        body,
+    }
 }

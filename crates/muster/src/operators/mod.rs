@@ -39,7 +39,10 @@ impl OperatorFilter {
     /// # Errors
     /// Every fault of the filter.
     pub fn read(mut filter: Filter) -> Result<Self, Vec<Fault>> {
-        let this = Self { role: filter.read("role"), words: filter.words() };
+        let this = Self {
+            role: filter.read("role"),
+            words: filter.words(),
+        };
         filter.finish().map(|()| this)
     }
 }
@@ -57,7 +60,8 @@ pub fn may_give(actor: &Actor, role: Role) -> Result<(), Refusal> {
     if may {
         Ok(())
     } else {
-        let detail = format!("nobody gives or takes away more than they have: ask an owner about the role {role}");
+        let detail =
+            format!("nobody gives or takes away more than they have: ask an owner about the role {role}");
         Err(Refusal::new(Kind::Forbidden, "more_than_own", detail))
     }
 }
@@ -109,7 +113,9 @@ pub async fn add(tx: &mut Tx, actor: &Actor, new: NewOperator) -> Result<Operato
     let id = sqlx::query_file_scalar!("src/operators/add.sql", new.email, new.name, new.role.word())
         .fetch_one(&mut **tx)
         .await?
-        .ok_or_else(|| Refusal::conflict("already_exists", "a person with this address is a member already"))?;
+        .ok_or_else(|| {
+            Refusal::conflict("already_exists", "a person with this address is a member already")
+        })?;
     let operator = get(tx, actor, OperatorId(id)).await?;
     record(tx, actor, "operator.create", None, Some(&operator)).await?;
     Ok(operator)
@@ -129,16 +135,16 @@ pub async fn change(
 ) -> Result<Operator, Failure> {
     let owners = lock_owners(tx, actor).await?;
     let before = get(tx, actor, id).await?;
-    if if_match.0.is_some_and(|believed| believed != before.version) {
-        return Err(if_match.missed("operator", true));
-    }
+    if_match.check("operator", before.version)?;
     let Some(role) = change.role.filter(|role| *role != before.role) else {
         return Ok(before);
     };
     may_give(actor, before.role)?;
     may_give(actor, role)?;
     keep_an_owner(&owners, id)?;
-    sqlx::query_file!("src/operators/change.sql", actor.tenant.0, id.0, role.word()).execute(&mut **tx).await?;
+    sqlx::query_file!("src/operators/change.sql", actor.tenant.0, id.0, role.word())
+        .execute(&mut **tx)
+        .await?;
     let after = get(tx, actor, id).await?;
     record(tx, actor, "operator.update", Some(&before), Some(&after)).await?;
     Ok(after)
@@ -154,7 +160,9 @@ pub async fn remove(tx: &mut Tx, actor: &Actor, id: OperatorId) -> Result<(), Fa
     let before = get(tx, actor, id).await?;
     may_give(actor, before.role)?;
     keep_an_owner(&owners, id)?;
-    sqlx::query_file!("src/operators/remove.sql", actor.tenant.0, id.0).execute(&mut **tx).await?;
+    sqlx::query_file!("src/operators/remove.sql", actor.tenant.0, id.0)
+        .execute(&mut **tx)
+        .await?;
     record(tx, actor, "operator.delete", Some(&before), None).await
 }
 
@@ -182,7 +190,9 @@ fn keep_an_owner(owners: &[OperatorId], id: OperatorId) -> Result<(), Refusal> {
 pub async fn password_link(tx: &mut Tx, actor: &Actor, id: OperatorId) -> Result<PasswordLink, Failure> {
     let operator = get(tx, actor, id).await?;
     may_give(actor, operator.role)?;
-    let may = sqlx::query_file_scalar!("src/operators/may_set_password.sql", id.0).fetch_one(&mut **tx).await?;
+    let may = sqlx::query_file_scalar!("src/operators/may_set_password.sql", id.0)
+        .fetch_one(&mut **tx)
+        .await?;
     if !may {
         let detail = "this person uses the password that they have: one tenant cannot set it for them";
         return Err(Refusal::conflict("own_password", detail).into());
@@ -200,7 +210,10 @@ pub async fn password_link(tx: &mut Tx, actor: &Actor, id: OperatorId) -> Result
     .execute(&mut **tx)
     .await?;
     record(tx, actor, "operator.password_link", None, Some(&operator)).await?;
-    Ok(PasswordLink { token: Secret(secret), expires_at })
+    Ok(PasswordLink {
+        token: Secret(secret),
+        expires_at,
+    })
 }
 
 /// Sets the password of the person whom a link was given to, and ends their sessions. `from` is who asks, before it is
@@ -235,14 +248,22 @@ pub async fn set_password(
     let id = link.operator;
     let actor = from.actor(presented.tenant, Who::Operator { id, role: link.role });
     let mut tx = db.begin(&actor).await?;
-    let used = sqlx::query_file!("src/operators/use_link.sql", actor.tenant.0, hash).execute(&mut *tx).await?;
-    let set = sqlx::query_file!("src/operators/set_password.sql", id.0, password_hash.expose_secret())
+    let used = sqlx::query_file!("src/operators/use_link.sql", actor.tenant.0, hash)
         .execute(&mut *tx)
         .await?;
+    let set = sqlx::query_file!(
+        "src/operators/set_password.sql",
+        id.0,
+        password_hash.expose_secret()
+    )
+    .execute(&mut *tx)
+    .await?;
     if used.rows_affected() + set.rows_affected() != 2 {
         return Err(refused().into());
     }
-    sqlx::query_file!("src/operators/end_links.sql", actor.tenant.0, id.0).execute(&mut *tx).await?;
+    sqlx::query_file!("src/operators/end_links.sql", actor.tenant.0, id.0)
+        .execute(&mut *tx)
+        .await?;
     sessions::revoke_all(&mut tx, &actor, id).await?;
     let after = get(&mut tx, &actor, id).await?;
     record(&mut tx, &actor, "operator.set_password", None, Some(&after)).await?;

@@ -27,12 +27,17 @@ use crate::{
 
 /// The routes of sessions.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(sign_in, list_sessions)).routes(routes!(revoke_session))
+    OpenApiRouter::new()
+        .routes(routes!(sign_in, list_sessions))
+        .routes(routes!(revoke_session))
 }
 
 /// The cookie that holds a session until the browser closes: no script reads it, and it goes out over TLS only.
 pub fn cookie(token: &SecretString) -> HeaderValue {
-    let text = format!("{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax", token.expose_secret());
+    let text = format!(
+        "{SESSION_COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax",
+        token.expose_secret()
+    );
     let mut value = HeaderValue::from_str(&text).expect("a token is letters, digits and underscores");
     value.set_sensitive(true);
     value
@@ -56,7 +61,12 @@ async fn sign_in(
 ) -> Result<Response, Failure> {
     same_origin(&headers)?;
     let (who, token) = sessions::sign_in(&app.db, &app.gate.passwords, &from, sign_in).await?;
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie(&token))], Json(who)).into_response())
+    Ok((
+        StatusCode::CREATED,
+        [(header::SET_COOKIE, cookie(&token))],
+        Json(who),
+    )
+        .into_response())
 }
 
 /// Lists the caller's sessions that are good now.
@@ -94,7 +104,9 @@ async fn revoke_session(
 }
 
 fn person(actor: &Actor) -> Result<OperatorId, Bug> {
-    actor.operator().ok_or_else(|| Bug::new("the gate lets only people here"))
+    actor
+        .operator()
+        .ok_or_else(|| Bug::new("the gate lets only people here"))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for From {
@@ -102,13 +114,19 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(Self {
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()),
+            address: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|info| info.0.ip()),
             user_agent: parts
                 .headers
                 .get(header::USER_AGENT)
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned),
-            request: parts.extensions.get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0),
+            request: parts
+                .extensions
+                .get::<RequestId>()
+                .map_or_else(Uuid::now_v7, |id| id.0),
         })
     }
 }

@@ -45,7 +45,12 @@ pub struct From {
 impl From {
     /// The actor, once it is known.
     pub fn actor(&self, tenant: TenantId, who: Who) -> Actor {
-        Actor { tenant, who, request: self.request, address: self.address.map(|a| a.to_string()) }
+        Actor {
+            tenant,
+            who,
+            request: self.request,
+            address: self.address.map(|a| a.to_string()),
+        }
     }
 }
 
@@ -70,17 +75,25 @@ pub async fn sign_in(
         let detail = "the e-mail address or the password is wrong";
         return Err(Refusal::new(Kind::Unauthenticated, "wrong_credentials", detail).into());
     }
-    let entered = theirs.iter().find(|row| sign_in.tenant.is_none_or(|tenant| tenant == row.tenant_id));
+    let entered = theirs
+        .iter()
+        .find(|row| sign_in.tenant.is_none_or(|tenant| tenant == row.tenant_id));
     let Some(entered) = entered else {
         let detail = "you do not belong to this tenant: leave it out to enter the first of yours";
         return Err(Refusal::new(Kind::Forbidden, "not_a_member", detail).into());
     };
-    let who = Who::Operator { id: entered.operator_id, role: entered.role };
+    let who = Who::Operator {
+        id: entered.operator_id,
+        role: entered.role,
+    };
     let actor = from.actor(entered.tenant_id, who);
     let secret = token::mint(TokenKind::Session, actor.tenant);
     let hash = token::hash(&secret);
     let expires_at = Utc::now() + Duration::minutes(SESSION_IDLE_MINUTES);
-    let user_agent = from.user_agent.as_deref().map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
+    let user_agent = from
+        .user_agent
+        .as_deref()
+        .map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
     let mut tx = db.begin(&actor).await?;
     sqlx::query_file!(
         "src/sessions/create.sql",
@@ -158,10 +171,22 @@ pub async fn revoke(tx: &mut Tx, actor: &Actor, operator: OperatorId, session: &
 /// # Errors
 /// When the database fails.
 pub async fn revoke_all(tx: &mut Tx, actor: &Actor, operator: OperatorId) -> Result<(), Failure> {
-    sqlx::query_file!("src/sessions/revoke_all.sql", actor.tenant.0, operator.0).execute(&mut **tx).await?;
+    sqlx::query_file!("src/sessions/revoke_all.sql", actor.tenant.0, operator.0)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
 async fn record(tx: &mut Tx, actor: &Actor, action: &str, object_id: Option<String>) -> Result<(), Failure> {
-    audit::write(tx, actor, &[Entry { action, object_type: "session", object_id, ..Entry::default() }]).await
+    audit::write(
+        tx,
+        actor,
+        &[Entry {
+            action,
+            object_type: "session",
+            object_id,
+            ..Entry::default()
+        }],
+    )
+    .await
 }

@@ -32,7 +32,11 @@ pub struct Passwords {
 impl Default for Passwords {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { hashing: Arc::new(Semaphore::new(cores)), addresses: Limits::default(), emails: Limits::default() }
+        Self {
+            hashing: Arc::new(Semaphore::new(cores)),
+            addresses: Limits::default(),
+            emails: Limits::default(),
+        }
     }
 }
 
@@ -83,11 +87,17 @@ impl Passwords {
 
     /// Runs on a thread of its own, as many at a time as there are cores. A request that is given up does not free its
     /// turn before its thread is done.
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-        let turn = timeout(Duration::from_millis(HASHING_WAIT_MS_MAX), self.hashing.clone().acquire_owned())
-            .await
-            .map_err(|_| Refusal::unavailable("too many people are signing in; try again"))?
-            .map_err(Bug::new)?;
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let turn = timeout(
+            Duration::from_millis(HASHING_WAIT_MS_MAX),
+            self.hashing.clone().acquire_owned(),
+        )
+        .await
+        .map_err(|_| Refusal::unavailable("too many people are signing in; try again"))?
+        .map_err(Bug::new)?;
         let done = spawn_blocking(move || {
             let done = work();
             drop(turn);
@@ -101,15 +111,56 @@ impl Passwords {
 mod tests {
     use super::*;
 
+    #[test]
+    fn attempts_are_counted_by_address_and_by_e_mail_address() {
+        let passwords = Passwords::default();
+        let address = |last| Some(IpAddr::from([192, 0, 2, last]));
+        for n in 0..SIGN_INS_PER_MINUTE as u8 {
+            assert!(
+                passwords
+                    .admit(address(1), Some(&format!("{n}@example.com")))
+                    .is_ok()
+            );
+            assert!(passwords.admit(address(100 + n), Some("ana@example.com")).is_ok());
+        }
+        assert!(
+            passwords.admit(address(1), Some("new@example.com")).is_err(),
+            "the address is used up"
+        );
+        assert!(
+            passwords.admit(address(2), Some("Ana@Example.com")).is_err(),
+            "the e-mail address is used up"
+        );
+        assert!(passwords.admit(address(2), Some("bo@example.com")).is_ok());
+    }
+
     #[tokio::test]
     async fn nobodys_hash_takes_the_full_cost_and_is_no_passwords() {
         let passwords = Passwords::default();
-        assert!(!passwords.verify("".into(), None).await.expect("it has the form of a hash"));
+        assert!(
+            !passwords
+                .verify("".into(), None)
+                .await
+                .expect("it has the form of a hash")
+        );
         let parts: bcrypt::HashParts = NOBODYS_HASH.parse().expect("it has the form of a hash");
         assert_eq!(parts.get_cost(), BCRYPT_COST);
-        let hash = passwords.hash("correct horse".into()).await.expect("it is hashed");
+        let hash = passwords
+            .hash("correct horse".into())
+            .await
+            .expect("it is hashed");
         let hash = hash.expose_secret().to_owned();
-        assert!(passwords.verify("correct horse".into(), Some(hash.clone())).await.expect("verified"));
-        assert!(!passwords.verify("correct hors".into(), Some(hash)).await.expect("verified"));
+        assert!(
+            passwords
+                .verify("correct horse".into(), Some(hash.clone()))
+                .await
+                .expect("verified")
+        );
+        assert!(
+            !passwords
+                .verify("correct hors".into(), Some(hash))
+                .await
+                .expect("verified")
+        );
     }
 }

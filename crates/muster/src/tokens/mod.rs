@@ -5,7 +5,8 @@ use muster_wire::{
     BotId, Fault, OperatorId, Role, TokenId,
     secret::Secret,
     tokens::{
-        IssuedToken, NewToken, Rotation, TOKEN_REQUESTS_PER_MINUTE_DEFAULT, Token, TokenFilter, TokenKind, TokenState,
+        IssuedToken, NewToken, Rotation, TOKEN_REQUESTS_PER_MINUTE_DEFAULT, Token, TokenFilter, TokenKind,
+        TokenState,
     },
 };
 use secrecy::SecretString;
@@ -43,7 +44,15 @@ pub async fn issue(
     bearer: Bearer,
     expires_at: DateTime<Utc>,
 ) -> Result<(TokenId, SecretString), Failure> {
-    store(tx, actor, name, bearer, TOKEN_REQUESTS_PER_MINUTE_DEFAULT, expires_at).await
+    store(
+        tx,
+        actor,
+        name,
+        bearer,
+        TOKEN_REQUESTS_PER_MINUTE_DEFAULT,
+        expires_at,
+    )
+    .await
 }
 
 async fn store(
@@ -56,7 +65,13 @@ async fn store(
 ) -> Result<(TokenId, SecretString), Failure> {
     let (kind, word, bot, operator, role) = match bearer {
         Bearer::Bot(id) => (token::TokenKind::Bot, TokenKind::Bot, Some(id.0), None, None),
-        Bearer::Operator(id, role) => (token::TokenKind::Api, TokenKind::Api, None, Some(id.0), Some(role.word())),
+        Bearer::Operator(id, role) => (
+            token::TokenKind::Api,
+            TokenKind::Api,
+            None,
+            Some(id.0),
+            Some(role.word()),
+        ),
     };
     let secret = token::mint(kind, actor.tenant);
     let id = sqlx::query_file_scalar!(
@@ -98,7 +113,9 @@ pub async fn create(tx: &mut Tx, actor: &Actor, new: NewToken) -> Result<IssuedT
                 .fetch_one(&mut **tx)
                 .await?;
             if !exists {
-                return Err(Refusal::invalid(vec![Fault::new("/bot_id", "unknown", "there is no such bot")]).into());
+                return Err(
+                    Refusal::invalid(vec![Fault::new("/bot_id", "unknown", "there is no such bot")]).into(),
+                );
             }
             Bearer::Bot(bot)
         }
@@ -110,7 +127,10 @@ pub async fn create(tx: &mut Tx, actor: &Actor, new: NewToken) -> Result<IssuedT
     };
     let expires_at = Utc::now() + Duration::days(new.expires_in_days);
     let (id, secret) = store(tx, actor, &new.name, bearer, new.requests_per_minute, expires_at).await?;
-    Ok(IssuedToken { token: find(tx, actor, id, None).await?, secret: Secret(secret) })
+    Ok(IssuedToken {
+        token: find(tx, actor, id, None).await?,
+        secret: Secret(secret),
+    })
 }
 
 /// For whom a token of kind `api` is: the actor, or another person who has no more than the actor may give, because the
@@ -124,10 +144,12 @@ async fn person(tx: &mut Tx, actor: &Actor, asked: Option<OperatorId>) -> Result
         return Ok(id);
     }
     administers(actor)?;
-    let operator = operators::get(tx, actor, id).await.map_err(|failure| match failure.refusal() {
-        Some(_) => unknown("there is no such operator").into(),
-        None => failure,
-    })?;
+    let operator = operators::get(tx, actor, id)
+        .await
+        .map_err(|failure| match failure.refusal() {
+            Some(_) => unknown("there is no such operator").into(),
+            None => failure,
+        })?;
     operators::may_give(actor, operator.role)?;
     Ok(id)
 }
@@ -136,7 +158,8 @@ fn administers(actor: &Actor) -> Result<(), Refusal> {
     if Access::Administer.allows(actor.who) || actor.who == crate::actor::Who::System {
         Ok(())
     } else {
-        let detail = "people make tokens of their own, of up to 60000 requests a minute; ask an admin for others";
+        let detail =
+            "people make tokens of their own, of up to 60000 requests a minute; ask an admin for others";
         Err(Refusal::new(Kind::Forbidden, "forbidden", detail))
     }
 }
@@ -199,7 +222,9 @@ async fn find(tx: &mut Tx, actor: &Actor, id: TokenId, only_of: Option<i64>) -> 
 /// That there is no such token, or that the database fails.
 pub async fn revoke(tx: &mut Tx, actor: &Actor, id: TokenId) -> Result<(), Failure> {
     let before = get(tx, actor, id).await?;
-    sqlx::query_file!("src/tokens/revoke.sql", actor.tenant.0, id.0).execute(&mut **tx).await?;
+    sqlx::query_file!("src/tokens/revoke.sql", actor.tenant.0, id.0)
+        .execute(&mut **tx)
+        .await?;
     let after = find(tx, actor, id, None).await?;
     record(tx, actor, "token.revoke", Some(&before), Some(&after)).await
 }
@@ -209,7 +234,12 @@ pub async fn revoke(tx: &mut Tx, actor: &Actor, id: TokenId) -> Result<(), Failu
 /// # Errors
 /// The faults of the request; that there is no such token, or it is good no more; that the actor may not give its role;
 /// or that the database fails.
-pub async fn rotate(tx: &mut Tx, actor: &Actor, id: TokenId, rotation: &Rotation) -> Result<IssuedToken, Failure> {
+pub async fn rotate(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TokenId,
+    rotation: &Rotation,
+) -> Result<IssuedToken, Failure> {
     Refusal::check(rotation.faults())?;
     let before = get(tx, actor, id).await?;
     if before.state != TokenState::Live {
@@ -225,13 +255,25 @@ pub async fn rotate(tx: &mut Tx, actor: &Actor, id: TokenId, rotation: &Rotation
         _ => return Err(Bug::new("a token is a bot's or an operator's").into()),
     };
     let life = before.expires_at - before.created_at;
-    let (new, secret) =
-        store(tx, actor, &before.name, bearer, before.requests_per_minute, Utc::now() + life).await?;
+    let (new, secret) = store(
+        tx,
+        actor,
+        &before.name,
+        bearer,
+        before.requests_per_minute,
+        Utc::now() + life,
+    )
+    .await?;
     let hours = i32::try_from(rotation.overlap_hours).map_err(Bug::new)?;
-    sqlx::query_file!("src/tokens/end_after.sql", actor.tenant.0, id.0, hours).execute(&mut **tx).await?;
+    sqlx::query_file!("src/tokens/end_after.sql", actor.tenant.0, id.0, hours)
+        .execute(&mut **tx)
+        .await?;
     let after = find(tx, actor, id, None).await?;
     record(tx, actor, "token.rotate", Some(&before), Some(&after)).await?;
-    Ok(IssuedToken { token: find(tx, actor, new, None).await?, secret: Secret(secret) })
+    Ok(IssuedToken {
+        token: find(tx, actor, new, None).await?,
+        secret: Secret(secret),
+    })
 }
 
 async fn record(

@@ -72,13 +72,16 @@ pub fn hint(token: &SecretString) -> String {
 
 /// Reads a token; none where it has not the form of one.
 pub fn read(text: &str) -> Option<Presented> {
-    let kind = [TokenKind::Bot, TokenKind::Api, TokenKind::Session, TokenKind::Password]
-        .into_iter()
-        .find(|k| text.starts_with(k.prefix()))?;
+    let kind = [
+        TokenKind::Bot,
+        TokenKind::Api,
+        TokenKind::Session,
+        TokenKind::Password,
+    ]
+    .into_iter()
+    .find(|k| text.starts_with(k.prefix()))?;
     let (tenant, random) = text[kind.prefix().len()..].split_once('_')?;
-    if random.len() != RANDOM_CHARS + CHECKSUM_CHARS
-        || !random.bytes().all(|b| b.is_ascii_alphanumeric())
-    {
+    if random.len() != RANDOM_CHARS + CHECKSUM_CHARS || !random.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return None;
     }
     let (body, sum) = text.split_at(text.len() - CHECKSUM_CHARS);
@@ -112,10 +115,7 @@ mod tests {
     fn a_token_is_read_as_it_was_made() {
         let token = mint(TokenKind::Bot, TenantId(12));
         let presented = read(token.expose_secret()).expect("it has the form");
-        assert_eq!(
-            (presented.kind, presented.tenant),
-            (TokenKind::Bot, TenantId(12))
-        );
+        assert_eq!((presented.kind, presented.tenant), (TokenKind::Bot, TenantId(12)));
         assert_eq!(presented.hash, hash(&token));
     }
 
