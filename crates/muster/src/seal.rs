@@ -397,11 +397,14 @@ pub fn key_version(sealed: &[u8]) -> Option<i32> {
     }
 }
 
+/// A tenant's keys, and when they were read.
+type Read = (Instant, Arc<TenantKeys>);
+
 /// The keys of all tenants, unwrapped when first needed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Keyring {
     master: Arc<RwLock<MasterKeys>>,
-    tenants: Arc<RwLock<HashMap<TenantId, (Instant, Arc<TenantKeys>)>>>,
+    tenants: Arc<RwLock<HashMap<TenantId, Read>>>,
 }
 
 impl Keyring {
