@@ -4,7 +4,7 @@
 //! allowance, and gives the handler its [`Actor`]. An endpoint that is not in the table answers nobody.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -25,7 +25,7 @@ use crate::{
     limits::{ANONYMOUS_REQUESTS_PER_MINUTE, Allowance, Limits},
     problem::{Bug, Failure, Kind, Refusal},
     sessions::passwords::Passwords,
-    tokens::token::{self, Presented, TokenKind},
+    token::{self, Presented, TokenKind},
 };
 
 /// How long a verified token is believed without asking the database: revoking takes effect within this.
@@ -161,6 +161,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
 
     to("GET", "/v1/keys", Access::Own),
     to("POST", "/v1/keys/rotate", Access::Own),
+    to("GET", "/v1/doctor", Access::Administer),
     to("GET", "/v1/imports", Access::View),
     to("POST", "/v1/imports", Access::Operate),
     to("GET", "/v1/imports/{id}", Access::View),
@@ -191,6 +192,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/v1/texts/{id}", Access::View),
     to("PATCH", "/v1/texts/{id}", Access::Operate),
     to("DELETE", "/v1/texts/{id}", Access::Operate),
+    to("POST", "/v1/work/claim", Access::Work),
+    to("POST", "/v1/work/report", Access::Work),
+    to("POST", "/v1/work/extend", Access::Work),
+    to("POST", "/v1/work/release", Access::Work),
+    to("POST", "/v1/work/credentials", Access::Work),
+    to("GET", "/v1/work/session", Access::Work),
+    to("PUT", "/v1/work/session", Access::Work),
 ];
 
 /// The row of an endpoint.
@@ -230,6 +238,7 @@ pub struct Gate {
     addresses: Limits<IpAddr>,
     /// What verifies passwords.
     pub passwords: Passwords,
+    seen: Mutex<HashSet<(TenantId, i64)>>,
 }
 
 impl Gate {
@@ -239,6 +248,23 @@ impl Gate {
             .lock()
             .expect("no holder of this lock panics")
             .clear();
+    }
+
+    /// The tokens that were used since this was last asked, by tenant; they are forgotten here.
+    pub fn take_seen(&self) -> HashMap<TenantId, Vec<i64>> {
+        let seen = std::mem::take(&mut *self.seen.lock().expect("no holder of this lock panics"));
+        let mut by_tenant: HashMap<TenantId, Vec<i64>> = HashMap::new();
+        for (tenant, token) in seen {
+            by_tenant.entry(tenant).or_default().push(token);
+        }
+        by_tenant
+    }
+
+    fn see(&self, identity: &Identity) {
+        if let Some(token) = identity.token {
+            let mut seen = self.seen.lock().expect("no holder of this lock panics");
+            seen.insert((identity.tenant, token));
+        }
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Identity> {
@@ -341,6 +367,7 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
             "the role or kind of this token does not allow this; ask an admin for one that does";
         return Err(Refusal::new(Kind::Forbidden, "forbidden", detail).into());
     }
+    app.gate.see(&identity);
     let request_id = request
         .extensions()
         .get::<RequestId>()

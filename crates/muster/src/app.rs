@@ -29,6 +29,7 @@ use crate::{
     problem::{Bug, Failure, Kind, Refusal},
     seal::Keyring,
     telemetry::Telemetry,
+    work::bells::Bells,
 };
 
 /// The longest that a request can take. Longer than the longest wait for work.
@@ -50,6 +51,8 @@ pub struct App {
     pub gate: Arc<Gate>,
     /// The figures of `/metrics`.
     pub telemetry: Arc<Telemetry>,
+    /// The bells that wake claims which wait for work.
+    pub work: Arc<Bells>,
 }
 
 impl App {
@@ -61,6 +64,7 @@ impl App {
             settings: Arc::new(settings),
             gate: Arc::default(),
             telemetry: Arc::default(),
+            work: Arc::default(),
         }
     }
 
@@ -157,11 +161,13 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(crate::tenants::api::routes())
         .merge(crate::audit::api::routes())
         .merge(crate::keys::api::routes())
+        .merge(crate::doctor::api::routes())
         .merge(crate::imports::api::routes())
         .routes(routes!(lifecycle))
         .merge(crate::models::api::routes())
         .merge(crate::content::api::routes())
         .merge(crate::texts::api::routes())
+        .merge(crate::work::api::routes())
 }
 
 /// The OpenAPI document.

@@ -55,6 +55,18 @@ impl Db {
     /// # Errors
     /// Unavailable when no connection is free in time, or the database cannot be reached.
     pub async fn begin(&self, actor: &Actor) -> Result<Tx, Failure> {
+        self.open("begin", actor).await
+    }
+
+    /// Opens a transaction for the actor that changes nothing, and in which all statements see the same moment.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_snapshot(&self, actor: &Actor) -> Result<Tx, Failure> {
+        self.open("begin isolation level repeatable read read only", actor).await
+    }
+
+    async fn open(&self, begin: &'static str, actor: &Actor) -> Result<Tx, Failure> {
         let tenant = actor.tenant.0;
         let by = actor.triggered_by();
         let operator = actor
@@ -65,7 +77,7 @@ impl Db {
         let request = actor.request;
         // Numbers, a UUID and one of four words: there is nothing to escape.
         let statement = format!(
-            "begin; select set_config('muster.tenant_id', '{tenant}', true), \
+            "{begin}; select set_config('muster.tenant_id', '{tenant}', true), \
              set_config('muster.triggered_by', '{by}', true), set_config('muster.operator_id', '{operator}', true), \
              set_config('muster.bot_id', '{bot}', true), set_config('muster.request_id', '{request}', true), \
              set_config('muster.reason', '', true)"

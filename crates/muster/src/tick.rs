@@ -1,4 +1,157 @@
-//! t
+//! What the server does by itself, by the clock: reaps leases that ran out, counts what was used, writes down who was
+//! seen, forgets old keys, makes partitions. Every timer is also a function of its own, so that it can be called once.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use muster_wire::TenantId;
+use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-/// t
-pub async fn run(_app: crate::app::App, _s: crate::db::SchedulerDb, stop: CancellationToken) { stop.cancelled().await }
+use tracing::{error, info};
+use uuid::Uuid;
+
+use crate::{
+    actor::Actor,
+    app::App,
+    db::SchedulerDb,
+    problem::{Bug, Failure},
+    work,
+};
+
+/// Months for which partitions are made ahead.
+pub const PARTITION_MONTHS_AHEAD: i32 = 3;
+
+type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u64, Failure>>;
+
+/// Every timer: its name, its period in seconds, and what it does.
+const TIMERS: &[(&str, u64, Operation)] = &[
+    ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
+    ("fold uses", 1, |app, db| Box::pin(fold_all(app, db))),
+    ("write who was seen", 60, |app, _| Box::pin(write_seen(app))),
+    ("forget keys", 3_600, |app, db| {
+        Box::pin(forget_keys(app, db))
+    }),
+    ("make partitions", 3_600, |_, db| {
+        Box::pin(make_partitions(db))
+    }),
+];
+
+/// Runs the timers until `stop`; what is under way then is finished, and claims that wait are answered. A timer that fails
+/// says so once, with an id, is tried again at its next time, and stops no other.
+pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
+    let mut timers = JoinSet::new();
+    for (name, period_secs, operation) in TIMERS {
+        let (app, scheduler, stop) = (app.clone(), scheduler.clone(), stop.clone());
+        timers.spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(*period_secs));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut failing = false;
+            while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                let done = AssertUnwindSafe(operation(&app, &scheduler)).catch_unwind().await;
+                let done = done.unwrap_or_else(|_| Err(Bug::new("it panicked").into()));
+                match &done {
+                    Err(failure) if !failing => {
+                        let id = Uuid::now_v7();
+                        error!(timer = name, bug.id = %id, error = %failure, "a timer fails, bug {id}");
+                    }
+                    Ok(_) if failing => info!(timer = name, "the timer works again"),
+                    _ => {}
+                }
+                failing = done.is_err();
+            }
+        });
+    }
+    stop.cancelled().await;
+    app.work.close();
+    timers.join_all().await;
+}
+
+/// Ends every lease that has run out, in every tenant; gives how many.
+///
+/// # Errors
+/// When the database fails. What was ended before stays ended.
+pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let tenants = sqlx::query_file_scalar!("src/tick/expired.sql")
+        .fetch_all(&mut *scheduler.connection().await?)
+        .await?;
+    let mut total = 0;
+    for tenant in tenants {
+        loop {
+            let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
+            let reaped = work::reap(&mut tx, tenant, &app.settings).await?;
+            tx.commit().await?;
+            total += u64::from(reaped.unsigned_abs());
+            if reaped < work::REAP_LEASES_MAX {
+                break;
+            }
+        }
+        app.work.notify(tenant);
+    }
+    app.telemetry.steps("expired", total);
+    Ok(total)
+}
+
+/// Adds noted uses to the counters of content and texts, in every tenant; gives how many items were touched.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let tenants = sqlx::query_file_scalar!("src/tick/used.sql")
+        .fetch_all(&mut *scheduler.connection().await?)
+        .await?;
+    let mut total = 0;
+    for tenant in tenants {
+        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
+        total += u64::from(work::fold_uses(&mut tx, tenant).await?.unsigned_abs());
+        tx.commit().await?;
+    }
+    Ok(total)
+}
+
+/// Writes down which tokens and bots called since this was last done; gives how many tokens.
+///
+/// # Errors
+/// When the database fails.
+pub async fn write_seen(app: &App) -> Result<u64, Failure> {
+    let mut total = 0;
+    for (tenant, tokens) in app.gate.take_seen() {
+        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
+        sqlx::query_file!("src/tokens/seen.sql", tenant.0, &tokens)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        total += tokens.len() as u64;
+    }
+    Ok(total)
+}
+
+/// Deletes idempotency keys older than a day, in every tenant; gives how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_keys(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let tenants: Vec<TenantId> = sqlx::query_file_scalar!("src/tick/tenants.sql")
+        .fetch_all(&mut *scheduler.connection().await?)
+        .await?;
+    let mut total = 0;
+    for tenant in tenants {
+        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
+        total += sqlx::query_file!("src/tick/forget_keys.sql", tenant.0)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+    }
+    Ok(total)
+}
+
+/// Makes the partitions of the months ahead; gives how many were missing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn make_partitions(scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let made = sqlx::query_file_scalar!("src/tick/make_partitions.sql", PARTITION_MONTHS_AHEAD)
+        .fetch_one(&mut *scheduler.connection().await?)
+        .await?;
+    Ok(u64::from(made.unsigned_abs()))
+}

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bots;
 pub mod check;
 pub mod content;
+pub mod doctor;
 pub mod filter;
 pub mod id;
 pub mod imports;
@@ -29,6 +30,7 @@ pub use id::*;
 pub use lifecycle::{Event, State, Step};
 pub use page::Page;
 pub use problem::{Fault, Problem};
+pub use secret::Secret;
 
 /// Derives what every type of the API has: serde both ways, `Debug`, `Clone`, and the OpenAPI schema in the server.
 #[macro_export]

@@ -1,32 +1,17 @@
-//! Secrets on their way to the server. No answer holds this type.
+//! Secrets that cross the API, in the few requests and answers that may carry them.
+
+use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The longest secret, in bytes.
-pub const SECRET_BYTES_MAX: usize = 4096;
-
-/// A password or token in a request: `Debug` shows nothing of it, and it is wiped when dropped. It is written only where a
-/// client sends it.
-#[derive(Debug, Clone)]
+/// A secret text. It is written to JSON as it is, `Debug` shows nothing of it, and it is wiped when dropped.
+#[derive(Clone)]
 pub struct Secret(pub SecretString);
 
-impl Secret {
-    /// Whether it can be stored: not empty, and not longer than [`SECRET_BYTES_MAX`].
-    pub fn is_acceptable(&self) -> bool {
-        (1..=SECRET_BYTES_MAX).contains(&self.0.expose_secret().len())
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(text.into()))
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
     }
 }
 
@@ -36,11 +21,17 @@ impl Serialize for Secret {
     }
 }
 
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
 #[cfg(feature = "openapi")]
-mod openapi {
+mod schema {
     use utoipa::{
         PartialSchema, ToSchema,
-        openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+        openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
     };
 
     impl PartialSchema for super::Secret {
@@ -48,10 +39,7 @@ mod openapi {
             ObjectBuilder::new()
                 .schema_type(Type::String)
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
-                .description(Some("Kept sealed, and never answered."))
-                .min_length(Some(1))
-                .max_length(Some(super::SECRET_BYTES_MAX))
-                .write_only(true)
+                .description(Some("A secret."))
                 .into()
         }
     }
@@ -64,10 +52,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_sent_but_not_shown() {
-        let secret: Secret = serde_json::from_str(r#""CANARY""#).expect("it is read");
-        assert!(!format!("{secret:?}").contains("CANARY"));
-        assert_eq!(serde_json::to_string(&secret).expect("it is written"), r#""CANARY""#);
-        assert!(secret.is_acceptable() && !Secret::from("").is_acceptable());
+    fn a_secret_is_written_to_json_and_nowhere_else() {
+        let secret: Secret = serde_json::from_str("\"s3cret\"").expect("a text");
+        assert!(!format!("{secret:?}").contains("s3cret"));
+        assert_eq!(serde_json::to_string(&secret).expect("JSON"), "\"s3cret\"");
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ContentId, ModelId, ProxyId, Step, TextId};
+use crate::{AccountId, ContentId, Fault, ModelId, ProxyId, Secret, Step, TextId};
 
 /// The most leases that one claim can give.
 pub const CLAIM_LEASES_MAX: u32 = 1000;
@@ -24,6 +24,12 @@ pub const ERROR_CHARS_MAX: usize = 2000;
 
 /// The largest `response` that a report may carry, in bytes of JSON.
 pub const RESPONSE_BYTES_MAX: usize = 16 << 10;
+
+/// The longest name that a bot may give its run.
+pub const SESSION_NAME_CHARS_MAX: usize = 100;
+
+/// The largest session data that is kept for an account.
+pub const SESSION_BYTES_MAX: usize = 256 << 10;
 
 /// The exclusive right to work one step of one account: the account and its fencing token, which grows with every lease of
 /// that account. Written `ACCOUNT.TOKEN`; programs should treat it as opaque.
@@ -114,6 +120,22 @@ crate::wire! {
         /// Only accounts of this model.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub model_id: Option<ModelId>,
+    }
+}
+
+impl Claim {
+    /// What is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if !(1..=CLAIM_LEASES_MAX).contains(&self.max) {
+            let detail = format!("max is from 1 to {CLAIM_LEASES_MAX}");
+            faults.push(Fault::new("/max", "range", detail));
+        }
+        if self.wait_ms > CLAIM_WAIT_MS_MAX {
+            let detail = format!("wait_ms is at most {CLAIM_WAIT_MS_MAX}");
+            faults.push(Fault::new("/wait_ms", "range", detail));
+        }
+        faults
     }
 }
 
@@ -255,6 +277,66 @@ crate::wire! {
     }
 }
 
+impl Report {
+    /// What is wrong with it: every fault of every result.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Some(name) = &self.bot_session_id {
+            text_faults(&mut faults, "/bot_session_id", name, SESSION_NAME_CHARS_MAX);
+        }
+        count_faults(&mut faults, "/results", self.results.len());
+        for (i, result) in self.results.iter().enumerate() {
+            if result.execution_time_ms < 0 {
+                faults.push(Fault::new(
+                    format!("/results/{i}/execution_time_ms"),
+                    "range",
+                    "a step takes no negative time",
+                ));
+            }
+            if let Some(error) = &result.error {
+                text_faults(&mut faults, &format!("/results/{i}/error"), error, ERROR_CHARS_MAX);
+            }
+            if let Some(response) = &result.response {
+                let at = format!("/results/{i}/response");
+                if response.to_string().len() > RESPONSE_BYTES_MAX {
+                    let detail = format!("a response has at most {RESPONSE_BYTES_MAX} bytes of JSON");
+                    faults.push(Fault::new(at, "too_long", detail));
+                } else if has_nul(response) {
+                    faults.push(Fault::new(at, "nul", "a text cannot hold a NUL"));
+                }
+            }
+        }
+        faults
+    }
+}
+
+fn count_faults(faults: &mut Vec<Fault>, pointer: &str, count: usize) {
+    if !(1..=REPORT_RESULTS_MAX).contains(&count) {
+        let detail = format!("name 1 to {REPORT_RESULTS_MAX} leases at once");
+        faults.push(Fault::new(pointer, "range", detail));
+    }
+}
+
+fn text_faults(faults: &mut Vec<Fault>, pointer: &str, text: &str, chars_max: usize) {
+    if text.chars().count() > chars_max {
+        let detail = format!("this text has at most {chars_max} characters");
+        faults.push(Fault::new(pointer, "too_long", detail));
+    }
+    if text.contains('\0') {
+        faults.push(Fault::new(pointer, "nul", "a text cannot hold a NUL"));
+    }
+}
+
+fn has_nul(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
+        _ => false,
+    }
+}
+
 crate::words! {
     /// What became of one reported result.
     pub enum Verdict {
@@ -297,6 +379,15 @@ crate::wire! {
     }
 }
 
+impl Leases {
+    /// What is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        count_faults(&mut faults, "/leases", self.leases.len());
+        faults
+    }
+}
+
 crate::wire! {
     /// What became of one lease.
     pub struct LeaseState {
@@ -318,6 +409,66 @@ crate::wire! {
     }
 }
 
+crate::wire! {
+    /// The opened secrets of one leased account. A lease that is no longer held opens nothing.
+    pub struct LeaseSecrets {
+        /// The lease.
+        pub lease: Lease,
+        /// Whether it was still held.
+        pub held: bool,
+        /// The account's password, where one is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub password: Option<Secret>,
+        /// The account's access token, where one is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub access_token: Option<Secret>,
+        /// The password of the account's proxy, where one is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub proxy_password: Option<Secret>,
+    }
+}
+
+crate::wire! {
+    /// The opened secrets of leased accounts, in the order their leases were named.
+    pub struct Credentials {
+        /// One per lease.
+        pub leases: Vec<LeaseSecrets>,
+    }
+}
+
+crate::wire! {
+    /// What a bot wants kept for an account until it works on it again: cookies, a state of its own.
+    #[serde(deny_unknown_fields)]
+    pub struct PutSession {
+        /// The data, at most 256 KiB.
+        pub data: Secret,
+    }
+}
+
+impl PutSession {
+    /// What is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        use secrecy::ExposeSecret;
+        if self.data.0.expose_secret().len() > SESSION_BYTES_MAX {
+            let detail = format!("session data has at most {SESSION_BYTES_MAX} bytes");
+            return vec![Fault::new("/data", "too_long", detail)];
+        }
+        Vec::new()
+    }
+}
+
+crate::wire! {
+    /// What is kept for an account.
+    pub struct Session {
+        /// The data; absent when none was put yet, or when this answers a put.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub data: Option<Secret>,
+        /// When it was put; absent when none was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub updated_at: Option<DateTime<Utc>>,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,6 +485,33 @@ mod tests {
         fn no_text_makes_reading_a_lease_panic(text in ".*") {
             let _ = text.parse::<Lease>();
         }
+    }
+
+    #[test]
+    fn every_fault_of_a_report_is_named_at_once() {
+        let report: Report = serde_json::from_value(serde_json::json!({
+            "bot_session_id": "x".repeat(101),
+            "results": [
+                {"lease": "1.1", "outcome": "completed", "execution_time_ms": -1},
+                {"lease": "2.1", "outcome": "failed", "error": "x".repeat(2001)},
+                {"lease": "3.1", "outcome": "failed", "error": "a\0b", "response": {"k": ["\0"]}},
+                {"lease": "4.1", "outcome": "failed", "response": "x".repeat(RESPONSE_BYTES_MAX)},
+                {"lease": "5.1", "outcome": "completed", "response": "\\u0000 is only written here"},
+            ]
+        }))
+        .expect("it has the form of a report");
+        let pointers: Vec<_> = report.faults().into_iter().map(|f| f.pointer).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/bot_session_id",
+                "/results/0/execution_time_ms",
+                "/results/1/error",
+                "/results/2/error",
+                "/results/2/response",
+                "/results/3/response",
+            ]
+        );
     }
 
     #[test]

@@ -38,9 +38,11 @@ $$
             is distinct from (t.model_id, t.people_mask, t.authorised_until, t.hold)
 $$;
 
--- Ends the holds of a model's accounts that waited for something in its pools.
+-- Ends the holds of a model's accounts that waited for something in its pools. Locks the models first: a claim that is
+-- about to hold an account for an empty pool is waited for, and its hold seen.
 create or replace function refill_queue(p_tenant bigint, p_models bigint[]) returns void language sql as
 $$
+    select from models where tenant_id = p_tenant and id = any (p_models) order by id for key share;
     select refresh_queue(p_tenant, array(
         select account_id from work_queue
         where tenant_id = p_tenant and model_id = any (p_models) and state <> 'idle' and hold = 'pool_empty'))

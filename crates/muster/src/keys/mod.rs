@@ -13,6 +13,7 @@ use crate::{
     db::{Db, Tx},
     problem::{Bug, Failure},
     seal::{Keyring, Place, TenantKeys},
+    tenants,
 };
 
 pub mod api;
@@ -88,15 +89,7 @@ pub async fn rotate(tx: &mut Tx, actor: &Actor, keyring: &Keyring) -> Result<Key
     }
     let version = keys.current + 1;
     let (wrapped, master_key_id) = keyring.new_data_key(actor.tenant, version);
-    sqlx::query_file!(
-        "src/tenants/add_key.sql",
-        actor.tenant.0,
-        version,
-        wrapped,
-        master_key_id
-    )
-    .execute(&mut **tx)
-    .await?;
+    tenants::add_key(tx, actor.tenant, version, &wrapped, &master_key_id).await?;
     record(tx, actor, "key.rotate", json!({"version": version})).await?;
     show(tx, actor).await
 }
@@ -275,58 +268,66 @@ pub async fn rewrap_all(owner_role: &PgConnectOptions, keyring: &Keyring) -> Res
     let mut db = PgConnection::connect_with(owner_role).await?;
     let newest = keyring.master().id();
     let mut done = Rewrapped::default();
-    for tenant in sqlx::query_file_scalar!("src/keys/tenants.sql")
-        .fetch_all(&mut db)
-        .await?
-    {
-        done.rewrapped += rewrap_tenant(&mut db, keyring, tenant, &newest).await?;
-    }
-    for tenant in sqlx::query_file_scalar!("src/keys/tenants.sql")
-        .fetch_all(&mut db)
-        .await?
-    {
+    for tenant in every_tenant(&mut db).await? {
         let mut tx = db.begin().await?;
-        sqlx::query_file!("src/keys/act_in.sql", tenant.to_string())
-            .fetch_one(&mut *tx)
-            .await?;
-        let left = sqlx::query_file!("src/keys/wrapped_by_others.sql", tenant.0, newest)
-            .fetch_all(&mut *tx)
-            .await?;
-        done.left += left.len() as u64;
+        for key in wrapped_by_others(&mut tx, tenant, &newest).await? {
+            done.rewrapped += rewrap(&mut tx, keyring, tenant, &key).await?;
+        }
+        tx.commit().await?;
+    }
+    for tenant in every_tenant(&mut db).await? {
+        let mut tx = db.begin().await?;
+        done.left += wrapped_by_others(&mut tx, tenant, &newest).await?.len() as u64;
     }
     db.close().await?;
     keyring.forget();
     Ok(done)
 }
 
-async fn rewrap_tenant(
-    db: &mut PgConnection,
-    keyring: &Keyring,
+/// A data key as it is stored.
+struct Wrapped {
+    version: i32,
+    wrapped: Vec<u8>,
+    master_key_id: String,
+}
+
+async fn every_tenant(db: &mut PgConnection) -> Result<Vec<TenantId>, Failure> {
+    Ok(sqlx::query_file_scalar!("src/keys/tenants.sql")
+        .fetch_all(db)
+        .await?)
+}
+
+/// The tenant's data keys that another master key wraps. The transaction sees this tenant from here on.
+async fn wrapped_by_others(
+    tx: &mut PgConnection,
     tenant: TenantId,
     newest: &str,
-) -> Result<u64, Failure> {
-    let mut rewrapped = 0;
-    let mut tx = db.begin().await?;
+) -> Result<Vec<Wrapped>, Failure> {
     sqlx::query_file!("src/keys/act_in.sql", tenant.to_string())
         .fetch_one(&mut *tx)
         .await?;
-    let rows = sqlx::query_file!("src/keys/wrapped_by_others.sql", tenant.0, newest)
-        .fetch_all(&mut *tx)
+    let keys = sqlx::query_file_as!(Wrapped, "src/keys/wrapped_by_others.sql", tenant.0, newest)
+        .fetch_all(tx)
         .await?;
-    for row in rows {
-        let (wrapped, by) = keyring.rewrap(tenant, row.version, &row.wrapped, &row.master_key_id)?;
-        rewrapped += sqlx::query_file!(
-            "src/keys/rewrap.sql",
-            tenant.0,
-            row.version,
-            row.wrapped,
-            wrapped,
-            by
-        )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-    }
-    tx.commit().await?;
-    Ok(rewrapped)
+    Ok(keys)
+}
+
+async fn rewrap(
+    tx: &mut PgConnection,
+    keyring: &Keyring,
+    tenant: TenantId,
+    key: &Wrapped,
+) -> Result<u64, Failure> {
+    let (wrapped, by) = keyring.rewrap(tenant, key.version, &key.wrapped, &key.master_key_id)?;
+    let done = sqlx::query_file!(
+        "src/keys/rewrap.sql",
+        tenant.0,
+        key.version,
+        key.wrapped,
+        wrapped,
+        by
+    )
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected())
 }

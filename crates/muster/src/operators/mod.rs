@@ -16,7 +16,7 @@ use crate::{
     http::IfMatch,
     problem::{Failure, Kind, Refusal},
     sessions::{self, passwords::Passwords},
-    tokens::token::{self, TokenKind},
+    token::{self, TokenKind},
 };
 
 pub mod api;

@@ -17,7 +17,7 @@ use crate::{
     audit::{self, Entry},
     db::{Db, Tx},
     problem::{Failure, Kind, Refusal},
-    tokens::token::{self, TokenKind},
+    token::{self, TokenKind},
 };
 
 pub mod api;

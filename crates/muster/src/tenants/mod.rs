@@ -49,9 +49,7 @@ pub async fn create(
         .execute(&mut *tx)
         .await?;
     let (wrapped, master_key_id) = keys.new_data_key(TenantId(tenant), 1);
-    sqlx::query_file!("src/tenants/add_key.sql", tenant, 1, wrapped, master_key_id)
-        .execute(&mut *tx)
-        .await?;
+    add_key(&mut tx, TenantId(tenant), 1, &wrapped, &master_key_id).await?;
     let owner = sqlx::query_file_scalar!("src/tenants/ensure_operator.sql", owner_email, owner_name)
         .fetch_one(&mut *tx)
         .await?;
@@ -64,6 +62,29 @@ pub async fn create(
         tenant: TenantId(tenant),
         owner: OperatorId(owner),
     })
+}
+
+/// Stores a data key of the tenant that the connection acts in.
+///
+/// # Errors
+/// When there is one of this version, or the database fails.
+pub async fn add_key(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    version: i32,
+    wrapped: &[u8],
+    master_key_id: &str,
+) -> Result<(), Failure> {
+    sqlx::query_file!(
+        "src/tenants/add_key.sql",
+        tenant.0,
+        version,
+        wrapped,
+        master_key_id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// The first tenant, when there is one: what `muster up` serves.

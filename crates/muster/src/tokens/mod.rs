@@ -19,10 +19,10 @@ use crate::{
     db::Tx,
     operators,
     problem::{Bug, Failure, Kind, Refusal},
+    token,
 };
 
 pub mod api;
-pub mod token;
 
 /// For whom a token is.
 #[derive(Debug, Clone, Copy)]

@@ -2,12 +2,17 @@
 
 mod audit;
 mod bots;
+mod catalogue;
 mod cluster;
+mod conformance;
 mod content;
+mod doctor;
 mod endpoints;
 mod gate;
 mod imports;
+mod isolation;
 mod keys;
+mod migrations;
 mod models;
 mod operators;
 mod probe;
@@ -15,4 +20,7 @@ mod sessions;
 mod support;
 mod tenants;
 mod texts;
+mod tidy;
 mod tokens;
+mod work;
+mod work_races;

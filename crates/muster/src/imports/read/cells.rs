@@ -84,6 +84,8 @@ fn ruined_by_spreadsheet(text: &str) -> bool {
 const RUINED: &str = "a spreadsheet rounded this to a power of ten and its digits are lost: format the column as text, \
     enter the value again, and save anew";
 
+const NUL: &str = "holds the character U+0000, which cannot be kept: remove it";
+
 impl Cells<'_> {
     fn field(&self, name: &str) -> &'static Field {
         &fields(self.kind)[position(self.kind, name).expect("only called with fields of the kind")]
@@ -111,9 +113,15 @@ impl Cells<'_> {
         });
     }
 
+    /// Takes a field's value, unless no database could keep it.
     pub(super) fn raw(&mut self, name: &str) -> Option<String> {
         let position = position(self.kind, name).expect("only called with fields of the kind");
-        self.values[position].take()
+        let value = self.values[position].take()?;
+        if !value.contains('\0') {
+            return Some(value);
+        }
+        self.fault(name, "character_not_allowed", NUL, None);
+        None
     }
 
     /// Whether a field has something in it.
@@ -170,7 +178,7 @@ impl Cells<'_> {
     pub(super) fn secret(&mut self, name: &str) -> Option<SecretString> {
         let raw = self.raw(name)?;
         if ruined_by_spreadsheet(trimmed(&raw)) {
-            self.fault(name, "spreadsheet_number", RUINED, Some(MASK));
+            self.fault(name, "spreadsheet_number", RUINED, Some(&raw));
             return None;
         }
         Some(raw.into())
@@ -305,12 +313,7 @@ impl Cells<'_> {
         });
         match parsed {
             Ok(value) if holds_nul(&value) => {
-                self.fault(
-                    name,
-                    "character_not_allowed",
-                    "holds the character U+0000: remove it",
-                    Some(&raw),
-                );
+                self.fault(name, "character_not_allowed", NUL, Some(&raw));
             }
             Ok(Value::Object(object)) => return Some(Value::Object(object)),
             Ok(value) if !object => return Some(value),

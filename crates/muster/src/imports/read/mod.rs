@@ -3,8 +3,8 @@
 //!
 //! [`open`] looks at the first [`SAMPLE_BYTES_MAX`] bytes, says what it found ([`Detected`]) or refuses the whole file
 //! with every reason ([`Refused`]); the [`Reader`] then yields one [`Item`] a row. Memory does not grow with the length
-//! of the file: one row is held at a time, and notes are counted by kind. What [`write`] writes, the reader reads back
-//! unchanged.
+//! of the file: one row is held at a time, and notes are counted by kind. What [`mod@write`] writes, the reader reads
+//! back unchanged.
 //!
 //! The files that hold accounts must be labelled by a header: lists of the shape `login:password:mail:mailpassword` are
 //! the shape of bought accounts and are refused whole, whatever the options say.

@@ -243,14 +243,6 @@ impl<R: Read> Reader<R> {
                 faults.push(Fault::new(self.column_name(index), "encoding_invalid", message));
                 String::from_utf8_lossy(error.as_bytes()).into_owned()
             });
-            if text.contains('\0') {
-                let message = "holds the character U+0000, which cannot be kept: remove it";
-                faults.push(Fault::new(
-                    self.column_name(index),
-                    "character_not_allowed",
-                    message,
-                ));
-            }
             unguarded(text)
         });
         (texts.collect(), faults)

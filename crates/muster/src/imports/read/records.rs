@@ -129,9 +129,6 @@ impl Machine {
         let second_half_of_break = byte == b'\n' && self.previous_was_cr;
         let breaks_line = matches!(byte, b'\n' | b'\r');
         self.previous_was_cr = byte == b'\r';
-        if second_half_of_break && !self.started {
-            return false;
-        }
         let complete = match self.split {
             Split::Json => self.feed_json(byte),
             Split::Lines if breaks_line => self.begin() && self.end_cell() && self.end_record(),

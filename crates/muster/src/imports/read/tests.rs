@@ -473,6 +473,79 @@ fn a_row_over_the_limit_is_one_fault_and_the_rows_after_it_are_read() {
     );
 }
 
+#[test]
+fn what_no_database_keeps_is_a_fault_however_it_is_written() {
+    let model = b"name;posting_schedule\nNorthside;{\"a\\u0000\":1}\n";
+    let line = b"http://user:a%00b@203.0.113.10:8080";
+    let object = br#"[{"proxy_address":"203.0.113.10","port":80,"username":"a\u0000b"}]"#;
+    let files = [
+        (Kind::Models, &model[..]),
+        (Kind::Proxies, &line[..]),
+        (Kind::Proxies, &object[..]),
+    ];
+    for (kind, bytes) in files {
+        let items = read(kind, bytes, &Options::default());
+        assert_eq!(
+            items[0].row.as_ref().unwrap_err()[0].code,
+            "character_not_allowed"
+        );
+    }
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused_all_at_once() {
+    let options = Options {
+        delimiter: Some('"'),
+        default_authorisation_basis: Some("bought".into()),
+        scheme: Some("ftp".into()),
+        monthly_cost: Some(Decimal::new(-1, 0)),
+        ..Options::default()
+    };
+    let refused = open(Kind::Proxies, &b"203.0.113.10:8080"[..], &options)
+        .err()
+        .unwrap();
+    let named: Vec<&str> = refused.faults.iter().map(|fault| fault.column.as_str()).collect();
+    assert_eq!(
+        named,
+        [
+            "delimiter",
+            "default_authorisation_basis",
+            "monthly_cost",
+            "scheme"
+        ]
+    );
+}
+
+#[test]
+fn half_a_character_of_utf_16_is_a_fault_of_its_row() {
+    let mut bytes = vec![0xFF, 0xFE];
+    let text = "username,email,bio\none,a@example.com,?\ntwo,b@example.com,fine\n";
+    let units = text
+        .encode_utf16()
+        .map(|unit| if unit == u16::from(b'?') { 0xD83D } else { unit });
+    bytes.extend(units.flat_map(u16::to_le_bytes));
+    let items = read(Kind::Accounts, &bytes, &Options::default());
+    assert_eq!(items[0].row.as_ref().unwrap_err()[0].code, "encoding_invalid");
+    assert!(items[1].row.is_ok());
+}
+
+#[test]
+fn a_row_that_the_sample_cuts_decides_nothing() {
+    let mut bytes = b"host;port;monthly_cost;remark\n".to_vec();
+    let last = b"203.0.113.2;8080;1,23";
+    let padding = SAMPLE_BYTES_MAX - bytes.len() - last.len() - "203.0.113.1;8080;5;\n".len();
+    bytes.extend(b"203.0.113.1;8080;5;");
+    bytes.extend(std::iter::repeat_n(b'x', padding));
+    bytes.extend(b"\n203.0.113.2;8080;1,234;\n");
+    assert!(bytes[..SAMPLE_BYTES_MAX].ends_with(last));
+    let mut reader = open(Kind::Proxies, bytes.as_slice(), &Options::default()).unwrap();
+    assert!(!reader.detected().decimal_comma);
+    let Ok(Row::Proxy(second)) = reader.nth(1).unwrap().unwrap().row else {
+        panic!("the second row is good")
+    };
+    assert_eq!(second.monthly_cost, Some(Decimal::new(123_400, 2)));
+}
+
 /// Makes rows as it is read and counts what was taken.
 struct Endless {
     rows: u64,

@@ -2,6 +2,8 @@
 //! server on it, and callers with tokens.
 #![allow(dead_code, reason = "each test module uses some of it")]
 
+pub mod warm;
+
 use std::{
     io::Write as _,
     os::unix::process::CommandExt,

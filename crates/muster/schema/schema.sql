@@ -1,0 +1,2482 @@
+-- The schema that the migrations and always/ make, to be read. Written by a test: UPDATE_SNAPSHOTS=1.
+
+CREATE TABLE public.accounts (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    username text NOT NULL,
+    email text NOT NULL,
+    password_encrypted bytea,
+    access_token_encrypted bytea,
+    status text DEFAULT 'active'::text NOT NULL,
+    model_id bigint,
+    assigned_at timestamp with time zone,
+    lifecycle_state text DEFAULT 'imported'::text NOT NULL,
+    state_changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    warmup_step smallint,
+    warmup_started_at timestamp with time zone,
+    warmup_completed_at timestamp with time zone,
+    proxy_id bigint,
+    proxy_assigned_at timestamp with time zone,
+    authorisation_basis text,
+    authorisation_reference text,
+    authorisation_expires_at timestamp with time zone,
+    last_bot_action_by text,
+    last_bot_action_at timestamp with time zone,
+    requires_human_review boolean DEFAULT false NOT NULL,
+    last_error_message text,
+    last_error_at timestamp with time zone,
+    retry_count integer DEFAULT 0 NOT NULL,
+    bio text,
+    profile_picture_url text,
+    location_city text,
+    location_campus text,
+    location_niche text,
+    birthday date,
+    device_info jsonb,
+    content_type text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT accounts_authorisation_basis_check CHECK ((authorisation_basis = ANY (ARRAY['owned'::text, 'client_consent'::text, 'employee'::text]))),
+    CONSTRAINT accounts_authorisation_reference_check CHECK ((length(authorisation_reference) <= 500)),
+    CONSTRAINT accounts_check CHECK (((authorisation_basis IS NOT NULL) OR ((authorisation_reference IS NULL) AND (authorisation_expires_at IS NULL)))),
+    CONSTRAINT accounts_content_type_check CHECK ((length(content_type) <= 50)),
+    CONSTRAINT accounts_email_check CHECK (((length(email) >= 1) AND (length(email) <= 255))),
+    CONSTRAINT accounts_last_bot_action_by_check CHECK ((length(last_bot_action_by) <= 50)),
+    CONSTRAINT accounts_lifecycle_state_check CHECK ((lifecycle_state = ANY (ARRAY['imported'::text, 'proxy_assigned'::text, 'warming_up'::text, 'human_review'::text, 'ready'::text, 'active'::text, 'cleanup'::text]))),
+    CONSTRAINT accounts_location_campus_check CHECK ((length(location_campus) <= 100)),
+    CONSTRAINT accounts_location_city_check CHECK ((length(location_city) <= 100)),
+    CONSTRAINT accounts_location_niche_check CHECK ((length(location_niche) <= 100)),
+    CONSTRAINT accounts_profile_picture_url_check CHECK ((length(profile_picture_url) <= 500)),
+    CONSTRAINT accounts_retry_count_check CHECK ((retry_count >= 0)),
+    CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['active'::text, 'banned'::text, 'suspended'::text, 'inactive'::text]))),
+    CONSTRAINT accounts_username_check CHECK (((username = lower(username)) AND ((length(username) >= 1) AND (length(username) <= 100)))),
+    CONSTRAINT accounts_warmup_step_check CHECK (((warmup_step >= 1) AND (warmup_step <= 5))),
+    CONSTRAINT check_state_has_proxy CHECK (((proxy_id IS NULL) = (lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])))),
+    CONSTRAINT check_state_has_step CHECK (((lifecycle_state <> 'warming_up'::text) OR ((warmup_step IS NOT NULL) AND (warmup_started_at IS NOT NULL) AND (warmup_completed_at IS NULL)))),
+    CONSTRAINT check_state_is_authorised CHECK (((lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])) OR (authorisation_basis IS NOT NULL))),
+    CONSTRAINT check_state_is_warm CHECK (((lifecycle_state <> ALL (ARRAY['ready'::text, 'active'::text])) OR (warmup_completed_at IS NOT NULL)))
+)
+WITH (fillfactor='85');
+
+ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.account_fields(a public.accounts) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'username', a.username, 'email', a.email, 'status', a.status,
+        'model', (select m.name from models m where m.tenant_id = a.tenant_id and m.id = a.model_id),
+        'authorisation_basis', a.authorisation_basis, 'authorisation_reference', a.authorisation_reference,
+        'authorisation_expires_at', utc_text(a.authorisation_expires_at),
+        'bio', a.bio, 'profile_picture_url', a.profile_picture_url, 'location_city', a.location_city,
+        'location_campus', a.location_campus, 'location_niche', a.location_niche, 'birthday', a.birthday::text,
+        'device_info', a.device_info, 'content_type', a.content_type)
+$$;
+
+CREATE FUNCTION public.accounts_deleted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if exists (select from old_rows where lifecycle_state <> 'imported') then
+        raise exception 'an account that has entered the lifecycle is retired, never deleted' using errcode = 'MU001';
+    end if;
+
+    perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
+    from (
+        select tenant_id, array_agg(model_id) as models, array_agg(-total) as totals, array_agg(0::bigint) as actives
+        from (select tenant_id, model_id, count(*) as total from old_rows where model_id is not null group by 1, 2) g
+        group by tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.accounts_inserted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if exists (select from new_rows where lifecycle_state <> 'imported') then
+        raise exception 'an account begins as imported' using errcode = 'MU001';
+    end if;
+
+    insert into account_state_history (
+        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
+    select tenant_id, id, 'import', null, 'imported', muster_reason(), muster_triggered_by(), muster_bot(),
+        muster_operator(), muster_request()
+    from new_rows;
+
+    insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
+    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at, muster_operator(),
+        muster_request()
+    from new_rows where authorisation_basis is not null;
+
+    perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
+    from (
+        select tenant_id, array_agg(model_id) as models, array_agg(total) as totals, array_agg(0::bigint) as actives
+        from (select tenant_id, model_id, count(*) as total from new_rows where model_id is not null group by 1, 2) g
+        group by tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.accounts_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    bad record;
+    moved boolean;
+    proxied boolean;
+    modelled boolean;
+    held boolean;
+    authorised boolean;
+begin
+    -- One pass says which of the parts below have anything to do; the step reports, which change none of this, end here.
+    select bool_or(n.lifecycle_state <> o.lifecycle_state),
+        bool_or(n.proxy_id is distinct from o.proxy_id),
+        bool_or(n.model_id is distinct from o.model_id),
+        bool_or((n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
+            is distinct from (o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)),
+        bool_or((n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at))
+    into moved, proxied, modelled, held, authorised
+    from new_rows n join old_rows o using (tenant_id, id);
+
+    if moved then
+        select n.id, o.lifecycle_state as from_state, n.lifecycle_state as to_state into bad
+        from new_rows n join old_rows o using (tenant_id, id)
+        where n.lifecycle_state <> o.lifecycle_state
+            and not exists (
+                select from lifecycle_transitions t
+                where t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
+                    and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null)))
+        limit 1;
+        if found then
+            raise exception 'account %: no transition from % to %', bad.id, bad.from_state, bad.to_state
+                using errcode = 'MU001';
+        end if;
+
+        insert into account_state_history (
+            tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
+            request_id, metadata)
+        select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
+            coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
+            muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
+            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', n.proxy_id))
+        from new_rows n
+        join old_rows o using (tenant_id, id)
+        join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
+            and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null))
+        where n.lifecycle_state <> o.lifecycle_state;
+
+        -- An account that stops warming up gives up its step; its fencing token stays, so a late report is stale.
+        update work_queue q
+        set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null,
+            operator_id = null, content_id = null, text_id = null
+        from new_rows n join old_rows o using (tenant_id, id)
+        where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'
+            and q.tenant_id = n.tenant_id and q.account_id = n.id;
+
+        insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
+        select n.tenant_id, n.id, n.model_id, n.warmup_step, 'held', 'no_model', '-infinity'
+        from new_rows n join old_rows o using (tenant_id, id)
+        where o.lifecycle_state <> 'warming_up' and n.lifecycle_state = 'warming_up'
+        order by n.id
+        on conflict (tenant_id, account_id) do update
+        set step = excluded.step, state = 'held', hold = 'no_model', attempt = 0, run_at = now();
+    end if;
+
+    if moved or held then
+        perform refresh_queue(c.tenant_id, c.ids)
+        from (
+            select n.tenant_id, array_agg(n.id) as ids
+            from new_rows n join old_rows o using (tenant_id, id)
+            where n.lifecycle_state = 'warming_up'
+                and (n.lifecycle_state, n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
+                    is distinct from
+                    (o.lifecycle_state, o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)
+            group by n.tenant_id
+        ) c;
+    end if;
+
+    if authorised then
+        insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
+        select n.tenant_id, n.id, n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at,
+            muster_operator(), muster_request()
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at);
+    end if;
+
+    if proxied then
+        with delta as (
+            select tenant_id, proxy_id, sum(change) as change
+            from (
+                select n.tenant_id, n.proxy_id, 1 as change from new_rows n join old_rows o using (tenant_id, id)
+                where n.proxy_id is distinct from o.proxy_id
+                union all
+                select o.tenant_id, o.proxy_id, -1 from new_rows n join old_rows o using (tenant_id, id)
+                where n.proxy_id is distinct from o.proxy_id
+            ) both_sides
+            where proxy_id is not null
+            group by tenant_id, proxy_id
+        ), locked as materialized (
+            select p.tenant_id, p.id from proxies p join delta d on d.tenant_id = p.tenant_id and d.proxy_id = p.id
+            order by p.id for no key update of p
+        )
+        update proxies p set account_count = p.account_count + d.change
+        from delta d join locked l on l.tenant_id = d.tenant_id and l.id = d.proxy_id
+        where p.tenant_id = d.tenant_id and p.id = d.proxy_id and d.change <> 0;
+    end if;
+
+    if moved or modelled then
+        perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
+        from (
+            select tenant_id, array_agg(model_id) as models, array_agg(total) as totals, array_agg(active) as actives
+            from (
+                select tenant_id, model_id, sum(total) as total, sum(active) as active
+                from (
+                    select tenant_id, model_id, 1 as total, (lifecycle_state = 'active')::int as active from new_rows
+                    union all
+                    select tenant_id, model_id, -1, -(lifecycle_state = 'active')::int from old_rows
+                ) both_sides
+                where model_id is not null
+                group by 1, 2
+            ) g
+            group by tenant_id
+        ) c;
+    end if;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.add_member(p_email text, p_name text, p_role text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    person bigint;
+begin
+    insert into operators (email, name) values (lower(p_email), p_name)
+    on conflict (email) do update set email = excluded.email
+    returning id into person;
+    insert into memberships (tenant_id, operator_id, role) values (muster_tenant(), person, p_role)
+    on conflict do nothing;
+    return case when found then person end;
+end
+$$;
+
+CREATE FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+begin
+    return (
+        select spread_uses(array_agg(c.id), array_agg(c.usage_count), array_agg(c.order_priority), p_count)
+        from (
+            (select id, usage_count, order_priority from model_content
+            where tenant_id = p_tenant and model_id = p_model and content_type = p_type
+            order by usage_count, order_priority, id limit 32)
+            union all
+            (select id, usage_count, order_priority from model_content
+            where tenant_id = p_tenant and model_id = p_model and content_type = 'any'
+            order by usage_count, order_priority, id limit 32)
+        ) c);
+end
+$$;
+
+CREATE FUNCTION public.choose_text(p_tenant bigint, p_model bigint, p_type text, p_count integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+begin
+    return (
+        select spread_uses(array_agg(t.id), array_agg(t.usage_count), array_agg(0), p_count)
+        from (
+            select id, usage_count from text_pools
+            where tenant_id = p_tenant and model_id = p_model and content_type = p_type
+            order by usage_count, id limit 32
+        ) t);
+end
+$$;
+
+CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_max integer, p_steps smallint[], p_model bigint, p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone, step smallint, attempt smallint, username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text, host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text, content_is_template boolean, text_id bigint, text_content text, text_is_template boolean)
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_step smallint;
+    v_left integer := p_max;
+    v_found integer;
+    v_accounts bigint[];
+    v_models bigint[];
+    v_lapsed bigint[];
+    v_got bigint[];
+    v_leased bigint[] := '{}';
+begin
+    if exists (select from tenants t where t.id = p_tenant and t.paused_at is not null)
+        or exists (select from bots b where b.tenant_id = p_tenant and b.id = p_bot and b.status = 'paused') then
+        return;
+    end if;
+    foreach v_step in array '{5,4,3,2,1}'::smallint[] loop
+        continue when cardinality(p_steps) > 0 and v_step <> all (p_steps);
+        -- Again while what was found turned out to be held. Bounded, so that no claim takes long.
+        for v_pass in 1 .. 100 loop
+            exit when v_left = 0;
+            select count(*), array_agg(c.account_id) filter (where c.authorised_until > now()),
+                array_agg(c.model_id) filter (where c.authorised_until > now()),
+                array_agg(c.account_id) filter (where c.authorised_until <= now())
+            into v_found, v_accounts, v_models, v_lapsed
+            from (
+                select q.account_id, q.model_id, q.authorised_until from work_queue q
+                where q.tenant_id = p_tenant and q.for_people = (p_bot is null) and q.step = v_step
+                    and q.state = 'ready' and q.run_at <= now() and (p_model is null or q.model_id = p_model)
+                order by q.run_at limit v_left for no key update skip locked
+            ) c;
+            exit when v_found = 0;
+            if v_lapsed is not null then
+                update work_queue q set state = 'held', hold = 'authorisation_lapsed'
+                where q.tenant_id = p_tenant and q.account_id = any (v_lapsed);
+            end if;
+            if v_accounts is not null then
+                v_got := lease_steps(p_tenant, p_bot, p_operator, v_step, v_accounts, v_models, p_lease_secs);
+                v_leased := v_leased || v_got;
+                exit when cardinality(v_got) < cardinality(v_accounts)
+                    and not hold_empty(p_tenant, v_step, v_accounts);
+            end if;
+            exit when v_found < v_left;
+            v_left := p_max - cardinality(v_leased);
+        end loop;
+        v_left := p_max - cardinality(v_leased);
+    end loop;
+    return query
+        select q.account_id, q.lease, q.leased_until, q.step, (q.attempt + 1)::smallint, a.username, a.location_city,
+            a.location_campus, a.location_niche, m.id, m.name, p.id, p.scheme, p.host, p.port, p.username, c.id,
+            c.image_url, c.text_content, c.is_template, t.id, t.text_content, t.is_template
+        from work_queue q
+        join accounts a on a.tenant_id = p_tenant and a.id = q.account_id
+        join models m on m.tenant_id = p_tenant and m.id = q.model_id
+        join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id
+        left join model_content c on c.tenant_id = p_tenant and c.id = q.content_id
+        left join text_pools t on t.tenant_id = p_tenant and t.id = q.text_id
+        where q.tenant_id = p_tenant and q.account_id = any (v_leased)
+        order by q.step desc, q.account_id;
+end
+$$;
+
+CREATE TABLE public.model_content (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    content_type text NOT NULL,
+    image_url text NOT NULL,
+    text_content text,
+    is_template boolean DEFAULT false NOT NULL,
+    order_priority integer DEFAULT 0 NOT NULL,
+    usage_count integer DEFAULT 0 NOT NULL,
+    success_count integer DEFAULT 0 NOT NULL,
+    success_rate numeric(5,2) GENERATED ALWAYS AS (
+CASE
+    WHEN (usage_count = 0) THEN (0)::numeric
+    ELSE round(((100.0 * (success_count)::numeric) / (usage_count)::numeric), 2)
+END) STORED NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text,
+    CONSTRAINT model_content_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
+    CONSTRAINT model_content_content_type_check CHECK ((content_type = ANY (ARRAY['pfp'::text, 'post'::text, 'highlight'::text, 'story'::text, 'any'::text]))),
+    CONSTRAINT model_content_created_by_check CHECK ((length(created_by) <= 100)),
+    CONSTRAINT model_content_image_url_check CHECK (((length(image_url) >= 1) AND (length(image_url) <= 500))),
+    CONSTRAINT model_content_text_content_check CHECK ((length(text_content) <= 10000)),
+    CONSTRAINT model_content_usage_count_check CHECK ((usage_count >= 0))
+);
+
+ALTER TABLE ONLY public.model_content FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.content_fields(c public.model_content) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'model', (select m.name from models m where m.tenant_id = c.tenant_id and m.id = c.model_id),
+        'content_type', c.content_type, 'image_url', c.image_url, 'text_content', c.text_content,
+        'is_template', c.is_template, 'order_priority', c.order_priority)
+$$;
+
+CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    with delta as (
+        select d.id, d.total, d.active
+        from unnest(p_models, p_totals, p_actives) d (id, total, active)
+        where d.id is not null and (d.total <> 0 or d.active <> 0)
+    ), locked as materialized (
+        select m.id from models m
+        where m.tenant_id = p_tenant and m.id in (select id from delta)
+        order by m.id for no key update
+    )
+    update models m
+    set total_accounts = m.total_accounts + d.total, active_accounts = m.active_accounts + d.active
+    from delta d join locked using (id)
+    where m.tenant_id = p_tenant and m.id = d.id
+$$;
+
+CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+    perform from work_queue q where q.tenant_id = p_tenant and q.account_id = any (p_accounts)
+        order by q.account_id for no key update;
+    return query
+        update work_queue q
+        set leased_until = greatest(q.leased_until, now() + make_interval(secs => p_lease_secs))
+        from unnest(p_accounts, p_leases) i (account_id, lease)
+        where q.tenant_id = p_tenant and q.account_id = i.account_id and q.state = 'leased' and q.lease = i.lease
+            and q.leased_until > now() and q.bot_id is not distinct from p_bot
+            and q.operator_id is not distinct from p_operator
+        returning q.account_id, q.lease, q.leased_until;
+end
+$$;
+
+CREATE FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select not exists (select from jsonb_each(p_expected) e where p_fields -> e.key is distinct from e.value) $$;
+
+CREATE FUNCTION public.fold_content_uses(p_tenant bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_pools text[];
+    v_items bigint[];
+    v_used bigint[];
+    v_succeeded bigint[];
+    v_at timestamptz[];
+begin
+    with folded as (
+        delete from content_uses where tenant_id = p_tenant returning pool, item_id, used, succeeded, at
+    )
+    select array_agg(s.pool), array_agg(s.item_id), array_agg(s.used), array_agg(s.succeeded), array_agg(s.at)
+    into v_pools, v_items, v_used, v_succeeded, v_at
+    from (
+        select pool, item_id, sum(used) as used, sum(succeeded) as succeeded, max(at) as at from folded group by 1, 2
+    ) s;
+    if v_items is null then
+        return 0;
+    end if;
+    perform from model_content c where c.tenant_id = p_tenant and c.id = any (v_items) order by c.id for no key update;
+    perform from text_pools t where t.tenant_id = p_tenant and t.id = any (v_items) order by t.id for no key update;
+    update model_content c
+    set usage_count = c.usage_count + u.used, success_count = c.success_count + u.succeeded,
+        last_used_at = greatest(c.last_used_at, u.at)
+    from unnest(v_pools, v_items, v_used, v_succeeded, v_at) u (pool, item_id, used, succeeded, at)
+    where c.tenant_id = p_tenant and c.id = u.item_id and u.pool = 'content';
+    update text_pools t
+    set usage_count = t.usage_count + u.used, success_count = t.success_count + u.succeeded,
+        last_used_at = greatest(t.last_used_at, u.at)
+    from unnest(v_pools, v_items, v_used, v_succeeded, v_at) u (pool, item_id, used, succeeded, at)
+    where t.tenant_id = p_tenant and t.id = u.item_id and u.pool = 'text';
+    return cardinality(v_items);
+end
+$$;
+
+CREATE FUNCTION public.history_inserted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    bad record;
+begin
+    select n.account_id, n.event, n.from_state, n.to_state into bad
+    from new_rows n
+    where not exists (
+        select from lifecycle_transitions t
+        where t.event = n.event and t.from_state = n.from_state and t.to_state = n.to_state)
+        and not (n.event = 'import' and n.from_state is null and n.to_state = 'imported')
+    limit 1;
+    if found then
+        raise exception 'account %: no transition % from % to %', bad.account_id, bad.event, bad.from_state, bad.to_state
+            using errcode = 'MU001';
+    end if;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_models bigint[];
+begin
+    v_models := array(
+        select distinct q.model_id from work_queue q
+        where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready');
+    v_models := array(
+        select m.id from models m where m.tenant_id = p_tenant and m.id = any (v_models) for update skip locked);
+    v_models := array(
+        select m.id from unnest(v_models) m (id)
+        where case when step_content(p_step) is not null
+            then choose_content(p_tenant, m.id, step_content(p_step), 1) is null
+            else choose_text(p_tenant, m.id, step_text(p_step), 1) is null end);
+    update work_queue q
+    set state = 'held', hold = 'pool_empty'
+    where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready' and q.model_id = any (v_models);
+    return not exists (
+        select from work_queue q
+        where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready');
+end
+$$;
+
+CREATE FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_step smallint, p_accounts bigint[], p_models bigint[], p_lease_secs integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_leased bigint[];
+begin
+    with pools as materialized (
+        select m.model_id, choose_content(p_tenant, m.model_id, step_content(p_step), m.steps) as contents,
+            choose_text(p_tenant, m.model_id, step_text(p_step), m.steps) as texts
+        from (select model_id, count(*)::integer as steps from unnest(p_models) u (model_id) group by model_id) m
+    ), chosen as materialized (
+        select b.account_id, p.contents[b.n] as content_id, p.texts[b.n] as text_id
+        from (
+            select u.account_id, u.model_id, (row_number() over (partition by u.model_id))::integer as n
+            from unnest(p_accounts, p_models) u (account_id, model_id)
+        ) b
+        join pools p on p.model_id = b.model_id
+    ), leased as (
+        update work_queue q
+        set state = 'leased', lease = q.lease + 1, leased_at = now(),
+            leased_until = now() + make_interval(secs => p_lease_secs), bot_id = p_bot, operator_id = p_operator,
+            content_id = c.content_id, text_id = c.text_id
+        from chosen c
+        where q.tenant_id = p_tenant and q.account_id = c.account_id
+            and (c.content_id is not null or step_content(p_step) is null)
+            and (c.text_id is not null or step_content(p_step) is not null)
+        returning q.account_id
+    )
+    select coalesce(array_agg(account_id), '{}') into v_leased from leased;
+    return v_leased;
+end
+$$;
+
+CREATE FUNCTION public.make_partitions(months_ahead integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    parent text;
+    month date;
+    child text;
+    made integer := 0;
+begin
+    -- One at a time: two servers may start together.
+    perform pg_advisory_xact_lock(hashtext('muster.make_partitions'));
+    foreach parent in array array ['account_state_history', 'warmup_step_logs'] loop
+        for month in select generate_series(
+            date_trunc('month', now() at time zone 'utc') - interval '1 month',
+            date_trunc('month', now() at time zone 'utc') + make_interval(months => least(months_ahead, 24)),
+            interval '1 month')::date
+        loop
+            child := parent || '_' || to_char(month, 'YYYY_MM');
+            continue when to_regclass(child) is not null;
+            execute format(
+                'create table %I partition of %I for values from (%L) to (%L)',
+                child, parent, month::timestamp at time zone 'utc', (month + interval '1 month')::timestamp at time zone 'utc');
+            -- A partition addressed directly shows nothing: no grants, no policy.
+            execute format('alter table %I enable row level security', child);
+            execute format('alter table %I force row level security', child);
+            made := made + 1;
+        end loop;
+    end loop;
+    return made;
+end
+$$;
+
+CREATE FUNCTION public.may_set_password(p_operator bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select exists (select from memberships m where m.tenant_id = muster_tenant() and m.operator_id = p_operator)
+        and (
+            not exists (select from memberships m where m.operator_id = p_operator and m.tenant_id <> muster_tenant())
+            or (select o.password_hash is null from operators o where o.id = p_operator)
+                and muster_tenant() = (
+                    select m.tenant_id from memberships m where m.operator_id = p_operator
+                    order by m.created_at, m.tenant_id limit 1)
+        )
+$$;
+
+CREATE TABLE public.models (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    name text NOT NULL,
+    description text,
+    status text DEFAULT 'active'::text NOT NULL,
+    unfollow_ratio integer DEFAULT 90 NOT NULL,
+    daily_follow_limit integer DEFAULT 50 NOT NULL,
+    posting_schedule jsonb DEFAULT '{}'::jsonb NOT NULL,
+    people_steps smallint[] DEFAULT '{}'::smallint[] NOT NULL,
+    total_accounts integer DEFAULT 0 NOT NULL,
+    active_accounts integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT models_active_accounts_check CHECK ((active_accounts >= 0)),
+    CONSTRAINT models_daily_follow_limit_check CHECK (((daily_follow_limit >= 1) AND (daily_follow_limit <= 1000))),
+    CONSTRAINT models_description_check CHECK ((length(description) <= 10000)),
+    CONSTRAINT models_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255))),
+    CONSTRAINT models_people_steps_check CHECK ((people_steps <@ '{1,2,3,4,5}'::smallint[])),
+    CONSTRAINT models_posting_schedule_check CHECK ((jsonb_typeof(posting_schedule) = 'object'::text)),
+    CONSTRAINT models_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'paused'::text]))),
+    CONSTRAINT models_total_accounts_check CHECK ((total_accounts >= 0)),
+    CONSTRAINT models_unfollow_ratio_check CHECK (((unfollow_ratio >= 0) AND (unfollow_ratio <= 100)))
+);
+
+ALTER TABLE ONLY public.models FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.model_fields(m public.models) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'name', m.name, 'description', m.description, 'status', m.status, 'unfollow_ratio', m.unfollow_ratio,
+        'daily_follow_limit', m.daily_follow_limit, 'posting_schedule', m.posting_schedule,
+        'people_steps', to_jsonb(m.people_steps))
+$$;
+
+CREATE FUNCTION public.models_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform refresh_queue(c.tenant_id, array(
+        select q.account_id from work_queue q
+        where q.tenant_id = c.tenant_id and q.model_id = any (c.ids) and q.state <> 'idle'))
+    from (
+        select n.tenant_id, array_agg(n.id) as ids
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.status, n.people_steps) is distinct from (o.status, o.people_steps)
+        group by n.tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.muster_bot() RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select nullif(current_setting('muster.bot_id', true), '')::bigint $$;
+
+CREATE FUNCTION public.muster_operator() RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select nullif(current_setting('muster.operator_id', true), '')::bigint $$;
+
+CREATE FUNCTION public.muster_reason() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select nullif(current_setting('muster.reason', true), '') $$;
+
+CREATE FUNCTION public.muster_request() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select nullif(current_setting('muster.request_id', true), '')::uuid $$;
+
+CREATE FUNCTION public.muster_tenant() RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select nullif(current_setting('muster.tenant_id', true), '')::bigint $$;
+
+CREATE FUNCTION public.muster_triggered_by() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select coalesce(nullif(current_setting('muster.triggered_by', true), ''), 'system') $$;
+
+CREATE FUNCTION public.pool_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform refill_queue(c.tenant_id, c.models)
+    from (
+        select n.tenant_id, array_agg(distinct n.model_id) as models
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.model_id, n.content_type) is distinct from (o.model_id, o.content_type)
+        group by n.tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.pool_filled() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform refill_queue(c.tenant_id, c.models)
+    from (select tenant_id, array_agg(distinct model_id) as models from new_rows group by tenant_id) c;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.proxies_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform refresh_queue(c.tenant_id, array(
+        select a.id from accounts a where a.tenant_id = c.tenant_id and a.proxy_id = any (c.ids)))
+    from (
+        select n.tenant_id, array_agg(n.id) as ids
+        from new_rows n join old_rows o using (tenant_id, id)
+        where n.status is distinct from o.status
+        group by n.tenant_id
+    ) c;
+    return null;
+end
+$$;
+
+CREATE TABLE public.proxies (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    scheme text NOT NULL,
+    host text NOT NULL,
+    port integer NOT NULL,
+    username text,
+    password_encrypted bytea,
+    exit_ip inet,
+    provider text NOT NULL,
+    location text NOT NULL,
+    monthly_cost numeric(10,2) NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    assigned_model_id bigint,
+    account_count integer DEFAULT 0 NOT NULL,
+    max_accounts integer DEFAULT 3 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_tested_at timestamp with time zone,
+    last_latency_ms integer,
+    last_error_message text,
+    CONSTRAINT check_proxy_capacity CHECK (((account_count >= 0) AND (account_count <= max_accounts))),
+    CONSTRAINT proxies_host_check CHECK (((length(host) >= 1) AND (length(host) <= 255))),
+    CONSTRAINT proxies_last_latency_ms_check CHECK ((last_latency_ms >= 0)),
+    CONSTRAINT proxies_location_check CHECK (((length(location) >= 1) AND (length(location) <= 100))),
+    CONSTRAINT proxies_max_accounts_check CHECK (((max_accounts >= 1) AND (max_accounts <= 3))),
+    CONSTRAINT proxies_monthly_cost_check CHECK ((monthly_cost >= (0)::numeric)),
+    CONSTRAINT proxies_port_check CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT proxies_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 100))),
+    CONSTRAINT proxies_scheme_check CHECK ((scheme = ANY (ARRAY['http'::text, 'socks5'::text]))),
+    CONSTRAINT proxies_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'error'::text]))),
+    CONSTRAINT proxies_username_check CHECK (((length(username) >= 1) AND (length(username) <= 255)))
+);
+
+ALTER TABLE ONLY public.proxies FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.proxy_fields(p public.proxies) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'scheme', p.scheme, 'host', p.host, 'port', p.port, 'username', p.username, 'exit_ip', host(p.exit_ip),
+        'provider', p.provider, 'location', p.location, 'monthly_cost', p.monthly_cost::text, 'status', p.status,
+        'model', (select m.name from models m where m.tenant_id = p.tenant_id and m.id = p.assigned_model_id),
+        'max_accounts', p.max_accounts)
+$$;
+
+CREATE FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+declare
+    v_accounts bigint[];
+    v_count integer;
+begin
+    v_accounts := array(
+        select q.account_id from work_queue q
+        where q.tenant_id = p_tenant and q.state = 'leased' and q.leased_until <= now()
+        order by q.leased_until limit p_max);
+    v_accounts := array(
+        select a.id from accounts a where a.tenant_id = p_tenant and a.id = any (v_accounts)
+        order by a.id for no key update skip locked);
+    v_accounts := array(
+        select q.account_id from work_queue q
+        where q.tenant_id = p_tenant and q.account_id = any (v_accounts) and q.state = 'leased' and q.leased_until <= now()
+        order by q.account_id for no key update skip locked);
+    v_count := cardinality(v_accounts);
+    if v_count > 0 then
+        perform settle_steps(p_tenant, null, p_attempts_max, p_retry_ms, false, null, v_accounts,
+            array_fill('failed'::text, array [v_count]), null, null,
+            array_fill('the lease ran out'::text, array [v_count]));
+    end if;
+    return v_count;
+end
+$$;
+
+CREATE FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    select from models where tenant_id = p_tenant and id = any (p_models) order by id for key share;
+    select refresh_queue(p_tenant, array(
+        select account_id from work_queue
+        where tenant_id = p_tenant and model_id = any (p_models) and state <> 'idle' and hold = 'pool_empty'))
+$$;
+
+CREATE FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    -- In one order, always: two changes that overlap wait for each other and do not deadlock.
+    with locked as materialized (
+        select q.account_id from work_queue q
+        where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state <> 'idle'
+        order by q.account_id for no key update
+    ), truth as (
+        select a.id, a.model_id, coalesce(m.people_mask, 0) as people_mask,
+            case when a.authorisation_basis is null then '-infinity'::timestamptz
+                else coalesce(a.authorisation_expires_at, 'infinity') end as authorised_until,
+            case
+                when a.status <> 'active' then 'account_not_active'
+                when a.authorisation_basis is null or a.authorisation_expires_at <= now() then 'authorisation_lapsed'
+                when a.model_id is null then 'no_model'
+                when m.status <> 'active' then 'model_not_active'
+                when p.status <> 'active' then 'proxy_not_active'
+            end as hold
+        from locked l
+        join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
+        left join lateral (
+            select m.status,
+                (select coalesce(sum(1 << (s - 1)), 0)::smallint from unnest(m.people_steps) s) as people_mask
+            from models m where m.tenant_id = p_tenant and m.id = a.model_id
+        ) m on true
+        left join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id
+    )
+    update work_queue q
+    set model_id = t.model_id, people_mask = t.people_mask, authorised_until = t.authorised_until, hold = t.hold,
+        state = case when q.state = 'leased' then 'leased' when t.hold is null then 'ready' else 'held' end
+    from truth t
+    where q.tenant_id = p_tenant and q.account_id = t.id
+        and (q.model_id, q.people_mask, q.authorised_until, q.hold)
+            is distinct from (t.model_id, t.people_mask, t.authorised_until, t.hold)
+$$;
+
+CREATE FUNCTION public.release_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[]) RETURNS TABLE(account_id bigint, lease bigint)
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+    perform from work_queue q where q.tenant_id = p_tenant and q.account_id = any (p_accounts)
+        order by q.account_id for no key update;
+    return query
+        update work_queue q
+        set state = case when q.hold is null then 'ready' else 'held' end, leased_at = null, leased_until = null,
+            bot_id = null, operator_id = null, content_id = null, text_id = null
+        from unnest(p_accounts, p_leases) i (account_id, lease)
+        where q.tenant_id = p_tenant and q.account_id = i.account_id and q.state = 'leased' and q.lease = i.lease
+            and q.leased_until > now() and q.bot_id is not distinct from p_bot
+            and q.operator_id is not distinct from p_operator
+        returning q.account_id, q.lease;
+end
+$$;
+
+CREATE FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_address text, p_attempts_max smallint, p_retry_ms integer, p_session text, p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS TABLE(item integer, verdict text, outcome text)
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_by constant text := coalesce('bot:' || p_bot, 'operator:' || p_operator);
+    v_items integer[];
+    v_accounts bigint[];
+    v_outcomes text[];
+    v_times_ms integer[];
+    v_responses jsonb[];
+    v_errors text[];
+    v_late integer[];
+begin
+    perform from accounts a where a.tenant_id = p_tenant and a.id = any (p_accounts) order by a.id for no key update;
+    perform from work_queue q where q.tenant_id = p_tenant and q.account_id = any (p_accounts)
+        order by q.account_id for no key update;
+
+    select array_agg(i.item) filter (where i.live), array_agg(i.account_id) filter (where i.live),
+        array_agg(i.outcome) filter (where i.live), array_agg(i.time_ms) filter (where i.live),
+        array_agg(i.response) filter (where i.live), array_agg(i.error) filter (where i.live),
+        array_agg(i.item) filter (where not i.live)
+    into v_items, v_accounts, v_outcomes, v_times_ms, v_responses, v_errors, v_late
+    from (
+        select u.item::integer as item, u.account_id, u.outcome, u.time_ms, u.response, u.error,
+            q.account_id is not null as live
+        from unnest(p_accounts, p_leases, p_outcomes, p_times_ms, p_responses, p_errors) with ordinality
+            u (account_id, lease, outcome, time_ms, response, error, item)
+        left join work_queue q on q.tenant_id = p_tenant and q.account_id = u.account_id and q.state = 'leased'
+            and q.lease = u.lease and q.leased_until > now() and q.bot_id is not distinct from p_bot
+            and q.operator_id is not distinct from p_operator
+    ) i;
+
+    if v_items is not null then
+        perform settle_steps(p_tenant, v_by, p_attempts_max, p_retry_ms, true, p_session, v_accounts, v_outcomes,
+            v_times_ms, v_responses, v_errors);
+        return query select i.item, 'accepted'::text, i.outcome from unnest(v_items, v_outcomes) i (item, outcome);
+    end if;
+
+    if v_late is not null then
+        return query
+            with late as materialized (
+                select n.item, p_accounts[n.item] as account_id, p_leases[n.item] as lease, l.status
+                from unnest(v_late) n (item)
+                left join warmup_step_logs l on l.tenant_id = p_tenant and l.account_id = p_accounts[n.item]
+                    and l.lease = p_leases[n.item] and l.completed_at is not null
+                    and l.bot_id is not distinct from p_bot and l.operator_id is not distinct from p_operator
+            ), recorded as (
+                insert into audit_log (
+                    tenant_id, triggered_by, operator_id, bot_id, request_id, address, action, object_type, object_id,
+                    after)
+                select p_tenant, muster_triggered_by(), muster_operator(), muster_bot(), muster_request(), p_address,
+                    'report.stale', 'account', l.account_id::text,
+                    jsonb_strip_nulls(jsonb_build_object('lease', l.account_id || '.' || l.lease,
+                        'outcome', p_outcomes[l.item], 'error', p_errors[l.item]))
+                from late l where l.status is null
+            )
+            select l.item, case when l.status is null then 'stale' else 'duplicate' end, l.status from late l;
+    end if;
+end
+$$;
+
+CREATE FUNCTION public.settle_steps(p_tenant bigint, p_by text, p_attempts_max smallint, p_retry_ms integer, p_reported boolean, p_session text, p_accounts bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_movers bigint[];
+    v_mover_outcomes text[];
+    v_mover_errors text[];
+    v_stayers bigint[];
+    v_stayer_outcomes text[];
+    v_stayer_errors text[];
+begin
+    insert into warmup_step_logs (
+        tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id, operator_id,
+        bot_session_id, content_used, error_message, retry_count, execution_time_ms, instagram_response)
+    select p_tenant, q.account_id, q.lease, q.leased_at, case when p_reported then now() end, q.step,
+        ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[q.step], i.outcome, q.bot_id,
+        q.operator_id, p_session,
+        case when q.content_id is not null or q.text_id is not null
+            then jsonb_strip_nulls(jsonb_build_object('content', q.content_id, 'text', q.text_id)) end,
+        i.error, q.attempt, i.time_ms, i.response
+    from unnest(p_accounts, p_outcomes, p_times_ms, p_responses, p_errors) i (account_id, outcome, time_ms, response, error)
+    join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id;
+
+    if p_reported then
+        insert into content_uses (tenant_id, pool, item_id, used, succeeded)
+        select p_tenant, u.pool, u.item_id, count(*), count(*) filter (where u.outcome = 'completed')
+        from (
+            select x.pool, x.item_id, i.outcome
+            from unnest(p_accounts, p_outcomes) i (account_id, outcome)
+            join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
+            cross join lateral (values ('content', q.content_id), ('text', q.text_id)) x (pool, item_id)
+            where x.item_id is not null
+        ) u
+        group by u.pool, u.item_id;
+    end if;
+
+    select array_agg(s.account_id) filter (where s.moves), array_agg(s.outcome) filter (where s.moves),
+        array_agg(s.error) filter (where s.moves), array_agg(s.account_id) filter (where not s.moves),
+        array_agg(s.outcome) filter (where not s.moves), array_agg(s.error) filter (where not s.moves)
+    into v_movers, v_mover_outcomes, v_mover_errors, v_stayers, v_stayer_outcomes, v_stayer_errors
+    from (
+        select i.account_id, i.outcome,
+            case when i.outcome <> 'completed' then coalesce(i.error, 'no reason was given') end as error,
+            case i.outcome when 'completed' then q.step = 5 when 'failed' then q.attempt + 1 >= p_attempts_max
+                else true end as moves
+        from unnest(p_accounts, p_outcomes, p_errors) i (account_id, outcome, error)
+        join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
+    ) s;
+
+    if v_stayers is not null then
+        update work_queue q
+        set state = case when q.hold is null then 'ready' else 'held' end,
+            step = case when i.outcome = 'completed' then q.step + 1 else q.step end,
+            attempt = case when i.outcome = 'completed' then 0 else q.attempt + 1 end,
+            run_at = case when i.outcome = 'completed' then now() else now() + make_interval(secs =>
+                least(p_retry_ms * 2.0 ^ q.attempt, 3600000) * (0.8 + 0.4 * random()) / 1000) end,
+            leased_at = null, leased_until = null, bot_id = null, operator_id = null, content_id = null, text_id = null
+        from unnest(v_stayers, v_stayer_outcomes) i (account_id, outcome)
+        where q.tenant_id = p_tenant and q.account_id = i.account_id;
+
+        -- No index has any of these columns, so that the update stays within its page.
+        update accounts a
+        set warmup_step = q.step, retry_count = q.attempt, last_bot_action_by = coalesce(p_by, a.last_bot_action_by),
+            last_bot_action_at = case when p_reported then now() else a.last_bot_action_at end,
+            last_error_message = coalesce(i.error, a.last_error_message),
+            last_error_at = case when i.error is null then a.last_error_at else now() end, updated_at = now()
+        from unnest(v_stayers, v_stayer_errors) i (account_id, error)
+        join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
+        where a.tenant_id = p_tenant and a.id = i.account_id;
+    end if;
+
+    if v_movers is not null then
+        -- The trigger writes the history and takes the step out of the queue.
+        update accounts a
+        set lifecycle_state = 'human_review', state_changed_at = now(),
+            warmup_completed_at = case when i.outcome = 'completed' then now() end,
+            requires_human_review = i.outcome <> 'completed',
+            retry_count = case when i.outcome = 'completed' then 0 else q.attempt + 1 end,
+            last_bot_action_by = coalesce(p_by, a.last_bot_action_by),
+            last_bot_action_at = case when p_reported then now() else a.last_bot_action_at end,
+            last_error_message = coalesce(i.error, a.last_error_message),
+            last_error_at = case when i.error is null then a.last_error_at else now() end, updated_at = now()
+        from unnest(v_movers, v_mover_outcomes, v_mover_errors) i (account_id, outcome, error)
+        join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
+        where a.tenant_id = p_tenant and a.id = i.account_id;
+    end if;
+end
+$$;
+
+CREATE FUNCTION public.sign_in(p_email text) RETURNS TABLE(operator_id bigint, name text, password_hash text, tenant_id bigint, tenant text, role text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select o.id, o.name, o.password_hash, m.tenant_id, t.name, m.role
+    from operators o
+    join memberships m on m.operator_id = o.id
+    join tenants t on t.id = m.tenant_id
+    where o.email = lower(p_email) and o.disabled_at is null
+    order by m.tenant_id
+$$;
+
+CREATE FUNCTION public.spread_uses(p_items bigint[], p_used integer[], p_priorities integer[], p_count integer) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if cardinality(p_items) is null then
+        return null;
+    end if;
+    return array(
+        with items as (
+            select i.id, i.priority, greatest(i.used, i.least + i.least / 10)::bigint as used
+            from (
+                select u.id, u.used, u.priority, min(u.used) over () as least
+                from unnest(p_items, p_used, p_priorities) u (id, used, priority)
+            ) i
+        ), ring as materialized (
+            -- Those that are reached when the less used are filled up to them first.
+            select f.id, f.priority, f.used
+            from (
+                select i.id, i.priority, i.used, row_number() over w as n, sum(i.used) over w as below
+                from items i
+                window w as (order by i.used, i.priority, i.id rows between unbounded preceding and current row)
+            ) f
+            where f.n * f.used - f.below < p_count
+        )
+        select r.id
+        from ring r
+        cross join (select ceil((p_count + sum(used)) / count(*))::bigint as used from ring) level
+        cross join lateral generate_series(r.used, level.used - 1) place
+        order by place, r.priority, random()
+        limit p_count);
+end
+$$;
+
+CREATE FUNCTION public.step_content(p_step smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select ('{pfp,null,highlight,story,post}'::text[])[p_step] $$;
+
+CREATE FUNCTION public.step_text(p_step smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select ('{null,bio,highlight,story,post}'::text[])[p_step] $$;
+
+CREATE TABLE public.text_pools (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    content_type text NOT NULL,
+    text_content text NOT NULL,
+    is_template boolean DEFAULT false NOT NULL,
+    usage_count integer DEFAULT 0 NOT NULL,
+    success_count integer DEFAULT 0 NOT NULL,
+    success_rate numeric(5,2) GENERATED ALWAYS AS (
+CASE
+    WHEN (usage_count = 0) THEN (0)::numeric
+    ELSE round(((100.0 * (success_count)::numeric) / (usage_count)::numeric), 2)
+END) STORED NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text,
+    CONSTRAINT text_pools_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
+    CONSTRAINT text_pools_content_type_check CHECK ((content_type = ANY (ARRAY['bio'::text, 'post'::text, 'story'::text, 'highlight'::text]))),
+    CONSTRAINT text_pools_created_by_check CHECK ((length(created_by) <= 100)),
+    CONSTRAINT text_pools_text_content_check CHECK (((length(text_content) >= 1) AND (length(text_content) <= 10000))),
+    CONSTRAINT text_pools_usage_count_check CHECK ((usage_count >= 0))
+);
+
+ALTER TABLE ONLY public.text_pools FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.text_fields(t public.text_pools) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    select jsonb_build_object(
+        'model', (select m.name from models m where m.tenant_id = t.tenant_id and m.id = t.model_id),
+        'content_type', t.content_type, 'text_content', t.text_content, 'is_template', t.is_template)
+$$;
+
+CREATE FUNCTION public.utc_text(at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ select to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
+
+CREATE TABLE public._sqlx_migrations (
+    version bigint NOT NULL,
+    description text NOT NULL,
+    installed_on timestamp with time zone DEFAULT now() NOT NULL,
+    success boolean NOT NULL,
+    checksum bytea NOT NULL,
+    execution_time bigint NOT NULL
+);
+
+CREATE TABLE public.account_state_history (
+    tenant_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    transition_reason text,
+    triggered_by text NOT NULL,
+    bot_id bigint,
+    user_id bigint,
+    request_id uuid,
+    metadata jsonb,
+    CONSTRAINT account_state_history_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['user'::text, 'bot'::text, 'system'::text, 'scheduler'::text])))
+)
+PARTITION BY RANGE (created_at);
+
+ALTER TABLE ONLY public.account_state_history FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.accounts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.accounts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.api_tokens (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    hash bytea NOT NULL,
+    hint text NOT NULL,
+    bot_id bigint,
+    operator_id bigint,
+    role text,
+    requests_per_minute integer DEFAULT 60000 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT api_tokens_check CHECK (((kind = 'bot'::text) = ((bot_id IS NOT NULL) AND (operator_id IS NULL) AND (role IS NULL)))),
+    CONSTRAINT api_tokens_check1 CHECK (((kind = 'api'::text) = ((bot_id IS NULL) AND (operator_id IS NOT NULL) AND (role IS NOT NULL)))),
+    CONSTRAINT api_tokens_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT api_tokens_hint_check CHECK ((length(hint) <= 8)),
+    CONSTRAINT api_tokens_kind_check CHECK ((kind = ANY (ARRAY['bot'::text, 'api'::text]))),
+    CONSTRAINT api_tokens_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT api_tokens_requests_per_minute_check CHECK (((requests_per_minute >= 1) AND (requests_per_minute <= 100000000))),
+    CONSTRAINT api_tokens_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'operator'::text, 'reviewer'::text, 'viewer'::text])))
+);
+
+ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_tokens ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_tokens_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.audit_log (
+    tenant_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    triggered_by text NOT NULL,
+    operator_id bigint,
+    bot_id bigint,
+    request_id uuid,
+    address text,
+    action text NOT NULL,
+    object_type text NOT NULL,
+    object_id text,
+    reason text,
+    before jsonb,
+    after jsonb,
+    CONSTRAINT audit_log_action_check CHECK ((length(action) <= 100)),
+    CONSTRAINT audit_log_object_type_check CHECK ((length(object_type) <= 50)),
+    CONSTRAINT audit_log_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['user'::text, 'bot'::text, 'system'::text, 'scheduler'::text])))
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.authorisations (
+    tenant_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    basis text,
+    reference text,
+    expires_at timestamp with time zone,
+    operator_id bigint,
+    request_id uuid
+);
+
+ALTER TABLE ONLY public.authorisations FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.bot_sessions (
+    tenant_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    data_encrypted bytea NOT NULL,
+    bot_id bigint,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.bot_sessions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.bots (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    pause_reason text,
+    last_seen_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT bots_description_check CHECK ((length(description) <= 500)),
+    CONSTRAINT bots_name_check CHECK (((length(name) >= 1) AND (length(name) <= 50))),
+    CONSTRAINT bots_pause_reason_check CHECK ((length(pause_reason) <= 500)),
+    CONSTRAINT bots_status_check CHECK ((status = ANY (ARRAY['active'::text, 'paused'::text])))
+);
+
+ALTER TABLE ONLY public.bots FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.bots ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.bots_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.content_uses (
+    tenant_id bigint NOT NULL,
+    pool text NOT NULL,
+    item_id bigint NOT NULL,
+    used integer NOT NULL,
+    succeeded integer NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT content_uses_pool_check CHECK ((pool = ANY (ARRAY['content'::text, 'text'::text])))
+);
+
+ALTER TABLE ONLY public.content_uses FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.daily_metrics (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    date date NOT NULL,
+    model_id bigint,
+    total_accounts integer DEFAULT 0 NOT NULL,
+    active_accounts integer DEFAULT 0 NOT NULL,
+    warming_up_accounts integer DEFAULT 0 NOT NULL,
+    failed_accounts integer DEFAULT 0 NOT NULL,
+    step_1_success_rate numeric(5,2) DEFAULT 0 NOT NULL,
+    step_2_success_rate numeric(5,2) DEFAULT 0 NOT NULL,
+    step_3_success_rate numeric(5,2) DEFAULT 0 NOT NULL,
+    step_4_success_rate numeric(5,2) DEFAULT 0 NOT NULL,
+    step_5_success_rate numeric(5,2) DEFAULT 0 NOT NULL,
+    active_proxies integer DEFAULT 0 NOT NULL,
+    proxy_utilization_rate numeric(5,2) DEFAULT 0 NOT NULL,
+    bot_actions integer DEFAULT 0 NOT NULL,
+    bot_errors integer DEFAULT 0 NOT NULL,
+    average_execution_time_ms integer DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY public.daily_metrics FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.daily_metrics ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.daily_metrics_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.idempotency_keys (
+    tenant_id bigint NOT NULL,
+    actor text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint,
+    answer jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+
+ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.import_rows (
+    tenant_id bigint NOT NULL,
+    import_id bigint NOT NULL,
+    line bigint NOT NULL,
+    verdict text NOT NULL,
+    key text,
+    data jsonb,
+    password_encrypted bytea,
+    access_token_encrypted bytea,
+    raw_encrypted bytea,
+    faults jsonb,
+    before jsonb,
+    before_password_encrypted bytea,
+    before_access_token_encrypted bytea,
+    target_id bigint,
+    CONSTRAINT import_rows_verdict_check CHECK ((verdict = ANY (ARRAY['new'::text, 'changed'::text, 'same'::text, 'rejected'::text])))
+);
+
+ALTER TABLE ONLY public.import_rows FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.imports (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    file_name text DEFAULT ''::text NOT NULL,
+    detected jsonb DEFAULT '{}'::jsonb NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    notes jsonb DEFAULT '[]'::jsonb NOT NULL,
+    new_rows bigint DEFAULT 0 NOT NULL,
+    changed_rows bigint DEFAULT 0 NOT NULL,
+    same_rows bigint DEFAULT 0 NOT NULL,
+    rejected_rows bigint DEFAULT 0 NOT NULL,
+    operator_id bigint,
+    request_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    committed_at timestamp with time zone,
+    undone_at timestamp with time zone,
+    CONSTRAINT imports_file_name_check CHECK ((length(file_name) <= 255)),
+    CONSTRAINT imports_kind_check CHECK ((kind = ANY (ARRAY['accounts'::text, 'proxies'::text, 'models'::text, 'content'::text, 'texts'::text]))),
+    CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['reading'::text, 'staged'::text, 'committed'::text, 'undone'::text, 'discarded'::text, 'failed'::text])))
+);
+
+ALTER TABLE ONLY public.imports FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.imports ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.imports_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.lifecycle_transitions (
+    event text NOT NULL,
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    warmup_complete boolean
+);
+
+ALTER TABLE ONLY public.lifecycle_transitions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.memberships (
+    tenant_id bigint NOT NULL,
+    operator_id bigint NOT NULL,
+    role text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT memberships_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'operator'::text, 'reviewer'::text, 'viewer'::text])))
+);
+
+ALTER TABLE ONLY public.memberships FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.model_content ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.model_content_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.models ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.models_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.operators (
+    id bigint NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    password_hash text,
+    disabled_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT operators_email_check CHECK (((email = lower(email)) AND ((length(email) >= 3) AND (length(email) <= 255)))),
+    CONSTRAINT operators_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
+);
+
+ALTER TABLE ONLY public.operators FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.operators ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.operators_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.password_links (
+    tenant_id bigint NOT NULL,
+    token_hash bytea NOT NULL,
+    operator_id bigint NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT password_links_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.password_links FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.proxies_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.sessions (
+    tenant_id bigint NOT NULL,
+    token_hash bytea NOT NULL,
+    operator_id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    address text,
+    user_agent text,
+    CONSTRAINT sessions_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.tenant_keys (
+    tenant_id bigint NOT NULL,
+    version integer NOT NULL,
+    wrapped bytea NOT NULL,
+    master_key_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tenant_keys_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.tenant_keys FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.tenants (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    paused_at timestamp with time zone,
+    pause_reason text,
+    requests_per_minute integer DEFAULT 600000 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tenants_check CHECK (((paused_at IS NULL) = (pause_reason IS NULL))),
+    CONSTRAINT tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT tenants_pause_reason_check CHECK ((length(pause_reason) <= 500)),
+    CONSTRAINT tenants_requests_per_minute_check CHECK (((requests_per_minute >= 1) AND (requests_per_minute <= 100000000)))
+);
+
+ALTER TABLE ONLY public.tenants FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tenants ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.tenants_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.text_pools ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.text_pools_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.warmup_step_logs (
+    tenant_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    lease bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    completed_at timestamp with time zone,
+    step_number smallint NOT NULL,
+    step_name text NOT NULL,
+    status text NOT NULL,
+    bot_id bigint,
+    operator_id bigint,
+    bot_session_id text,
+    content_used jsonb,
+    error_message text,
+    error_details jsonb,
+    retry_count smallint DEFAULT 0 NOT NULL,
+    execution_time_ms integer,
+    instagram_response jsonb,
+    CONSTRAINT check_step_sequence CHECK ((((step_number = 1) AND (step_name = 'change_pfp'::text)) OR ((step_number = 2) AND (step_name = 'change_bio'::text)) OR ((step_number = 3) AND (step_name = 'post_highlight'::text)) OR ((step_number = 4) AND (step_name = 'post_story'::text)) OR ((step_number = 5) AND (step_name = 'post_post'::text)))),
+    CONSTRAINT warmup_step_logs_bot_session_id_check CHECK ((length(bot_session_id) <= 100)),
+    CONSTRAINT warmup_step_logs_execution_time_ms_check CHECK ((execution_time_ms >= 0)),
+    CONSTRAINT warmup_step_logs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'in_progress'::text, 'completed'::text, 'failed'::text, 'requires_review'::text]))),
+    CONSTRAINT warmup_step_logs_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
+)
+PARTITION BY RANGE (started_at);
+
+ALTER TABLE ONLY public.warmup_step_logs FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.work_queue (
+    tenant_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    model_id bigint,
+    step smallint NOT NULL,
+    people_mask smallint DEFAULT 0 NOT NULL,
+    for_people boolean GENERATED ALWAYS AS (((((people_mask >> (step - 1)))::integer & 1) = 1)) STORED NOT NULL,
+    state text NOT NULL,
+    hold text,
+    authorised_until timestamp with time zone NOT NULL,
+    attempt smallint DEFAULT 0 NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease bigint DEFAULT 0 NOT NULL,
+    leased_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    bot_id bigint,
+    operator_id bigint,
+    content_id bigint,
+    text_id bigint,
+    CONSTRAINT work_queue_check CHECK (((state = 'leased'::text) = (leased_until IS NOT NULL))),
+    CONSTRAINT work_queue_check1 CHECK (((state <> 'ready'::text) OR (hold IS NULL))),
+    CONSTRAINT work_queue_check2 CHECK (((state <> 'held'::text) OR (hold IS NOT NULL))),
+    CONSTRAINT work_queue_hold_check CHECK ((hold = ANY (ARRAY['account_not_active'::text, 'authorisation_lapsed'::text, 'no_model'::text, 'model_not_active'::text, 'proxy_not_active'::text, 'pool_empty'::text]))),
+    CONSTRAINT work_queue_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'held'::text, 'leased'::text, 'idle'::text]))),
+    CONSTRAINT work_queue_step_check CHECK (((step >= 1) AND (step <= 5)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+
+ALTER TABLE ONLY public.work_queue FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY public._sqlx_migrations
+    ADD CONSTRAINT _sqlx_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.account_state_history
+    ADD CONSTRAINT account_state_history_pkey PRIMARY KEY (tenant_id, account_id, created_at);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_tenant_id_hash_key UNIQUE (tenant_id, hash);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (tenant_id, at, id);
+
+ALTER TABLE ONLY public.authorisations
+    ADD CONSTRAINT authorisations_pkey PRIMARY KEY (tenant_id, account_id, recorded_at);
+
+ALTER TABLE ONLY public.bot_sessions
+    ADD CONSTRAINT bot_sessions_pkey PRIMARY KEY (tenant_id, account_id);
+
+ALTER TABLE ONLY public.bots
+    ADD CONSTRAINT bots_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.bots
+    ADD CONSTRAINT bots_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.daily_metrics
+    ADD CONSTRAINT daily_metrics_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.daily_metrics
+    ADD CONSTRAINT daily_metrics_tenant_id_date_model_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, date, model_id);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, actor, key);
+
+ALTER TABLE ONLY public.import_rows
+    ADD CONSTRAINT import_rows_pkey PRIMARY KEY (tenant_id, import_id, line);
+
+ALTER TABLE ONLY public.imports
+    ADD CONSTRAINT imports_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.lifecycle_transitions
+    ADD CONSTRAINT lifecycle_transitions_from_state_to_state_warmup_complete_key UNIQUE NULLS NOT DISTINCT (from_state, to_state, warmup_complete);
+
+ALTER TABLE ONLY public.lifecycle_transitions
+    ADD CONSTRAINT lifecycle_transitions_pkey PRIMARY KEY (event, from_state);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, operator_id);
+
+ALTER TABLE ONLY public.model_content
+    ADD CONSTRAINT model_content_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_tenant_id_name_key UNIQUE (tenant_id, name);
+
+ALTER TABLE ONLY public.operators
+    ADD CONSTRAINT operators_email_key UNIQUE (email);
+
+ALTER TABLE ONLY public.operators
+    ADD CONSTRAINT operators_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.password_links
+    ADD CONSTRAINT password_links_pkey PRIMARY KEY (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.proxies
+    ADD CONSTRAINT proxies_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.proxies
+    ADD CONSTRAINT proxies_tenant_id_scheme_host_port_username_key UNIQUE NULLS NOT DISTINCT (tenant_id, scheme, host, port, username);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, token_hash);
+
+ALTER TABLE ONLY public.tenant_keys
+    ADD CONSTRAINT tenant_keys_pkey PRIMARY KEY (tenant_id, version);
+
+ALTER TABLE ONLY public.tenants
+    ADD CONSTRAINT tenants_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.tenants
+    ADD CONSTRAINT tenants_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.text_pools
+    ADD CONSTRAINT text_pools_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.warmup_step_logs
+    ADD CONSTRAINT warmup_step_logs_pkey PRIMARY KEY (tenant_id, account_id, lease, started_at);
+
+ALTER TABLE ONLY public.work_queue
+    ADD CONSTRAINT work_queue_pkey PRIMARY KEY (tenant_id, account_id);
+
+CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at) WHERE (authorisation_expires_at IS NOT NULL);
+
+CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
+
+CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
+
+CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX idx_accounts_dashboard ON public.accounts USING btree (tenant_id, model_id, lifecycle_state, status, id);
+
+CREATE INDEX idx_accounts_lifecycle_state ON public.accounts USING btree (tenant_id, lifecycle_state, id);
+
+CREATE INDEX idx_accounts_model_id ON public.accounts USING btree (tenant_id, model_id, id);
+
+CREATE INDEX idx_accounts_proxy_id ON public.accounts USING btree (tenant_id, proxy_id) WHERE (proxy_id IS NOT NULL);
+
+CREATE INDEX idx_accounts_requires_review ON public.accounts USING btree (tenant_id, id) WHERE requires_human_review;
+
+CREATE INDEX idx_accounts_status ON public.accounts USING btree (tenant_id, status, id) WHERE (status <> 'active'::text);
+
+CREATE UNIQUE INDEX idx_accounts_username ON public.accounts USING btree (tenant_id, username);
+
+CREATE INDEX idx_bot_content_lookup ON public.model_content USING btree (tenant_id, model_id, content_type, usage_count, order_priority, id);
+
+CREATE INDEX idx_daily_metrics_date ON public.daily_metrics USING btree (tenant_id, date);
+
+CREATE INDEX idx_daily_metrics_model_id ON public.daily_metrics USING btree (tenant_id, model_id, date);
+
+CREATE INDEX idx_model_content_model_id ON public.model_content USING btree (tenant_id, model_id, id);
+
+CREATE INDEX idx_model_content_template ON public.model_content USING btree (tenant_id, id) WHERE is_template;
+
+CREATE INDEX idx_model_content_type ON public.model_content USING btree (tenant_id, content_type, id);
+
+CREATE INDEX idx_model_content_usage ON public.model_content USING btree (tenant_id, usage_count, id);
+
+CREATE INDEX idx_models_created_at ON public.models USING btree (tenant_id, created_at);
+
+CREATE INDEX idx_models_status ON public.models USING btree (tenant_id, status);
+
+CREATE INDEX idx_proxies_account_count ON public.proxies USING btree (tenant_id, account_count, id);
+
+CREATE INDEX idx_proxies_assigned_model ON public.proxies USING btree (tenant_id, assigned_model_id, id);
+
+CREATE INDEX idx_proxies_location ON public.proxies USING btree (tenant_id, location, id);
+
+CREATE INDEX idx_proxies_status ON public.proxies USING btree (tenant_id, status, id);
+
+CREATE INDEX idx_proxy_availability ON public.proxies USING btree (tenant_id, assigned_model_id, account_count, id) WHERE ((status = 'active'::text) AND (account_count < max_accounts));
+
+CREATE INDEX idx_state_history_created_at ON ONLY public.account_state_history USING brin (created_at);
+
+CREATE INDEX idx_state_history_to_state ON ONLY public.account_state_history USING btree (tenant_id, to_state, created_at);
+
+CREATE INDEX idx_text_pools_content_type ON public.text_pools USING btree (tenant_id, content_type, id);
+
+CREATE INDEX idx_text_pools_model_id ON public.text_pools USING btree (tenant_id, model_id, id);
+
+CREATE INDEX idx_text_pools_template ON public.text_pools USING btree (tenant_id, id) WHERE is_template;
+
+CREATE INDEX idx_text_pools_usage ON public.text_pools USING btree (tenant_id, usage_count, id);
+
+CREATE INDEX idx_warmup_logs_failed ON ONLY public.warmup_step_logs USING btree (tenant_id, started_at) WHERE (status <> 'completed'::text);
+
+CREATE INDEX idx_warmup_logs_started_at ON ONLY public.warmup_step_logs USING brin (started_at);
+
+CREATE INDEX import_rows_key ON public.import_rows USING btree (tenant_id, import_id, key);
+
+CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
+
+CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
+
+CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operator_id);
+
+CREATE INDEX text_pools_lookup ON public.text_pools USING btree (tenant_id, model_id, content_type, usage_count, id);
+
+CREATE INDEX work_queue_leased ON public.work_queue USING btree (leased_until, tenant_id) WHERE (state = 'leased'::text);
+
+CREATE INDEX work_queue_model ON public.work_queue USING btree (tenant_id, model_id) WHERE (state <> 'idle'::text);
+
+CREATE INDEX work_queue_ready ON public.work_queue USING btree (tenant_id, for_people, step, run_at) WHERE (state = 'ready'::text);
+
+CREATE TRIGGER trigger_account_deleted AFTER DELETE ON public.accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.accounts_deleted();
+
+CREATE TRIGGER trigger_account_inserted AFTER INSERT ON public.accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.accounts_inserted();
+
+CREATE TRIGGER trigger_account_state_history AFTER UPDATE ON public.accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.accounts_updated();
+
+CREATE TRIGGER trigger_content_changed AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_changed();
+
+CREATE TRIGGER trigger_content_filled AFTER INSERT ON public.model_content REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
+
+CREATE TRIGGER trigger_history_legal AFTER INSERT ON public.account_state_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.history_inserted();
+
+CREATE TRIGGER trigger_model_updated AFTER UPDATE ON public.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.models_updated();
+
+CREATE TRIGGER trigger_proxy_updated AFTER UPDATE ON public.proxies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.proxies_updated();
+
+CREATE TRIGGER trigger_text_changed AFTER UPDATE ON public.text_pools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_changed();
+
+CREATE TRIGGER trigger_text_filled AFTER INSERT ON public.text_pools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE SET NULL (model_id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_tenant_id_proxy_id_fkey FOREIGN KEY (tenant_id, proxy_id) REFERENCES public.proxies(tenant_id, id);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_tenant_id_bot_id_fkey FOREIGN KEY (tenant_id, bot_id) REFERENCES public.bots(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.api_tokens
+    ADD CONSTRAINT api_tokens_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.bot_sessions
+    ADD CONSTRAINT bot_sessions_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.bots
+    ADD CONSTRAINT bots_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.daily_metrics
+    ADD CONSTRAINT daily_metrics_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.daily_metrics
+    ADD CONSTRAINT daily_metrics_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.import_rows
+    ADD CONSTRAINT import_rows_tenant_id_import_id_fkey FOREIGN KEY (tenant_id, import_id) REFERENCES public.imports(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.imports
+    ADD CONSTRAINT imports_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operators(id);
+
+ALTER TABLE ONLY public.memberships
+    ADD CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.model_content
+    ADD CONSTRAINT model_content_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.models
+    ADD CONSTRAINT models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.password_links
+    ADD CONSTRAINT password_links_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.proxies
+    ADD CONSTRAINT proxies_tenant_id_assigned_model_id_fkey FOREIGN KEY (tenant_id, assigned_model_id) REFERENCES public.models(tenant_id, id) ON DELETE SET NULL (assigned_model_id);
+
+ALTER TABLE ONLY public.proxies
+    ADD CONSTRAINT proxies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.tenant_keys
+    ADD CONSTRAINT tenant_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.text_pools
+    ADD CONSTRAINT text_pools_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.work_queue
+    ADD CONSTRAINT work_queue_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE public.account_state_history ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.authorisations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.bot_sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.bots ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY colleague ON public.operators TO muster_app USING ((EXISTS ( SELECT
+   FROM public.memberships m
+  WHERE (m.operator_id = operators.id)))) WITH CHECK ((EXISTS ( SELECT
+   FROM public.memberships m
+  WHERE (m.operator_id = operators.id))));
+
+ALTER TABLE public.content_uses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.daily_metrics ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everyone ON public.lifecycle_transitions FOR SELECT TO muster_owner, muster_app USING (true);
+
+ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.import_rows ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.imports ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.lifecycle_transitions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.model_content ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.models ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.operators ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY owner ON public.lifecycle_transitions TO muster_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.memberships FOR SELECT TO muster_owner USING (true);
+
+CREATE POLICY owner ON public.operators TO muster_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.tenants FOR SELECT TO muster_owner USING (true);
+
+ALTER TABLE public.password_links ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
+
+CREATE POLICY scheduler ON public.tenants FOR SELECT TO muster_scheduler USING (true);
+
+CREATE POLICY scheduler ON public.work_queue FOR SELECT TO muster_scheduler USING ((state = 'leased'::text));
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON public.account_state_history TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.accounts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.api_tokens TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.audit_log TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.authorisations TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.bot_sessions TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.bots TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.content_uses TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.daily_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.idempotency_keys TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.import_rows TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.imports TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.memberships TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.model_content TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.models TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.password_links TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.proxies TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.sessions TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.tenant_keys TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.tenants TO muster_owner, muster_app USING ((id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.text_pools TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.warmup_step_logs TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.work_queue TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+ALTER TABLE public.tenant_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.text_pools ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.warmup_step_logs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.work_queue ENABLE ROW LEVEL SECURITY;
+
+GRANT USAGE ON SCHEMA public TO muster_app;
+GRANT USAGE ON SCHEMA public TO muster_scheduler;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(username) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(email) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(password_encrypted) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(access_token_encrypted) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(model_id) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(assigned_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(lifecycle_state) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(state_changed_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(warmup_step) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(warmup_started_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(warmup_completed_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(proxy_id) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(proxy_assigned_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(authorisation_basis) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(authorisation_reference) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(authorisation_expires_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(last_bot_action_by) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(last_bot_action_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(requires_human_review) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(last_error_message) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(last_error_at) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(retry_count) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(bio) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(profile_picture_url) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(location_city) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(location_campus) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(location_niche) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(birthday) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(device_info) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(content_type) ON TABLE public.accounts TO muster_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.accounts TO muster_app;
+
+REVOKE ALL ON FUNCTION public.account_fields(a public.accounts) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.account_fields(a public.accounts) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.accounts_deleted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_deleted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.accounts_inserted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_inserted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.accounts_updated() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.choose_text(p_tenant bigint, p_model bigint, p_type text, p_count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.choose_text(p_tenant bigint, p_model bigint, p_type text, p_count integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_max integer, p_steps smallint[], p_model bigint, p_lease_secs integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_max integer, p_steps smallint[], p_model bigint, p_lease_secs integer) TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(model_id) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(content_type) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(image_url) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(text_content) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(is_template) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(order_priority) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(usage_count) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(success_count) ON TABLE public.model_content TO muster_app;
+
+GRANT UPDATE(last_used_at) ON TABLE public.model_content TO muster_app;
+
+REVOKE ALL ON FUNCTION public.content_fields(c public.model_content) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.content_fields(c public.model_content) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.history_inserted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_step smallint, p_accounts bigint[], p_models bigint[], p_lease_secs integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_step smallint, p_accounts bigint[], p_models bigint[], p_lease_secs integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
+GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
+
+REVOKE ALL ON FUNCTION public.may_set_password(p_operator bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.may_set_password(p_operator bigint) TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(name) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(description) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(unfollow_ratio) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(daily_follow_limit) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(posting_schedule) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(people_steps) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(total_accounts) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(active_accounts) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.models TO muster_app;
+
+REVOKE ALL ON FUNCTION public.model_fields(m public.models) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.model_fields(m public.models) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.models_updated() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.models_updated() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_bot() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_bot() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_operator() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_operator() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_reason() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_reason() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_request() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_request() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_tenant() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_tenant() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_triggered_by() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pool_changed() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pool_filled() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pool_filled() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.proxies_updated() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxies_updated() TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(scheme) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(host) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(port) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(username) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(password_encrypted) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(exit_ip) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(provider) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(location) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(monthly_cost) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(assigned_model_id) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(account_count) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(max_accounts) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(last_tested_at) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(last_latency_ms) ON TABLE public.proxies TO muster_app;
+
+GRANT UPDATE(last_error_message) ON TABLE public.proxies TO muster_app;
+
+REVOKE ALL ON FUNCTION public.proxy_fields(p public.proxies) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxy_fields(p public.proxies) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.release_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.release_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_address text, p_attempts_max smallint, p_retry_ms integer, p_session text, p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_address text, p_attempts_max smallint, p_retry_ms integer, p_session text, p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_by text, p_attempts_max smallint, p_retry_ms integer, p_reported boolean, p_session text, p_accounts bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_by text, p_attempts_max smallint, p_retry_ms integer, p_reported boolean, p_session text, p_accounts bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.sign_in(p_email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_in(p_email text) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.spread_uses(p_items bigint[], p_used integer[], p_priorities integer[], p_count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.spread_uses(p_items bigint[], p_used integer[], p_priorities integer[], p_count integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.step_content(p_step smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.step_content(p_step smallint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.step_text(p_step smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.step_text(p_step smallint) TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(model_id) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(content_type) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(text_content) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(is_template) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(usage_count) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(success_count) ON TABLE public.text_pools TO muster_app;
+
+GRANT UPDATE(last_used_at) ON TABLE public.text_pools TO muster_app;
+
+REVOKE ALL ON FUNCTION public.text_fields(t public.text_pools) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.text_fields(t public.text_pools) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.utc_text(at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.utc_text(at timestamp with time zone) TO muster_app;
+
+GRANT SELECT(version) ON TABLE public._sqlx_migrations TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.account_state_history TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.accounts_id_seq TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.api_tokens TO muster_app;
+
+GRANT UPDATE(name) ON TABLE public.api_tokens TO muster_app;
+
+GRANT UPDATE(requests_per_minute) ON TABLE public.api_tokens TO muster_app;
+
+GRANT UPDATE(expires_at) ON TABLE public.api_tokens TO muster_app;
+
+GRANT UPDATE(revoked_at) ON TABLE public.api_tokens TO muster_app;
+
+GRANT UPDATE(last_used_at) ON TABLE public.api_tokens TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.api_tokens_id_seq TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.authorisations TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.bot_sessions TO muster_app;
+
+GRANT UPDATE(data_encrypted) ON TABLE public.bot_sessions TO muster_app;
+
+GRANT UPDATE(bot_id) ON TABLE public.bot_sessions TO muster_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.bot_sessions TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.bots TO muster_app;
+
+GRANT UPDATE(name) ON TABLE public.bots TO muster_app;
+
+GRANT UPDATE(description) ON TABLE public.bots TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.bots TO muster_app;
+
+GRANT UPDATE(pause_reason) ON TABLE public.bots TO muster_app;
+
+GRANT UPDATE(last_seen_at) ON TABLE public.bots TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.bots_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.content_uses TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.content_uses TO muster_scheduler;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(total_accounts) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(active_accounts) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(warming_up_accounts) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(failed_accounts) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(step_1_success_rate) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(step_2_success_rate) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(step_3_success_rate) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(step_4_success_rate) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(step_5_success_rate) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(active_proxies) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_utilization_rate) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(bot_actions) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(bot_errors) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(average_execution_time_ms) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.daily_metrics_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.idempotency_keys TO muster_app;
+
+GRANT UPDATE(status) ON TABLE public.idempotency_keys TO muster_app;
+
+GRANT UPDATE(answer) ON TABLE public.idempotency_keys TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.import_rows TO muster_app;
+
+GRANT UPDATE(password_encrypted) ON TABLE public.import_rows TO muster_app;
+
+GRANT UPDATE(access_token_encrypted) ON TABLE public.import_rows TO muster_app;
+
+GRANT UPDATE(raw_encrypted) ON TABLE public.import_rows TO muster_app;
+
+GRANT UPDATE(before_password_encrypted) ON TABLE public.import_rows TO muster_app;
+
+GRANT UPDATE(before_access_token_encrypted) ON TABLE public.import_rows TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(state) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(detected) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(notes) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(new_rows) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(changed_rows) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(same_rows) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(rejected_rows) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(committed_at) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(undone_at) ON TABLE public.imports TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.imports_id_seq TO muster_app;
+
+GRANT SELECT ON TABLE public.lifecycle_transitions TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.memberships TO muster_app;
+
+GRANT UPDATE(role) ON TABLE public.memberships TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.model_content_id_seq TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.models_id_seq TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.operators TO muster_app;
+
+GRANT UPDATE(name) ON TABLE public.operators TO muster_app;
+
+GRANT UPDATE(password_hash) ON TABLE public.operators TO muster_app;
+
+GRANT UPDATE(disabled_at) ON TABLE public.operators TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.operators_id_seq TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.password_links TO muster_app;
+
+GRANT UPDATE(used_at) ON TABLE public.password_links TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.sessions TO muster_app;
+
+GRANT UPDATE(last_seen_at) ON TABLE public.sessions TO muster_app;
+
+GRANT UPDATE(expires_at) ON TABLE public.sessions TO muster_app;
+
+GRANT UPDATE(revoked_at) ON TABLE public.sessions TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.tenant_keys TO muster_app;
+
+GRANT UPDATE(wrapped) ON TABLE public.tenant_keys TO muster_app;
+
+GRANT UPDATE(master_key_id) ON TABLE public.tenant_keys TO muster_app;
+
+GRANT SELECT ON TABLE public.tenants TO muster_app;
+
+GRANT SELECT(id) ON TABLE public.tenants TO muster_scheduler;
+
+GRANT UPDATE(name) ON TABLE public.tenants TO muster_app;
+
+GRANT UPDATE(paused_at) ON TABLE public.tenants TO muster_app;
+GRANT SELECT(paused_at) ON TABLE public.tenants TO muster_scheduler;
+
+GRANT UPDATE(pause_reason) ON TABLE public.tenants TO muster_app;
+
+GRANT UPDATE(requests_per_minute) ON TABLE public.tenants TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.tenants_id_seq TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.text_pools_id_seq TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.warmup_step_logs TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.work_queue TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.work_queue TO muster_scheduler;
+
+GRANT UPDATE(model_id) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(step) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(people_mask) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(state) ON TABLE public.work_queue TO muster_app;
+GRANT SELECT(state) ON TABLE public.work_queue TO muster_scheduler;
+
+GRANT UPDATE(hold) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(authorised_until) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(attempt) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(run_at) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(lease) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(leased_at) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(leased_until) ON TABLE public.work_queue TO muster_app;
+GRANT SELECT(leased_until) ON TABLE public.work_queue TO muster_scheduler;
+
+GRANT UPDATE(bot_id) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(operator_id) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(content_id) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(text_id) ON TABLE public.work_queue TO muster_app;

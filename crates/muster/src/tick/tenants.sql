@@ -1,0 +1,2 @@
+-- Every tenant.
+select id as "tenant: muster_wire::TenantId" from tenants

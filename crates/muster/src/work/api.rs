@@ -1,0 +1,142 @@
+//! Work over HTTP.
+
+use axum::{Json, extract::State};
+use muster_wire::work::{
+    Claim, Claimed, Credentials, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::secrets;
+use crate::{
+    actor::Actor,
+    app::App,
+    http::{Body, Problems, Query, Reply},
+};
+
+/// The routes of work.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(claim_work))
+        .routes(routes!(report_work))
+        .routes(routes!(extend_work))
+        .routes(routes!(release_work))
+        .routes(routes!(open_credentials))
+        .routes(routes!(get_session, put_session))
+}
+
+/// Claims steps to work.
+///
+/// Bots get steps that bots may do, people those that are for people only. With `wait_ms` the answer waits for work. Each
+/// step is leased: report it, extend it or release it before `expires_at`, or it counts as failed and goes to another.
+#[utoipa::path(post, path = "/v1/work/claim", tag = "work", request_body = Claim,
+    responses((status = 200, body = Claimed), Problems))]
+async fn claim_work(
+    State(app): State<App>,
+    actor: Actor,
+    Body(claim): Body<Claim>,
+) -> Reply<Claimed> {
+    Ok(Json(super::claim_or_wait(&app, &actor, &claim).await?))
+}
+
+/// Reports how leased steps ended.
+///
+/// Safe to repeat: a lease that was reported before is answered as a duplicate, with the outcome that was accepted then.
+#[utoipa::path(post, path = "/v1/work/report", tag = "work", request_body = Report,
+    responses((status = 200, body = Reported), Problems))]
+async fn report_work(
+    State(app): State<App>,
+    actor: Actor,
+    Body(report): Body<Report>,
+) -> Reply<Reported> {
+    let mut tx = app.db.begin(&actor).await?;
+    let reported = super::report(&mut tx, &actor, &app.settings, &report).await?;
+    tx.commit().await?;
+    super::tally(&app, &reported);
+    app.work.notify(actor.tenant);
+    Ok(Json(reported))
+}
+
+/// Extends leases.
+#[utoipa::path(post, path = "/v1/work/extend", tag = "work", request_body = Leases,
+    responses((status = 200, body = LeaseStates), Problems))]
+async fn extend_work(
+    State(app): State<App>,
+    actor: Actor,
+    Body(leases): Body<Leases>,
+) -> Reply<LeaseStates> {
+    let mut tx = app.db.begin(&actor).await?;
+    let states = super::extend(&mut tx, &actor, &app.settings, &leases).await?;
+    tx.commit().await?;
+    Ok(Json(states))
+}
+
+/// Gives leases back; no attempt is counted.
+#[utoipa::path(post, path = "/v1/work/release", tag = "work", request_body = Leases,
+    responses((status = 200, body = LeaseStates), Problems))]
+async fn release_work(
+    State(app): State<App>,
+    actor: Actor,
+    Body(leases): Body<Leases>,
+) -> Reply<LeaseStates> {
+    let mut tx = app.db.begin(&actor).await?;
+    let states = super::release(&mut tx, &actor, &leases).await?;
+    tx.commit().await?;
+    app.work.notify(actor.tenant);
+    Ok(Json(states))
+}
+
+/// Opens the credentials of leased accounts.
+///
+/// Each opening is written to the audit log. A lease that is not held opens nothing.
+#[utoipa::path(post, path = "/v1/work/credentials", tag = "work", request_body = Leases,
+    responses((status = 200, body = Credentials), Problems))]
+async fn open_credentials(
+    State(app): State<App>,
+    actor: Actor,
+    Body(leases): Body<Leases>,
+) -> Reply<Credentials> {
+    let mut tx = app.db.begin(&actor).await?;
+    let credentials = secrets::credentials(&mut tx, &actor, &app.keys, &leases).await?;
+    tx.commit().await?;
+    Ok(Json(credentials))
+}
+
+/// Names a lease.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfLease {
+    /// The lease, as the claim gave it.
+    lease: Lease,
+}
+
+/// Gives the session data kept for a leased account.
+#[utoipa::path(get, path = "/v1/work/session", tag = "work", params(OfLease),
+    responses((status = 200, body = Session), Problems))]
+async fn get_session(
+    State(app): State<App>,
+    actor: Actor,
+    Query(of): Query<OfLease>,
+) -> Reply<Session> {
+    let mut tx = app.db.begin(&actor).await?;
+    let session = secrets::session(&mut tx, &actor, &app.keys, of.lease).await?;
+    tx.commit().await?;
+    Ok(Json(session))
+}
+
+/// Keeps session data for a leased account, sealed, until another bot or a later run gets it.
+#[utoipa::path(put, path = "/v1/work/session", tag = "work", params(OfLease), request_body = PutSession,
+    responses((status = 200, body = Session), Problems))]
+async fn put_session(
+    State(app): State<App>,
+    actor: Actor,
+    Query(of): Query<OfLease>,
+    Body(put): Body<PutSession>,
+) -> Reply<Session> {
+    let mut tx = app.db.begin(&actor).await?;
+    let session = secrets::put_session(&mut tx, &actor, &app.keys, of.lease, &put).await?;
+    tx.commit().await?;
+    Ok(Json(session))
+}
