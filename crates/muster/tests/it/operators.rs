@@ -1,9 +1,12 @@
 //! Operators: who belongs to a tenant, what they may give, and how they come to a password.
 
+use std::time::{Duration, Instant};
+
 use muster_wire::{Role, TenantId};
 use serde_json::{Value, json};
+use sqlx::Connection;
 
-use crate::support::{Caller, TestApp};
+use crate::support::{Caller, TestApp, value};
 
 const PASSWORD: &str = "three plain words";
 
@@ -155,12 +158,28 @@ async fn the_last_owner_stays_even_when_two_leave_at_once() {
         .as_i64()
         .expect("an id");
     let second_path = format!("/v1/operators/{second_id}");
-    let (a, b) = tokio::join!(
+    // Both requests are under way before either can go on.
+    let mut db = app.superuser().await;
+    let mut lock = db.begin().await.expect("a transaction");
+    sqlx::query("select from memberships for update")
+        .execute(&mut *lock)
+        .await
+        .expect("a lock");
+    let release = async {
+        let until = Instant::now() + Duration::from_secs(10);
+        let waiting = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while value::<i64>(&app, waiting).await < 2 {
+            assert!(Instant::now() < until, "they do not wait");
+        }
+        lock.rollback().await.expect("rollback");
+    };
+    let (a, b, ()) = tokio::join!(
         app.owner.patch(&second_path, json!({"role": "viewer"})),
-        second.patch(&first, json!({"role": "viewer"}))
+        second.patch(&first, json!({"role": "viewer"})),
+        release
     );
-    let owners: i64 =
-        crate::support::value(&app, "select count(*) from memberships where role = 'owner'").await;
+    let owners: i64 = value(&app, "select count(*) from memberships where role = 'owner'").await;
     assert_eq!(owners, 1, "{:?} {:?}", a.status, b.status);
 }
 
