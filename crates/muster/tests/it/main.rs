@@ -2,6 +2,8 @@
 
 mod accounts;
 mod assign;
+mod audit;
+mod bots;
 mod catalogue;
 mod cluster;
 mod conformance;
@@ -14,14 +16,19 @@ mod isolation;
 mod kills;
 mod lifecycle;
 mod lives;
+mod keys;
 mod migrations;
 mod models;
+mod operators;
 mod probe;
 mod proxies;
 mod reviews;
+mod sessions;
 mod support;
+mod tenants;
 mod texts;
 mod tidy;
+mod tokens;
 mod work;
 mod work_holds;
 mod work_races;
