@@ -250,6 +250,22 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.add_member(p_email text, p_name text, p_role text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+    person bigint;
+begin
+    insert into operators (email, name) values (lower(p_email), p_name)
+    on conflict (email) do update set email = excluded.email
+    returning id into person;
+    insert into memberships (tenant_id, operator_id, role) values (muster_tenant(), person, p_role)
+    on conflict do nothing;
+    return case when found then person end;
+end
+$$;
+
 CREATE FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) RETURNS bigint[]
     LANGUAGE plpgsql
     AS $$
@@ -581,6 +597,20 @@ begin
     end loop;
     return made;
 end
+$$;
+
+CREATE FUNCTION public.may_set_password(p_operator bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select exists (select from memberships m where m.tenant_id = muster_tenant() and m.operator_id = p_operator)
+        and (
+            not exists (select from memberships m where m.operator_id = p_operator and m.tenant_id <> muster_tenant())
+            or (select o.password_hash is null from operators o where o.id = p_operator)
+                and muster_tenant() = (
+                    select m.tenant_id from memberships m where m.operator_id = p_operator
+                    order by m.created_at, m.tenant_id limit 1)
+        )
 $$;
 
 CREATE TABLE public.models (
@@ -1411,6 +1441,19 @@ ALTER TABLE public.operators ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.password_links (
+    tenant_id bigint NOT NULL,
+    token_hash bytea NOT NULL,
+    operator_id bigint NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT password_links_token_hash_check CHECK ((length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY public.password_links FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.proxies_id_seq
     START WITH 1
@@ -1606,6 +1649,9 @@ ALTER TABLE ONLY public.operators
 ALTER TABLE ONLY public.operators
     ADD CONSTRAINT operators_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.password_links
+    ADD CONSTRAINT password_links_pkey PRIMARY KEY (tenant_id, token_hash);
+
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1703,6 +1749,8 @@ CREATE INDEX import_rows_key ON public.import_rows USING btree (tenant_id, impor
 
 CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
 
+CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
+
 CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operator_id);
 
 CREATE INDEX text_pools_lookup ON public.text_pools USING btree (tenant_id, model_id, content_type, usage_count, id);
@@ -1787,6 +1835,9 @@ ALTER TABLE ONLY public.model_content
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.password_links
+    ADD CONSTRAINT password_links_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_tenant_id_assigned_model_id_fkey FOREIGN KEY (tenant_id, assigned_model_id) REFERENCES public.models(tenant_id, id) ON DELETE SET NULL (assigned_model_id);
 
@@ -1855,6 +1906,8 @@ CREATE POLICY owner ON public.operators TO muster_owner USING (true) WITH CHECK 
 
 CREATE POLICY owner ON public.tenants FOR SELECT TO muster_owner USING (true);
 
+ALTER TABLE public.password_links ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
@@ -1894,6 +1947,8 @@ CREATE POLICY tenant ON public.memberships TO muster_owner, muster_app USING ((t
 CREATE POLICY tenant ON public.model_content TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.models TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.password_links TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.proxies TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2000,6 +2055,9 @@ GRANT ALL ON FUNCTION public.accounts_inserted() TO muster_app;
 REVOKE ALL ON FUNCTION public.accounts_updated() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
 
+REVOKE ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) TO muster_app;
 
@@ -2056,6 +2114,9 @@ GRANT ALL ON FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operat
 REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
+
+REVOKE ALL ON FUNCTION public.may_set_password(p_operator bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.may_set_password(p_operator bigint) TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.models TO muster_app;
 
@@ -2344,6 +2405,10 @@ GRANT UPDATE(password_hash) ON TABLE public.operators TO muster_app;
 GRANT UPDATE(disabled_at) ON TABLE public.operators TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.operators_id_seq TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.password_links TO muster_app;
+
+GRANT UPDATE(used_at) ON TABLE public.password_links TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
 

@@ -24,7 +24,8 @@ use crate::{
     app::App,
     limits::{ANONYMOUS_REQUESTS_PER_MINUTE, Allowance, Limits},
     problem::{Bug, Failure, Kind, Refusal},
-    tokens::token::{self, Presented, TokenKind},
+    sessions::passwords::Passwords,
+    token::{self, Presented, TokenKind},
 };
 
 /// How long a verified token is believed without asking the database: revoking takes effect within this.
@@ -123,6 +124,43 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/docs/", Access::Public),
     to("GET", "/docs/{*rest}", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
+
+    to("GET", "/v1/operators", Access::View),
+    to("POST", "/v1/operators", Access::Administer),
+    to("GET", "/v1/operators/{id}", Access::View),
+    to("PATCH", "/v1/operators/{id}", Access::Administer),
+    to("DELETE", "/v1/operators/{id}", Access::Administer),
+    to("POST", "/v1/operators/{id}/password-link", Access::Administer),
+    to("POST", "/v1/password", Access::Public),
+
+    to("POST", "/v1/sessions", Access::Public),
+    to("GET", "/v1/sessions", Access::View),
+    to("DELETE", "/v1/sessions/{id}", Access::View),
+
+    to("GET", "/v1/bots", Access::View),
+    to("POST", "/v1/bots", Access::Administer),
+    to("GET", "/v1/bots/{id}", Access::View),
+    to("PATCH", "/v1/bots/{id}", Access::Administer),
+    to("DELETE", "/v1/bots/{id}", Access::Administer),
+    to("POST", "/v1/bots/{id}/pause", Access::Administer),
+    to("POST", "/v1/bots/{id}/resume", Access::Administer),
+
+    to("GET", "/v1/tokens", Access::View),
+    to("POST", "/v1/tokens", Access::View),
+    to("GET", "/v1/tokens/{id}", Access::View),
+    to("DELETE", "/v1/tokens/{id}", Access::View),
+    to("POST", "/v1/tokens/{id}/rotate", Access::View),
+
+    to("GET", "/v1/tenant", Access::View),
+    to("PATCH", "/v1/tenant", Access::Own),
+    to("POST", "/v1/tenant/pause", Access::Administer),
+    to("POST", "/v1/tenant/resume", Access::Administer),
+
+    to("GET", "/v1/audit", Access::Administer),
+    to("GET", "/v1/audit/export", Access::Administer),
+
+    to("GET", "/v1/keys", Access::Own),
+    to("POST", "/v1/keys/rotate", Access::Own),
     to("GET", "/v1/doctor", Access::Administer),
     to("POST", "/v1/accounts/{id}/proxy", Access::Operate),
     to("GET", "/v1/proxies", Access::View),
@@ -222,6 +260,8 @@ pub struct Gate {
     tokens: Limits<[u8; 32]>,
     tenants: Limits<TenantId>,
     addresses: Limits<IpAddr>,
+    /// What verifies passwords.
+    pub passwords: Passwords,
     seen: Mutex<HashSet<(TenantId, i64)>>,
 }
 
@@ -287,7 +327,15 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
             }
             response
         }
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            let spent = failure.refusal().is_some_and(|refusal| refusal.kind == Kind::TooMany);
+            let mut response = failure.into_response();
+            if spent && let Some(identity) = request.extensions().get::<Arc<Identity>>() {
+                let allowance = Allowance { per_minute: identity.requests_per_minute, remaining: 0 };
+                tell_allowance(response.headers_mut(), allowance);
+            }
+            response
+        }
     }
 }
 
@@ -322,6 +370,9 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
         return Ok(None);
     }
     let (identity, hash) = identify(app, request.headers(), address).await?;
+    let identity = Arc::new(identity);
+    request.extensions_mut().insert(identity.clone());
+    request.extensions_mut().insert(TokenHash(hash));
     // Signed in by a cookie, a request that changes something must come from our own pages.
     if presented_by_cookie(request.headers()) && !request.method().is_safe() {
         same_origin(request.headers())?;
@@ -351,10 +402,13 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
         request: request_id,
         address: address.map(|a| a.to_string()),
     };
-    request.extensions_mut().insert(Arc::new(identity));
     request.extensions_mut().insert(actor);
     Ok(Some(allowance))
 }
+
+/// The SHA-256 of the token that a request presented.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenHash(pub [u8; 32]);
 
 /// The id of a request, made or taken over by the outermost layer.
 #[derive(Debug, Clone, Copy)]
@@ -381,7 +435,7 @@ fn presented_by_cookie(headers: &HeaderMap) -> bool {
 
 /// Refuses a request that another site made the browser send (the rules of Go's `CrossOriginProtection`, which OWASP
 /// accepts as a defence against cross-site request forgery).
-fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
+pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let ours = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
@@ -440,6 +494,7 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
     let tenant = presented.tenant;
     let mut tx = app.db.begin(&Actor::system(tenant)).await?;
     let identity = match presented.kind {
+        TokenKind::Password => None,
         TokenKind::Session => sqlx::query_file!(
             "src/access/verify_session.sql",
             tenant.0,
@@ -485,7 +540,8 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
     Ok(identity)
 }
 
-fn too_many(what: &str, wait: Duration) -> Failure {
+/// The refusal of a request that is over its allowance.
+pub(crate) fn too_many(what: &str, wait: Duration) -> Failure {
     let secs = wait.as_secs() + 1;
     let detail = format!("{what} has used up its allowance of requests; try again in {secs} s");
     Refusal {

@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
     sync::{Arc, RwLock},
+    time::{Duration, Instant},
 };
 
 use chacha20poly1305::{
@@ -26,6 +27,9 @@ use crate::{
     db::Tx,
     problem::{Bug, Failure},
 };
+
+/// How long unwrapped keys are believed without asking the database: a new key is known to every server within this.
+pub const KEYS_CACHE_SECS: u64 = 5;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -393,11 +397,14 @@ pub fn key_version(sealed: &[u8]) -> Option<i32> {
     }
 }
 
+/// A tenant's keys, and when they were read.
+type Read = (Instant, Arc<TenantKeys>);
+
 /// The keys of all tenants, unwrapped when first needed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Keyring {
     master: Arc<RwLock<MasterKeys>>,
-    tenants: Arc<RwLock<HashMap<TenantId, Arc<TenantKeys>>>>,
+    tenants: Arc<RwLock<HashMap<TenantId, Read>>>,
 }
 
 impl Keyring {
@@ -458,11 +465,12 @@ impl Keyring {
     /// # Errors
     /// When the database fails, the tenant has no key, or a key cannot be unwrapped.
     pub async fn tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
-        if let Some(keys) = self
+        if let Some((at, keys)) = self
             .tenants
             .read()
             .expect("no holder of this lock panics")
             .get(&tenant)
+            && at.elapsed() < Duration::from_secs(KEYS_CACHE_SECS)
         {
             return Ok(keys.clone());
         }
@@ -490,7 +498,7 @@ impl Keyring {
         self.tenants
             .write()
             .expect("no holder of this lock panics")
-            .insert(tenant, keys.clone());
+            .insert(tenant, (Instant::now(), keys.clone()));
         Ok(keys)
     }
 }

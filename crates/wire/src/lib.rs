@@ -5,6 +5,8 @@
 
 pub mod access;
 pub mod accounts;
+pub mod audit;
+pub mod bots;
 pub mod check;
 pub mod content;
 pub mod doctor;
@@ -13,6 +15,7 @@ pub mod id;
 pub mod imports;
 pub mod lifecycle;
 pub mod models;
+pub mod operators;
 pub mod page;
 pub mod patch;
 pub mod problem;
@@ -20,6 +23,10 @@ pub mod proxies;
 pub mod reviews;
 pub mod secret;
 pub mod texts;
+pub mod secret;
+pub mod tenants;
+pub mod texts;
+pub mod tokens;
 pub mod work;
 
 pub use access::Role;

@@ -273,6 +273,7 @@ crate::wire! {
         #[cfg_attr(feature = "openapi", schema(max_length = 100))]
         pub bot_session_id: Option<String>,
         /// One result per lease, at most 1000.
+        #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 1000))]
         pub results: Vec<StepResult>,
     }
 }
@@ -375,6 +376,7 @@ crate::wire! {
     #[serde(deny_unknown_fields)]
     pub struct Leases {
         /// The leases, at most 1000.
+        #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 1000))]
         pub leases: Vec<Lease>,
     }
 }

@@ -23,7 +23,8 @@ begin
                 from unnest(p_items, p_used, p_priorities) u (id, used, priority)
             ) i
         ), ring as materialized (
-            -- Those that are reached when the less used are filled up to them first.
+            -- Those that are reached when the less used are filled up to them first: without this, one item used a million
+            -- times would make a million places.
             select f.id, f.priority, f.used
             from (
                 select i.id, i.priority, i.used, row_number() over w as n, sum(i.used) over w as below

@@ -1,4 +1,16 @@
--- Gives who a token stands for, when it is good now; an API token never has more than its operator's present role.
+-- Gives who a token stands for, when it is good now; an API token never has more than its operator's present role. That
+-- it was used, and its bot seen, is noted at most once a minute.
+with used as (
+    update api_tokens set last_used_at = now()
+    where tenant_id = $1 and hash = $2 and revoked_at is null and expires_at > now()
+        and (last_used_at is null or last_used_at < now() - interval '1 minute')
+), seen as (
+    update bots b set last_seen_at = now()
+    from api_tokens t
+    where t.tenant_id = $1 and t.hash = $2 and t.revoked_at is null and t.expires_at > now()
+        and b.tenant_id = $1 and b.id = t.bot_id
+        and (b.last_seen_at is null or b.last_seen_at < now() - interval '1 minute')
+)
 select t.id, t.bot_id, t.operator_id,
     case
         when t.role is null then null

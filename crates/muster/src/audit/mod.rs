@@ -1,8 +1,13 @@
 //! The audit log: what was done that is not a transition, by whom, with before and after. Append-only.
 
+use chrono::{DateTime, Duration, Utc};
+use muster_wire::audit::{AuditEntry, AuditFilter, TriggeredBy};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{actor::Actor, db::Tx, problem::Failure};
+
+pub mod api;
 
 /// One thing that was done.
 #[derive(Debug, Clone, Default)]
@@ -29,10 +34,7 @@ pub async fn write(tx: &mut Tx, actor: &Actor, entries: &[Entry<'_>]) -> Result<
     let actions: Vec<_> = entries.iter().map(|e| e.action.to_owned()).collect();
     let types: Vec<_> = entries.iter().map(|e| e.object_type.to_owned()).collect();
     let ids: Vec<_> = entries.iter().map(|e| e.object_id.clone()).collect();
-    let reasons: Vec<_> = entries
-        .iter()
-        .map(|e| e.reason.map(str::to_owned))
-        .collect();
+    let reasons: Vec<_> = entries.iter().map(|e| e.reason.map(str::to_owned)).collect();
     let befores: Vec<_> = entries.iter().map(|e| e.before.clone()).collect();
     let afters: Vec<_> = entries.iter().map(|e| e.after.clone()).collect();
     sqlx::query_file!(
@@ -49,4 +51,46 @@ pub async fn write(tx: &mut Tx, actor: &Actor, entries: &[Entry<'_>]) -> Result<
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// The key of an entry: when, and which of those at the same moment.
+pub type EntryKey = (DateTime<Utc>, Uuid);
+
+/// The entries before a key, the newest first. `since:` is counted from the moment that is given.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    actor: &Actor,
+    filter: &AuditFilter,
+    now: DateTime<Utc>,
+    before: Option<EntryKey>,
+    limit: i64,
+) -> Result<Vec<AuditEntry>, Failure> {
+    let moment = filter.since.map(|age| now - Duration::seconds(age.secs));
+    let older = filter.since.is_some_and(|age| age.longer);
+    let (object_type, object_id) = match &filter.object {
+        Some((kind, id)) => (Some(kind.as_str()), id.as_deref()),
+        None => (None, None),
+    };
+    let entries = sqlx::query_file_as!(
+        AuditEntry,
+        "src/audit/list.sql",
+        actor.tenant.0,
+        before.map(|key| key.0),
+        before.map(|key| key.1),
+        filter.actor.map(|actor| actor.kind).map(TriggeredBy::word),
+        filter.actor.and_then(|actor| actor.id),
+        filter.action,
+        object_type,
+        object_id,
+        filter.request,
+        moment.filter(|_| !older),
+        moment.filter(|_| older),
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(entries)
 }

@@ -1,9 +1,23 @@
 //! Tenants: the organisations whose rows are kept apart, and how the first one comes to be.
 
-use muster_wire::{OperatorId, TenantId};
+use muster_wire::{
+    OperatorId, TenantId,
+    models::Because,
+    tenants::{Tenant, TenantChange},
+};
+use serde_json::json;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::{problem::Failure, seal::Keyring};
+use crate::{
+    actor::Actor,
+    audit::{self, Entry},
+    db::Tx,
+    http::IfMatch,
+    problem::{Failure, Refusal},
+    seal::Keyring,
+};
+
+pub mod api;
 
 /// A tenant that has just been made.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +49,10 @@ pub async fn create(
         .execute(&mut *tx)
         .await?;
     let (wrapped, master_key_id) = keys.new_data_key(TenantId(tenant), 1);
-    sqlx::query_file!("src/tenants/add_key.sql", tenant, 1, wrapped, master_key_id)
-        .execute(&mut *tx)
+    add_key(&mut tx, TenantId(tenant), 1, &wrapped, &master_key_id).await?;
+    let owner = sqlx::query_file_scalar!("src/tenants/ensure_operator.sql", owner_email, owner_name)
+        .fetch_one(&mut *tx)
         .await?;
-    let owner =
-        sqlx::query_file_scalar!("src/tenants/ensure_operator.sql", owner_email, owner_name)
-            .fetch_one(&mut *tx)
-            .await?;
     sqlx::query_file!("src/tenants/add_owner.sql", tenant, owner)
         .execute(&mut *tx)
         .await?;
@@ -51,6 +62,29 @@ pub async fn create(
         tenant: TenantId(tenant),
         owner: OperatorId(owner),
     })
+}
+
+/// Stores a data key of the tenant that the connection acts in.
+///
+/// # Errors
+/// When there is one of this version, or the database fails.
+pub async fn add_key(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    version: i32,
+    wrapped: &[u8],
+    master_key_id: &str,
+) -> Result<(), Failure> {
+    sqlx::query_file!(
+        "src/tenants/add_key.sql",
+        tenant.0,
+        version,
+        wrapped,
+        master_key_id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// The first tenant, when there is one: what `muster up` serves.
@@ -64,4 +98,88 @@ pub async fn first(owner_role: &PgConnectOptions) -> Result<Option<TenantId>, Fa
         .await?;
     db.close().await?;
     Ok(id.map(TenantId))
+}
+
+/// The tenant that the actor acts in.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(tx: &mut Tx, actor: &Actor) -> Result<Tenant, Failure> {
+    let tenant = sqlx::query_file_as!(Tenant, "src/tenants/get.sql", actor.tenant.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(tenant)
+}
+
+/// Changes the tenant's name or its allowance of requests.
+///
+/// # Errors
+/// The faults of the change; that the tenant has changed, or its name is taken; or that the database fails.
+pub async fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    if_match: IfMatch,
+    change: TenantChange,
+) -> Result<Tenant, Failure> {
+    Refusal::check(change.faults())?;
+    let before = get(tx, actor).await?;
+    let changed = sqlx::query_file!(
+        "src/tenants/change.sql",
+        actor.tenant.0,
+        if_match.0,
+        change.name,
+        change.requests_per_minute
+    )
+    .execute(&mut **tx)
+    .await?;
+    if changed.rows_affected() == 0 {
+        return Err(if_match.missed("tenant", true));
+    }
+    record(tx, actor, "tenant.update", None, &before).await
+}
+
+/// Lets everything in the tenant stand still: no step is handed out, and bots are told why.
+///
+/// # Errors
+/// The faults of the reason, or that the database fails.
+pub async fn pause(tx: &mut Tx, actor: &Actor, because: &Because) -> Result<Tenant, Failure> {
+    Refusal::check(because.faults())?;
+    let before = get(tx, actor).await?;
+    sqlx::query_file!("src/tenants/pause.sql", actor.tenant.0, because.reason)
+        .execute(&mut **tx)
+        .await?;
+    record(tx, actor, "tenant.pause", Some(&because.reason), &before).await
+}
+
+/// Lets everything in the tenant go on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resume(tx: &mut Tx, actor: &Actor) -> Result<Tenant, Failure> {
+    let before = get(tx, actor).await?;
+    sqlx::query_file!("src/tenants/resume.sql", actor.tenant.0)
+        .execute(&mut **tx)
+        .await?;
+    record(tx, actor, "tenant.resume", None, &before).await
+}
+
+async fn record(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: &str,
+    reason: Option<&str>,
+    before: &Tenant,
+) -> Result<Tenant, Failure> {
+    let after = get(tx, actor).await?;
+    let shown = |t: &Tenant| json!({"name": t.name, "paused_at": t.paused_at, "requests_per_minute": t.requests_per_minute});
+    let entry = Entry {
+        action,
+        object_type: "tenant",
+        object_id: Some(actor.tenant.to_string()),
+        reason,
+        before: Some(shown(before)),
+        after: Some(shown(&after)),
+    };
+    audit::write(tx, actor, &[entry]).await?;
+    Ok(after)
 }

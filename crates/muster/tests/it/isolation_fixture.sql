@@ -7,6 +7,8 @@ insert into operators (id, email, name) overriding system value
 insert into memberships (tenant_id, operator_id, role) select t, t, 'owner' from generate_series(1, 2) t;
 insert into sessions (tenant_id, token_hash, operator_id, expires_at)
     select t, sha256(t::text::bytea), t, now() from generate_series(1, 2) t;
+insert into password_links (tenant_id, token_hash, operator_id, expires_at)
+    select t, sha256(t::text::bytea), t, now() from generate_series(1, 2) t;
 insert into bots (tenant_id, id, name) overriding system value select t, t, 'b' from generate_series(1, 2) t;
 insert into api_tokens (tenant_id, id, kind, name, hash, hint, bot_id, expires_at) overriding system value
     select t, t, 'bot', 'n', sha256(t::text::bytea), 'h', t, now() from generate_series(1, 2) t;

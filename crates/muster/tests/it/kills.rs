@@ -14,7 +14,7 @@ use std::{
 
 use muster::{
     actor::Actor,
-    cluster::{self, Cluster},
+    cluster::{self, Cluster, ServerState},
     config::ServeSettings,
     db::Db,
     doctor, schema,
@@ -32,11 +32,12 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use secrecy::{ExposeSecret, SecretString};
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use secrecy::SecretString;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::support::{CLUSTER, TestApp};
+use crate::support::warm::warm_accounts;
 
 /// How often each thing is killed.
 const KILLS: u32 = 20;
@@ -150,19 +151,72 @@ async fn nothing_lost(db: &mut PgConnection, acknowledged: HashMap<Lease, Outcom
     }
 }
 
+/// A durable cluster of its own, with accounts that warm up: what the tests' shared one is not.
+struct Ground {
+    cluster: Cluster,
+    tenant: TenantId,
+    keys: Keyring,
+    folder: TempDir,
+}
+
+impl Ground {
+    async fn make() -> Self {
+        let cluster = Cluster::temporary(cluster::Settings::default()).await.expect("a cluster");
+        let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
+        schema::migrate(&owner_role).await.expect("it migrates");
+        let folder = tempfile::tempdir().expect("a folder");
+        let keys = Keyring::new(MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key"));
+        let made = tenants::create(&owner_role, &keys, "First", "ana@example.com", "Ana").await.expect("a tenant");
+        let this = Self { cluster, tenant: made.tenant, keys, folder };
+        warm_accounts(&mut this.superuser().await, this.tenant, ACCOUNTS).await;
+        this
+    }
+
+    async fn superuser(&self) -> PgConnection {
+        PgConnection::connect_with(&self.cluster.url(cluster::SUPERUSER, cluster::DATABASE)).await.expect("a connection")
+    }
+
+    async fn db(&self) -> Db {
+        Db::connect(self.cluster.url(cluster::APP, cluster::DATABASE), 2).await.expect("the app's role")
+    }
+
+    async fn bot_token(&self) -> SecretString {
+        let db = self.db().await;
+        let actor = Actor::system(self.tenant);
+        let mut tx = db.begin(&actor).await.expect("a transaction");
+        let bot = muster::bots::create(&mut tx, &actor, "killed", "").await.expect("a bot");
+        let expires = chrono::Utc::now() + chrono::Duration::days(1);
+        let (_, token) =
+            muster::tokens::issue(&mut tx, &actor, "test", Bearer::Bot(bot), expires).await.expect("a token");
+        tx.commit().await.expect("commit");
+        token
+    }
+
+    /// Everything that was acknowledged is there, the doctor is silent, and nothing is left behind.
+    async fn end(self, acknowledged: HashMap<Lease, Outcome>) {
+        nothing_lost(&mut self.superuser().await, acknowledged).await;
+        let actor = Actor::system(self.tenant);
+        let mut tx = self.db().await.begin_snapshot(&actor).await.expect("a snapshot");
+        let findings = doctor::examine(&mut tx, &actor).await.expect("the doctor");
+        assert!(findings.is_empty(), "{findings:#?}");
+        drop(tx);
+        self.cluster.stop().await.expect("it stops");
+    }
+}
+
 struct Served {
     child: Child,
     url: String,
 }
 
-/// Starts the real binary on the test's database and waits until it says where it serves.
-fn serve(database: &str, key_file: &std::path::Path) -> Served {
-    let url = |role: &str| format!("postgres://{role}@localhost/{database}?host={}", CLUSTER.socket.display());
+/// Starts the real binary and waits until it says where it serves.
+fn serve(ground: &Ground) -> Served {
+    let url = |role: &str| ground.cluster.url(role, cluster::DATABASE).to_url_lossy().to_string();
     let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(["serve", "--listen", "127.0.0.1:0", "--retry-ms", "1"])
-        .env("MUSTER_DATABASE_URL", url("muster_app"))
-        .env("MUSTER_SCHEDULER_URL", url("muster_scheduler"))
-        .env("MUSTER_MASTER_KEY_FILE", key_file)
+        .env("MUSTER_DATABASE_URL", url(cluster::APP))
+        .env("MUSTER_SCHEDULER_URL", url(cluster::SCHEDULER))
+        .env("MUSTER_MASTER_KEY_FILE", ground.folder.path().join("master.key"))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -176,99 +230,49 @@ fn serve(database: &str, key_file: &std::path::Path) -> Served {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_the_server_at_random_moments_loses_nothing_acknowledged() {
-    let app = TestApp::start().await;
-    app.warm_accounts(ACCOUNTS).await;
-    let (_, bot) = app.bot("killed").await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let key_file = folder.path().join("master.key");
-    MasterKeys::read_or_create(&key_file).expect("a key");
-
-    let mut served = serve(&app.database, &key_file);
-    let load = Load::start(served.url.clone(), &bot.token().to_owned().into());
+    let ground = Ground::make().await;
+    let mut served = serve(&ground);
+    let load = Load::start(served.url.clone(), &ground.bot_token().await);
     for round in 0..u64::from(KILLS) {
         load.progress(20 + 37 * (round % 5)).await;
         served.child.kill().expect("SIGKILL");
         served.child.wait().expect("it is gone");
-        served = serve(&app.database, &key_file);
+        served = serve(&ground);
         load.url.lock().expect("a lock").clone_from(&served.url);
     }
     load.progress(20).await;
     let acknowledged = load.stop().await;
     served.child.kill().expect("SIGKILL");
     served.child.wait().expect("it is gone");
-
-    nothing_lost(&mut app.superuser().await, acknowledged).await;
-    silent(&app.app.db, app.tenant).await;
+    ground.end(acknowledged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_postgres_at_random_moments_loses_nothing_acknowledged() {
-    let cluster = Cluster::temporary(cluster::Settings::default()).await.expect("a cluster");
-    let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
-    schema::migrate(&owner_role).await.expect("it migrates");
-    let folder = tempfile::tempdir().expect("a folder");
-    let keys = Keyring::new(MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key"));
-    let made = tenants::create(&owner_role, &keys, "First", "ana@example.com", "Ana").await.expect("a tenant");
-    let superuser = cluster.url(cluster::SUPERUSER, cluster::DATABASE);
-    let mut db = PgConnection::connect_with(&superuser).await.expect("a connection");
-    crate::support::warm::warm_accounts(&mut db, made.tenant, ACCOUNTS).await;
-    db.close().await.expect("closed");
-
+    let ground = Ground::make().await;
     let settings =
         ServeSettings { listen: ([127, 0, 0, 1], 0).into(), retry_ms: 1, lease_secs: 10, ..ServeSettings::default() };
     let server = Server::start(
-        cluster.url(cluster::APP, cluster::DATABASE),
-        cluster.url(cluster::SCHEDULER, cluster::DATABASE),
-        keys,
+        ground.cluster.url(cluster::APP, cluster::DATABASE),
+        ground.cluster.url(cluster::SCHEDULER, cluster::DATABASE),
+        ground.keys.clone(),
         settings,
     )
     .await
     .expect("it serves");
-    let token = bot_token(&server, made.tenant).await;
-
-    let mut state = cluster.state();
-    let load = Load::start(server.url(), &token);
+    let mut state = ground.cluster.state();
+    let load = Load::start(server.url(), &ground.bot_token().await);
     for round in 0..u64::from(KILLS) {
         load.progress(20 + 37 * (round % 5)).await;
-        let running = state.wait_for(|s| matches!(s, cluster::ServerState::Running { .. })).await.expect("it runs");
-        let cluster::ServerState::Running { pid } = *running else { unreachable!("waited for") };
+        let running = state.wait_for(|s| matches!(s, ServerState::Running { .. })).await.expect("it runs");
+        let ServerState::Running { pid: before } = *running else { unreachable!("waited for") };
         drop(running);
-        let before = pid;
-        kill(Pid::from_raw(i32::try_from(pid).expect("a pid")), Signal::SIGKILL).expect("SIGKILL");
-        state
-            .wait_for(|s| matches!(s, cluster::ServerState::Running { pid } if *pid != before))
-            .await
-            .expect("it comes back");
+        kill(Pid::from_raw(i32::try_from(before).expect("a pid")), Signal::SIGKILL).expect("SIGKILL");
+        let back = |s: &ServerState| matches!(s, ServerState::Running { pid } if *pid != before);
+        state.wait_for(back).await.expect("it comes back");
     }
     load.progress(20).await;
     let acknowledged = load.stop().await;
-
-    nothing_lost(&mut connected(&superuser).await, acknowledged).await;
-    silent(&server.app.db, made.tenant).await;
     server.stop().await.expect("it stops");
-    cluster.stop().await.expect("it stops");
-}
-
-/// The doctor has nothing to say.
-async fn silent(db: &Db, tenant: TenantId) {
-    let actor = Actor::system(tenant);
-    let mut tx = db.begin_snapshot(&actor).await.expect("a snapshot");
-    let findings = doctor::examine(&mut tx, &actor).await.expect("the doctor");
-    assert!(findings.is_empty(), "{findings:#?}");
-}
-
-async fn connected(options: &PgConnectOptions) -> PgConnection {
-    PgConnection::connect_with(options).await.expect("a connection")
-}
-
-async fn bot_token(server: &Server, tenant: TenantId) -> SecretString {
-    let actor = Actor::system(tenant);
-    let mut tx = server.app.db.begin(&actor).await.expect("a transaction");
-    let bot = muster::bots::create(&mut tx, &actor, "killed", "").await.expect("a bot");
-    let expires = chrono::Utc::now() + chrono::Duration::days(1);
-    let (_, token) =
-        muster::tokens::issue(&mut tx, &actor, "test", Bearer::Bot(bot), expires).await.expect("a token");
-    tx.commit().await.expect("commit");
-    assert!(token.expose_secret().starts_with("mst_bot_"));
-    token
+    ground.end(acknowledged).await;
 }

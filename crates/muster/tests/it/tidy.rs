@@ -15,6 +15,7 @@ const LONGER_FILES: &[(&str, usize)] = &[("crates/muster/tests/it/work.rs", 1108
 /// Features, from the lowest up: each may use those before it.
 const FEATURES: &[&str] = &[
     "tenants",
+    "keys",
     "sessions",
     "operators",
     "bots",

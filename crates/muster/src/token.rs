@@ -1,7 +1,8 @@
-//! The form of bearer tokens: `mst_bot_TENANT_<43 random><6 checksum>`, `mst_api_...` and `mst_ses_...`, in base 62.
+//! The form of bearer tokens: `mst_bot_TENANT_<43 random><6 checksum>`, `mst_api_...` and `mst_ses_...`, in base 62; and of
+//! what a password link holds, `mst_pwd_...`, which signs nobody in.
 //!
 //! 43 characters of base 62 are 256 random bits. The checksum lets scanners and the server tell a token from noise
-//! without a look-up. A secret scanner finds them with `mst_(bot|api|ses)_[1-9][0-9]*_[0-9A-Za-z]{49}`.
+//! without a look-up. A secret scanner finds them with `mst_(bot|api|ses|pwd)_[1-9][0-9]*_[0-9A-Za-z]{49}`.
 
 use muster_wire::TenantId;
 use rand::RngExt;
@@ -21,6 +22,8 @@ pub enum TokenKind {
     Api,
     /// An operator's session.
     Session,
+    /// Lets a person set their password, once.
+    Password,
 }
 
 impl TokenKind {
@@ -29,6 +32,7 @@ impl TokenKind {
             TokenKind::Bot => "mst_bot_",
             TokenKind::Api => "mst_api_",
             TokenKind::Session => "mst_ses_",
+            TokenKind::Password => "mst_pwd_",
         }
     }
 }
@@ -68,13 +72,16 @@ pub fn hint(token: &SecretString) -> String {
 
 /// Reads a token; none where it has not the form of one.
 pub fn read(text: &str) -> Option<Presented> {
-    let kind = [TokenKind::Bot, TokenKind::Api, TokenKind::Session]
-        .into_iter()
-        .find(|k| text.starts_with(k.prefix()))?;
+    let kind = [
+        TokenKind::Bot,
+        TokenKind::Api,
+        TokenKind::Session,
+        TokenKind::Password,
+    ]
+    .into_iter()
+    .find(|k| text.starts_with(k.prefix()))?;
     let (tenant, random) = text[kind.prefix().len()..].split_once('_')?;
-    if random.len() != RANDOM_CHARS + CHECKSUM_CHARS
-        || !random.bytes().all(|b| b.is_ascii_alphanumeric())
-    {
+    if random.len() != RANDOM_CHARS + CHECKSUM_CHARS || !random.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return None;
     }
     let (body, sum) = text.split_at(text.len() - CHECKSUM_CHARS);
@@ -108,10 +115,7 @@ mod tests {
     fn a_token_is_read_as_it_was_made() {
         let token = mint(TokenKind::Bot, TenantId(12));
         let presented = read(token.expose_secret()).expect("it has the form");
-        assert_eq!(
-            (presented.kind, presented.tenant),
-            (TokenKind::Bot, TenantId(12))
-        );
+        assert_eq!((presented.kind, presented.tenant), (TokenKind::Bot, TenantId(12)));
         assert_eq!(presented.hash, hash(&token));
     }
 

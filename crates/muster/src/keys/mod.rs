@@ -1,0 +1,333 @@
+//! Keys: how the data keys of tenants, and the master key that wraps them, are exchanged while everything runs.
+
+use muster_wire::{
+    TenantId,
+    tenants::{KeyVersion, Keys},
+};
+use serde_json::json;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+
+use crate::{
+    actor::Actor,
+    audit::{self, Entry},
+    db::{Db, Tx},
+    problem::{Bug, Failure},
+    seal::{Keyring, Place, TenantKeys},
+    tenants,
+};
+
+pub mod api;
+
+/// How many secrets are sealed anew in one transaction.
+const BATCH_ROWS: i64 = 200;
+
+/// Every column that holds sealed secrets.
+const SEALED: &[(&str, &str)] = &[
+    ("accounts", "password_encrypted"),
+    ("accounts", "access_token_encrypted"),
+    ("proxies", "password_encrypted"),
+    ("bot_sessions", "data_encrypted"),
+    ("import_rows", "password_encrypted"),
+    ("import_rows", "access_token_encrypted"),
+    ("import_rows", "raw_encrypted"),
+    ("import_rows", "before_password_encrypted"),
+    ("import_rows", "before_access_token_encrypted"),
+];
+
+/// What came of sealing anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// Secrets that the current key seals now.
+    pub resealed: u64,
+    /// Secrets that do not open, and stay as they are; the log says which.
+    pub failed: u64,
+}
+
+/// What came of wrapping anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// Data keys that the newest master key wraps now.
+    pub rewrapped: u64,
+    /// Data keys that another one still wraps, because they were made meanwhile: only when there are none may the old
+    /// master keys be forgotten.
+    pub left: u64,
+}
+
+/// The tenant's data keys, and how far a rotation has come. Counts every secret.
+///
+/// # Errors
+/// When the database fails.
+pub async fn show(tx: &mut Tx, actor: &Actor) -> Result<Keys, Failure> {
+    let versions = sqlx::query_file_as!(KeyVersion, "src/keys/versions.sql", actor.tenant.0)
+        .fetch_all(&mut **tx)
+        .await?;
+    let current = versions
+        .last()
+        .map(|key| key.version)
+        .ok_or_else(|| Bug::new("a tenant has a data key"))?;
+    let left = versions
+        .iter()
+        .filter(|key| key.version != current)
+        .map(|key| key.sealed)
+        .sum();
+    Ok(Keys {
+        current,
+        left,
+        versions,
+    })
+}
+
+/// Makes a new data key that seals from now on. Where a rotation was begun and not finished, it is that one that goes on,
+/// and no key is made. [`reseal`] does the rest, once the servers that share the database know the key.
+///
+/// # Errors
+/// When another rotation is being begun, or the database fails.
+pub async fn rotate(tx: &mut Tx, actor: &Actor, keyring: &Keyring) -> Result<Keys, Failure> {
+    let keys = show(tx, actor).await?;
+    if keys.left > 0 {
+        return Ok(keys);
+    }
+    let version = keys.current + 1;
+    let (wrapped, master_key_id) = keyring.new_data_key(actor.tenant, version);
+    tenants::add_key(tx, actor.tenant, version, &wrapped, &master_key_id).await?;
+    record(tx, actor, "key.rotate", json!({"version": version})).await?;
+    show(tx, actor).await
+}
+
+/// Seals by the current data key what another one seals, a batch at a time, until nothing is left. A secret that is changed
+/// meanwhile stays as it is changed. Can be stopped at any moment, and called again.
+///
+/// # Errors
+/// When the database fails; what was done stays done.
+pub async fn reseal(db: &Db, keyring: &Keyring, actor: &Actor) -> Result<Resealed, Failure> {
+    let mut total = Resealed::default();
+    loop {
+        let mut pass = Resealed::default();
+        for (table, column) in SEALED {
+            let mut after = Some((0, 0));
+            while let Some(key) = after {
+                after = batch(db, keyring, actor, (table, column), key, &mut pass).await?;
+            }
+        }
+        total = Resealed {
+            resealed: total.resealed + pass.resealed,
+            failed: pass.failed,
+        };
+        if pass.resealed == 0 {
+            break;
+        }
+    }
+    let mut tx = db.begin(actor).await?;
+    record(
+        &mut tx,
+        actor,
+        "key.reseal",
+        json!({"resealed": total.resealed, "failed": total.failed}),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(total)
+}
+
+/// Secrets of one column as they are stored, and as they are to be.
+#[derive(Debug, Default)]
+struct Batch {
+    keys: (Vec<i64>, Vec<i64>),
+    stale: Vec<Vec<u8>>,
+    fresh: Vec<Vec<u8>>,
+}
+
+/// Seals the next secrets of a column; gives the key of the last one, or none when there are no more.
+async fn batch(
+    db: &Db,
+    keyring: &Keyring,
+    actor: &Actor,
+    (table, column): (&str, &str),
+    after: (i64, i64),
+    done: &mut Resealed,
+) -> Result<Option<(i64, i64)>, Failure> {
+    let mut tx = db.begin_read(actor).await?;
+    let keys = keyring.tenant(&mut tx, actor.tenant).await?;
+    let rows = sqlx::query_file!(
+        "src/keys/stale.sql",
+        actor.tenant.0,
+        table,
+        column,
+        &keys.current().to_be_bytes()[..],
+        after.0,
+        after.1,
+        BATCH_ROWS
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let Some(last) = rows.last().map(|row| (row.a, row.b)) else {
+        return Ok(None);
+    };
+    let mut batch = Batch::default();
+    for row in rows {
+        match anew(
+            &keys,
+            &row.place_table,
+            &row.place_column,
+            &row.place_row,
+            &row.sealed,
+        ) {
+            Ok(fresh) => {
+                batch.keys.0.push(row.a);
+                batch.keys.1.push(row.b);
+                batch.stale.push(row.sealed);
+                batch.fresh.push(fresh);
+            }
+            Err(bug) => {
+                done.failed += 1;
+                tracing::error!(tenant = %actor.tenant, "a secret cannot be sealed anew: {bug}");
+            }
+        }
+    }
+    done.resealed += exchange(&mut tx, actor, table, column, &batch).await?;
+    tx.commit().await?;
+    Ok(Some(last))
+}
+
+fn anew(keys: &TenantKeys, table: &str, column: &str, row: &str, sealed: &[u8]) -> Result<Vec<u8>, Bug> {
+    let (table, column) = SEALED
+        .iter()
+        .find(|place| **place == (table, column))
+        .ok_or_else(|| Bug::new(format!("{table}.{column} is no place of secrets")))?;
+    let place = Place::new(table, column, row);
+    Ok(keys.seal_bytes(&place, &keys.open_bytes(&place, sealed)?))
+}
+
+async fn exchange(
+    tx: &mut Tx,
+    actor: &Actor,
+    table: &str,
+    column: &str,
+    batch: &Batch,
+) -> Result<u64, Failure> {
+    let Batch {
+        keys: (ids, lines),
+        stale,
+        fresh,
+    } = batch;
+    let tenant = actor.tenant.0;
+    let exchanged = match table {
+        "accounts" => {
+            sqlx::query_file!("src/keys/reseal_accounts.sql", tenant, column, ids, stale, fresh)
+                .execute(&mut **tx)
+                .await?
+        }
+        "proxies" => {
+            sqlx::query_file!("src/keys/reseal_proxies.sql", tenant, ids, stale, fresh)
+                .execute(&mut **tx)
+                .await?
+        }
+        "bot_sessions" => {
+            sqlx::query_file!("src/keys/reseal_bot_sessions.sql", tenant, ids, stale, fresh)
+                .execute(&mut **tx)
+                .await?
+        }
+        _ => {
+            sqlx::query_file!(
+                "src/keys/reseal_import_rows.sql",
+                tenant,
+                column,
+                ids,
+                lines,
+                stale,
+                fresh
+            )
+            .execute(&mut **tx)
+            .await?
+        }
+    };
+    Ok(exchanged.rows_affected())
+}
+
+async fn record(tx: &mut Tx, actor: &Actor, action: &str, after: serde_json::Value) -> Result<(), Failure> {
+    audit::write(
+        tx,
+        actor,
+        &[Entry {
+            action,
+            object_type: "key",
+            after: Some(after),
+            ..Entry::default()
+        }],
+    )
+    .await
+}
+
+/// Wraps by the newest master key every data key, of every tenant, that another one wraps. Needs the schema owner's role.
+/// Can be stopped at any moment, and called again: each tenant is one transaction, and both master keys open what they
+/// wrapped until [`crate::seal::MasterKeys::forget_old`].
+///
+/// # Errors
+/// When a data key cannot be opened, or the database fails; what was done stays done.
+pub async fn rewrap_all(owner_role: &PgConnectOptions, keyring: &Keyring) -> Result<Rewrapped, Failure> {
+    let mut db = PgConnection::connect_with(owner_role).await?;
+    let newest = keyring.master().id();
+    let mut done = Rewrapped::default();
+    for tenant in every_tenant(&mut db).await? {
+        let mut tx = db.begin().await?;
+        for key in wrapped_by_others(&mut tx, tenant, &newest).await? {
+            done.rewrapped += rewrap(&mut tx, keyring, tenant, &key).await?;
+        }
+        tx.commit().await?;
+    }
+    for tenant in every_tenant(&mut db).await? {
+        let mut tx = db.begin().await?;
+        done.left += wrapped_by_others(&mut tx, tenant, &newest).await?.len() as u64;
+    }
+    db.close().await?;
+    keyring.forget();
+    Ok(done)
+}
+
+/// A data key as it is stored.
+struct Wrapped {
+    version: i32,
+    wrapped: Vec<u8>,
+    master_key_id: String,
+}
+
+async fn every_tenant(db: &mut PgConnection) -> Result<Vec<TenantId>, Failure> {
+    Ok(sqlx::query_file_scalar!("src/keys/tenants.sql")
+        .fetch_all(db)
+        .await?)
+}
+
+/// The tenant's data keys that another master key wraps. The transaction sees this tenant from here on.
+async fn wrapped_by_others(
+    tx: &mut PgConnection,
+    tenant: TenantId,
+    newest: &str,
+) -> Result<Vec<Wrapped>, Failure> {
+    sqlx::query_file!("src/keys/act_in.sql", tenant.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
+    let keys = sqlx::query_file_as!(Wrapped, "src/keys/wrapped_by_others.sql", tenant.0, newest)
+        .fetch_all(tx)
+        .await?;
+    Ok(keys)
+}
+
+async fn rewrap(
+    tx: &mut PgConnection,
+    keyring: &Keyring,
+    tenant: TenantId,
+    key: &Wrapped,
+) -> Result<u64, Failure> {
+    let (wrapped, by) = keyring.rewrap(tenant, key.version, &key.wrapped, &key.master_key_id)?;
+    let done = sqlx::query_file!(
+        "src/keys/rewrap.sql",
+        tenant.0,
+        key.version,
+        key.wrapped,
+        wrapped,
+        by
+    )
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,10 @@
+-- Gives the members of the tenant after an id, in the order of their ids.
+select m.operator_id as "id: muster_wire::OperatorId", o.email, o.name, m.role as "role: muster_wire::Role", m.created_at,
+    m.xmin::text::bigint as "version!"
+from memberships m
+join operators o on o.id = m.operator_id
+where m.tenant_id = $1 and m.operator_id > $2
+    and ($3::text is null or m.role = $3)
+    and ($4::text is null or strpos(lower(o.name), lower($4)) > 0 or strpos(o.email, lower($4)) > 0)
+order by m.operator_id
+limit $5

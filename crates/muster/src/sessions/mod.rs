@@ -1,0 +1,192 @@
+//! Sessions: how people sign in, and what they are signed in with. A session ends when it was not used for half an hour,
+//! and after twelve hours in any case; the gate moves the first of these as it is used.
+
+use std::net::IpAddr;
+
+use chrono::{Duration, Utc};
+use muster_wire::{
+    OperatorId, TenantId,
+    operators::{OpenTenant, Session, SignIn, SignedIn},
+    page::PAGE_ITEMS_MAX,
+};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::{
+    actor::{Actor, Who},
+    audit::{self, Entry},
+    db::{Db, Tx},
+    problem::{Failure, Kind, Refusal},
+    token::{self, TokenKind},
+};
+
+pub mod api;
+pub mod passwords;
+
+use passwords::Passwords;
+
+/// After how many minutes without a request a session ends; `access/verify_session.sql` moves the end.
+pub const SESSION_IDLE_MINUTES: i64 = 30;
+
+/// The longest description of a browser that is kept.
+const USER_AGENT_CHARS_MAX: usize = 300;
+
+/// From where a request comes, before it is known from whom.
+#[derive(Debug, Clone)]
+pub struct From {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// What the browser calls itself.
+    pub user_agent: Option<String>,
+    /// The request.
+    pub request: Uuid,
+}
+
+impl From {
+    /// The actor, once it is known.
+    pub fn actor(&self, tenant: TenantId, who: Who) -> Actor {
+        Actor {
+            tenant,
+            who,
+            request: self.request,
+            address: self.address.map(|a| a.to_string()),
+        }
+    }
+}
+
+/// Signs a person in: gives who they are, and the session's token. An address that nobody has and a wrong password are
+/// refused alike, and take as long.
+///
+/// # Errors
+/// The faults of the request; that there were too many attempts; that the address or the password is wrong; that they may
+/// not enter the tenant; or that the database fails.
+pub async fn sign_in(
+    db: &Db,
+    passwords: &Passwords,
+    from: &From,
+    sign_in: SignIn,
+) -> Result<(SignedIn, SecretString), Failure> {
+    Refusal::check(sign_in.faults())?;
+    passwords.admit(from.address, Some(&sign_in.email))?;
+    let theirs = db.sign_in(&sign_in.email).await?;
+    let hash = theirs.first().and_then(|row| row.password_hash.clone());
+    if !passwords.verify(sign_in.password.0, hash).await? {
+        tracing::info!(address = ?from.address, "a sign-in was refused");
+        let detail = "the e-mail address or the password is wrong";
+        return Err(Refusal::new(Kind::Unauthenticated, "wrong_credentials", detail).into());
+    }
+    let entered = theirs
+        .iter()
+        .find(|row| sign_in.tenant.is_none_or(|tenant| tenant == row.tenant_id));
+    let Some(entered) = entered else {
+        let detail = "you do not belong to this tenant: leave it out to enter the first of yours";
+        return Err(Refusal::new(Kind::Forbidden, "not_a_member", detail).into());
+    };
+    let who = Who::Operator {
+        id: entered.operator_id,
+        role: entered.role,
+    };
+    let actor = from.actor(entered.tenant_id, who);
+    let secret = token::mint(TokenKind::Session, actor.tenant);
+    let hash = token::hash(&secret);
+    let expires_at = Utc::now() + Duration::minutes(SESSION_IDLE_MINUTES);
+    let user_agent = from
+        .user_agent
+        .as_deref()
+        .map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
+    let mut tx = db.begin(&actor).await?;
+    sqlx::query_file!(
+        "src/sessions/create.sql",
+        actor.tenant.0,
+        &hash[..],
+        entered.operator_id.0,
+        expires_at,
+        actor.address,
+        user_agent
+    )
+    .execute(&mut *tx)
+    .await?;
+    record(&mut tx, &actor, "session.create", Some(id(&hash))).await?;
+    tx.commit().await?;
+    let open = |row: &crate::db::SignIn| OpenTenant {
+        tenant_id: row.tenant_id,
+        name: row.tenant.clone(),
+        role: row.role,
+    };
+    let signed_in = SignedIn {
+        operator_id: entered.operator_id,
+        name: entered.name.clone(),
+        tenant_id: entered.tenant_id,
+        role: entered.role,
+        expires_at,
+        tenants: theirs.iter().map(open).collect(),
+    };
+    Ok((signed_in, secret))
+}
+
+/// What a session is called: not its secret, and not enough of its hash to find it by guessing.
+pub fn id(hash: &[u8; 32]) -> String {
+    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The caller's sessions that are good now, the newest first. `presented` is the hash of what they called with.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    actor: &Actor,
+    operator: OperatorId,
+    presented: &[u8; 32],
+) -> Result<Vec<Session>, Failure> {
+    let sessions = sqlx::query_file_as!(
+        Session,
+        "src/sessions/list.sql",
+        actor.tenant.0,
+        operator.0,
+        &presented[..],
+        i64::from(PAGE_ITEMS_MAX)
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(sessions)
+}
+
+/// Ends one session of the caller.
+///
+/// # Errors
+/// That there is none of this name, or that the database fails.
+pub async fn revoke(tx: &mut Tx, actor: &Actor, operator: OperatorId, session: &str) -> Result<(), Failure> {
+    let ended = sqlx::query_file!("src/sessions/revoke.sql", actor.tenant.0, operator.0, session)
+        .execute(&mut **tx)
+        .await?;
+    if ended.rows_affected() == 0 {
+        return Err(Refusal::not_found("session").into());
+    }
+    record(tx, actor, "session.revoke", Some(session.to_owned())).await
+}
+
+/// Ends all sessions of a person in the tenant.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke_all(tx: &mut Tx, actor: &Actor, operator: OperatorId) -> Result<(), Failure> {
+    sqlx::query_file!("src/sessions/revoke_all.sql", actor.tenant.0, operator.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn record(tx: &mut Tx, actor: &Actor, action: &str, object_id: Option<String>) -> Result<(), Failure> {
+    audit::write(
+        tx,
+        actor,
+        &[Entry {
+            action,
+            object_type: "session",
+            object_id,
+            ..Entry::default()
+        }],
+    )
+    .await
+}

@@ -1,0 +1,128 @@
+//! Claims that wait, and what the server does by the clock.
+
+use std::time::{Duration, Instant};
+
+use muster::{tick, work::LOOK_AGAIN_MS_MAX};
+use serde_json::json;
+
+use crate::{
+    support::TestApp,
+    work::{claim, only, report, start_with_retry_ms},
+};
+
+#[tokio::test]
+async fn claims_that_wait_are_woken_when_work_appears() {
+    let app = TestApp::start().await;
+    app.warm_accounts(4).await;
+    let (_, bot) = app.bot("b1").await;
+    let (_, waiter) = app.bot("b2").await;
+    let began = Instant::now();
+    for item in claim(&bot, 4).await {
+        let (mut holder, mut other) = (bot.clone(), waiter.clone());
+        let mut lease = item["lease"].clone();
+        for step in 2..=5 {
+            let waiting = tokio::spawn(async move {
+                let body = json!({ "max": 1, "wait_ms": 30_000 });
+                let claimed = other.post("/v1/work/claim", body).await.expect(200);
+                (other, claimed["items"][0].clone())
+            });
+            // A round trip, in which the other one finds nothing and begins to wait.
+            assert!(claim(&holder, 1).await.is_empty());
+            report(&holder, &lease, "completed").await;
+            let (woken, next) = waiting.await.expect("it ran");
+            assert_eq!(next["step"], step);
+            (other, holder) = (holder, woken);
+            lease = next["lease"].clone();
+        }
+        report(&holder, &lease, "completed").await;
+    }
+    // Sixteen waits, each of which would last most of a second if nothing rang.
+    let bound = Duration::from_millis(LOOK_AGAIN_MS_MAX * 6);
+    assert!(began.elapsed() < bound, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn claims_that_wait_get_a_retry_when_it_falls_due() {
+    let app = start_with_retry_ms(100).await;
+    app.warm_accounts(1).await;
+    let (_, bot) = app.bot("b1").await;
+    let mut item = only(claim(&bot, 1).await);
+    let began = Instant::now();
+    for attempt in 2..=4 {
+        report(&bot, &item["lease"], "failed").await;
+        let body = json!({ "max": 1, "wait_ms": 30_000 });
+        item = bot.post("/v1/work/claim", body).await.expect(200)["items"][0].clone();
+        assert_eq!(item["attempt"], attempt);
+    }
+    // The retries fall due after 0.84 s together, at most; three looks by chance would take 2.4 s.
+    let bound = Duration::from_millis(LOOK_AGAIN_MS_MAX * 2);
+    assert!(began.elapsed() < bound, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_claim_that_waits_is_answered_when_the_server_stops() {
+    let app = TestApp::start().await;
+    let (_, bot) = app.bot("b1").await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let timers = tokio::spawn(tick::run(
+        app.app.clone(),
+        app.scheduler().await,
+        stop.clone(),
+    ));
+    let waiting = tokio::spawn(async move {
+        bot.post("/v1/work/claim", json!({ "max": 1, "wait_ms": 30_000 }))
+            .await
+    });
+    stop.cancel();
+    timers.await.expect("the timers end");
+    let within = std::time::Duration::from_secs(10);
+    let claimed = tokio::time::timeout(within, waiting)
+        .await
+        .expect("it did not wait to its end");
+    assert_eq!(claimed.expect("it ran").expect(200), json!({ "items": [] }));
+}
+
+#[tokio::test]
+async fn the_timers_write_down_who_was_seen_and_forget_old_keys() {
+    let app = TestApp::start().await;
+    let (_, bot) = app.bot("b1").await;
+    bot.get("/v1/me").await.expect(200);
+    assert_eq!(tick::write_seen(&app.app).await.expect("it writes"), 1);
+    assert_eq!(
+        tick::write_seen(&app.app).await.expect("it writes"),
+        0,
+        "nobody called since"
+    );
+    assert_eq!(
+        app.look("select last_seen_at is not null from bots")
+            .await
+            .as_deref(),
+        Some("true")
+    );
+    let used = "select count(*) from api_tokens where last_used_at is not null";
+    assert_eq!(app.look(used).await.as_deref(), Some("1"));
+    app.run(format!(
+        "insert into idempotency_keys (tenant_id, actor, key, request_hash, created_at) values
+        ({0}, 'a', 'old', '', now() - interval '25 hours'), ({0}, 'a', 'new', '', now() - interval '23 hours')",
+        app.tenant
+    ))
+    .await;
+    let scheduler = app.scheduler().await;
+    assert_eq!(
+        tick::forget_keys(&app.app, &scheduler)
+            .await
+            .expect("it forgets"),
+        1
+    );
+    assert_eq!(
+        app.look("select key from idempotency_keys")
+            .await
+            .as_deref(),
+        Some("new")
+    );
+    assert_eq!(
+        tick::make_partitions(&scheduler).await.expect("it makes"),
+        0,
+        "migrate made those ahead"
+    );
+}

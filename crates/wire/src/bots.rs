@@ -1,0 +1,132 @@
+//! Bots: programs that work steps.
+
+use chrono::{DateTime, Utc};
+
+use crate::{BotId, Fault, Filter, check, patch};
+
+/// The longest name of a bot.
+pub const BOT_NAME_CHARS_MAX: usize = 50;
+
+/// The longest description of a bot.
+pub const BOT_DESCRIPTION_CHARS_MAX: usize = 500;
+
+crate::words! {
+    /// Whether a bot is given work.
+    pub enum BotStatus {
+        /// It is.
+        Active = "active",
+        /// It is not, for now.
+        Paused = "paused",
+    }
+}
+
+crate::wire! {
+    /// A bot.
+    pub struct Bot {
+        /// Its id.
+        pub id: BotId,
+        /// Its name, unique in the tenant.
+        pub name: String,
+        /// What it is.
+        pub description: String,
+        /// Whether it is given work.
+        pub status: BotStatus,
+        /// Why it is paused, while it is.
+        pub pause_reason: Option<String>,
+        /// When a token of it was last used, to the minute.
+        pub last_seen_at: Option<DateTime<Utc>>,
+        /// The leases that it holds now.
+        pub leases: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+        /// The version of what is stored; quoted, it is the `ETag`.
+        pub version: i64,
+    }
+}
+
+crate::wire! {
+    /// A bot that is to be made.
+    #[serde(deny_unknown_fields)]
+    pub struct NewBot {
+        /// Its name, unique in the tenant.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 50))]
+        pub name: String,
+        /// What it is.
+        #[serde(default)]
+        #[cfg_attr(feature = "openapi", schema(max_length = 500))]
+        pub description: String,
+    }
+}
+
+impl NewBot {
+    /// What is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        check::text(&mut faults, "/name", &self.name, 1..=BOT_NAME_CHARS_MAX);
+        check::text(
+            &mut faults,
+            "/description",
+            &self.description,
+            0..=BOT_DESCRIPTION_CHARS_MAX,
+        );
+        faults
+    }
+}
+
+crate::wire! {
+    /// What is to change about a bot.
+    #[derive(Default)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct BotChange {
+        /// Its name.
+        #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 50))]
+        pub name: Option<String>,
+        /// What it is.
+        #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
+        #[cfg_attr(feature = "openapi", schema(max_length = 500))]
+        pub description: Option<String>,
+    }
+}
+
+impl BotChange {
+    /// What is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Some(name) = &self.name {
+            check::text(&mut faults, "/name", name, 1..=BOT_NAME_CHARS_MAX);
+        }
+        if let Some(description) = &self.description {
+            check::text(
+                &mut faults,
+                "/description",
+                description,
+                0..=BOT_DESCRIPTION_CHARS_MAX,
+            );
+        }
+        faults
+    }
+}
+
+/// Which bots a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct BotFilter {
+    /// Only those of this status.
+    pub status: Option<BotStatus>,
+    /// Only those whose name holds this.
+    pub words: Option<String>,
+}
+
+impl BotFilter {
+    /// Reads it: `status:`, and words.
+    ///
+    /// # Errors
+    /// Every fault of the filter.
+    pub fn read(mut filter: Filter) -> Result<Self, Vec<Fault>> {
+        let this = Self {
+            status: filter.read("status"),
+            words: filter.words(),
+        };
+        filter.finish().map(|()| this)
+    }
+}
