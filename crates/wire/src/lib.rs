@@ -23,9 +23,7 @@ pub mod proxies;
 pub mod reviews;
 pub mod secret;
 pub mod texts;
-pub mod secret;
 pub mod tenants;
-pub mod texts;
 pub mod tokens;
 pub mod work;
 

@@ -17,8 +17,7 @@ use super::Exit;
 pub type Column = (&'static str, &'static str);
 
 /// A rule under the headings.
-const RULED: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Prints a line on standard output.
 ///

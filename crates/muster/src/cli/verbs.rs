@@ -696,6 +696,7 @@ impl Doctor {
         }
         match findings.len() {
             0 => Ok(()),
+            1 => Err(Exit::new(FINDINGS_CODE, "the doctor has 1 finding")),
             count => Err(Exit::new(
                 FINDINGS_CODE,
                 format!("the doctor has {count} findings"),

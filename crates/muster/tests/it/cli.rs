@@ -546,6 +546,131 @@ async fn accounts_are_moved_by_id_and_by_a_filter_whose_count_is_stated() {
 }
 
 #[tokio::test]
+async fn a_token_is_printed_once_and_alone() {
+    let app = TestApp::start().await;
+    let bot = muster(&app, &["bots", "add", "--name", "runner", "--json"])
+        .await
+        .expect(0);
+    let bot = lines(&bot)[0]["id"].to_string();
+    let made = muster(
+        &app,
+        &[
+            "tokens", "add", "--kind", "bot", "--name", "first", "--bot-id", &bot,
+        ],
+    )
+    .await;
+    assert!(made.err.contains("Shown this once"), "{}", made.err);
+    let token = made.expect(0);
+    assert!(
+        token.starts_with("mst_bot_") && token.lines().count() == 1,
+        "{token}"
+    );
+    let listed = muster(&app, &["tokens", "list", "kind:bot", "--json"])
+        .await
+        .expect(0);
+    assert!(!listed.contains(token.trim()), "{listed}");
+    let id = lines(&listed)[0]["id"].to_string();
+
+    let rotated = muster(&app, &["tokens", "rotate", &id]).await.expect(0);
+    assert!(rotated.starts_with("mst_bot_") && rotated != token, "{rotated}");
+    muster(&app, &["tokens", "revoke", &id, "--yes"]).await.expect(0);
+    // A bot's token works, but not for this.
+    let bot_lists = run(&app.url, rotated.trim(), &["operators", "list"], "")
+        .await
+        .refused(1);
+    assert!(bot_lists.contains("hint: another role"), "{bot_lists}");
+    let revoked = run(&app.url, token.trim(), &["operators", "list"], "")
+        .await
+        .refused(1);
+    assert!(revoked.contains("hint: export MUSTER_TOKEN"), "{revoked}");
+
+    let paused = muster(&app, &["bots", "pause", &bot, "--reason", "broken"])
+        .await
+        .expect(0);
+    assert!(paused.contains("paused"), "{paused}");
+    muster(&app, &["bots", "resume", &bot]).await.expect(0);
+}
+
+#[tokio::test]
+async fn the_tenant_its_keys_its_people_and_its_log_are_in_reach() {
+    let app = TestApp::start().await;
+    assert!(
+        muster(&app, &["tenant", "show"])
+            .await
+            .expect(0)
+            .contains("First")
+    );
+    muster(&app, &["tenant", "pause", "--reason", "holidays"])
+        .await
+        .expect(0);
+    assert!(
+        muster(&app, &["tenant", "show"])
+            .await
+            .expect(0)
+            .contains("holidays")
+    );
+    muster(&app, &["tenant", "resume"]).await.expect(0);
+    assert!(
+        muster(&app, &["keys", "show"])
+            .await
+            .expect(0)
+            .contains("version 1 seals")
+    );
+
+    let person = [
+        "operators",
+        "add",
+        "--email",
+        "bo@example.com",
+        "--name",
+        "Bo",
+        "--role",
+        "reviewer",
+        "--json",
+    ];
+    let id = lines(&muster(&app, &person).await.expect(0))[0]["id"].to_string();
+    let link = muster(&app, &["operators", "password-link", &id]).await;
+    assert!(link.err.contains("Shown this once"), "{}", link.err);
+    assert_eq!(link.expect(0).lines().count(), 1);
+
+    let log = muster(&app, &["audit", "list", "--all"]).await.expect(0);
+    assert!(log.contains("holidays"), "{log}");
+    let exported = muster(&app, &["audit", "export"]).await.expect(0);
+    assert!(lines(&exported).len() >= 3, "{exported}");
+}
+
+#[tokio::test]
+async fn the_doctor_ends_with_a_code_of_its_own() {
+    let app = TestApp::start().await;
+    muster(&app, &["models", "add", "--name", "North"])
+        .await
+        .expect(0);
+    // The cluster of the tests does without fsync, and the doctor says so.
+    let before = lines(&muster(&app, &["doctor", "--json"]).await.expect(6));
+    let before = before[0]["findings"].as_array().expect("findings").len();
+    let mut db = app.superuser().await;
+    sqlx::query("update models set total_accounts = 7")
+        .execute(&mut db)
+        .await
+        .expect("a wrong count");
+    let found = muster(&app, &["doctor"]).await;
+    assert!(
+        found
+            .err
+            .contains(&format!("the doctor has {} finding", before + 1)),
+        "{}",
+        found.err
+    );
+    let table = found.expect(6);
+    assert!(table.starts_with("CODE") && table.contains("CURE"), "{table}");
+    let found = lines(&muster(&app, &["doctor", "--json"]).await.expect(6));
+    assert_eq!(
+        found[0]["findings"].as_array().expect("findings").len(),
+        before + 1
+    );
+}
+
+#[tokio::test]
 async fn the_document_and_the_completions_need_no_server() {
     let openapi = run("http://127.0.0.1:1", "", &["openapi"], "").await.expect(0);
     let openapi: Value = serde_json::from_str(&openapi).expect("JSON");
