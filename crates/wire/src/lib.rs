@@ -22,8 +22,6 @@ pub mod problem;
 pub mod proxies;
 pub mod reviews;
 pub mod secret;
-pub mod texts;
-pub mod secret;
 pub mod tenants;
 pub mod texts;
 pub mod tokens;
