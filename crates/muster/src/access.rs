@@ -4,7 +4,7 @@
 //! allowance, and gives the handler its [`Actor`]. An endpoint that is not in the table answers nobody.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -262,7 +262,6 @@ pub struct Gate {
     addresses: Limits<IpAddr>,
     /// What verifies passwords.
     pub passwords: Passwords,
-    seen: Mutex<HashSet<(TenantId, i64)>>,
 }
 
 impl Gate {
@@ -272,23 +271,6 @@ impl Gate {
             .lock()
             .expect("no holder of this lock panics")
             .clear();
-    }
-
-    /// The tokens that were used since this was last asked, by tenant; they are forgotten here.
-    pub fn take_seen(&self) -> HashMap<TenantId, Vec<i64>> {
-        let seen = std::mem::take(&mut *self.seen.lock().expect("no holder of this lock panics"));
-        let mut by_tenant: HashMap<TenantId, Vec<i64>> = HashMap::new();
-        for (tenant, token) in seen {
-            by_tenant.entry(tenant).or_default().push(token);
-        }
-        by_tenant
-    }
-
-    fn see(&self, identity: &Identity) {
-        if let Some(token) = identity.token {
-            let mut seen = self.seen.lock().expect("no holder of this lock panics");
-            seen.insert((identity.tenant, token));
-        }
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Identity> {
@@ -314,6 +296,11 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                 .extensions()
                 .get::<MatchedPath>()
                 .is_some_and(|path| UNHURRIED.contains(&path.as_str()));
+            // What somebody changes can make work ready; claims that wait look again. Bots ring where they report.
+            let changed_by = match request.extensions().get::<Actor>() {
+                Some(actor) if !request.method().is_safe() && actor.bot().is_none() => Some(actor.tenant),
+                _ => None,
+            };
             let mut response = if unhurried {
                 next.run(request).await
             } else {
@@ -322,6 +309,11 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                     .await
                     .unwrap_or_else(|_| Refusal::unavailable("the request took too long; try again").into_response())
             };
+            if let Some(tenant) = changed_by
+                && response.status().is_success()
+            {
+                app.work.notify(tenant);
+            }
             if let Some(allowance) = allowance {
                 tell_allowance(response.headers_mut(), allowance);
             }
@@ -391,7 +383,6 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
             "the role or kind of this token does not allow this; ask an admin for one that does";
         return Err(Refusal::new(Kind::Forbidden, "forbidden", detail).into());
     }
-    app.gate.see(&identity);
     let request_id = request
         .extensions()
         .get::<RequestId>()

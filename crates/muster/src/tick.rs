@@ -1,5 +1,5 @@
-//! What the server does by itself, by the clock: reaps leases that ran out, counts what was used, writes down who was
-//! seen, forgets old keys, makes partitions. Every timer is also a function of its own, so that it can be called once.
+//! What the server does by itself, by the clock: reaps leases that ran out, counts what was used, tests proxies
+//! that failed again, forgets old keys, makes partitions. Every timer is also a function of its own, so that it can be called once.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     app::App,
     db::SchedulerDb,
     problem::{Bug, Failure},
-    work,
+    proxies, work,
 };
 
 /// Months for which partitions are made ahead.
@@ -27,7 +27,7 @@ type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u6
 const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
     ("fold uses", 1, |app, db| Box::pin(fold_all(app, db))),
-    ("write who was seen", 60, |app, _| Box::pin(write_seen(app))),
+    ("test failed proxies", 60, |app, db| Box::pin(test_proxies(app, db))),
     ("forget keys", 3_600, |app, db| {
         Box::pin(forget_keys(app, db))
     }),
@@ -108,23 +108,6 @@ pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
     Ok(total)
 }
 
-/// Writes down which tokens and bots called since this was last done; gives how many tokens.
-///
-/// # Errors
-/// When the database fails.
-pub async fn write_seen(app: &App) -> Result<u64, Failure> {
-    let mut total = 0;
-    for (tenant, tokens) in app.gate.take_seen() {
-        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
-        sqlx::query_file!("src/tokens/seen.sql", tenant.0, &tokens)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        total += tokens.len() as u64;
-    }
-    Ok(total)
-}
-
 /// Deletes idempotency keys older than a day, in every tenant; gives how many.
 ///
 /// # Errors
@@ -143,6 +126,21 @@ pub async fn forget_keys(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
         tx.commit().await?;
     }
     Ok(total)
+}
+
+/// Tests the proxies whose last test failed a while ago, in every tenant; gives in how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn test_proxies(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let tenants: Vec<TenantId> = sqlx::query_file_scalar!("src/tick/tenants.sql")
+        .fetch_all(&mut *scheduler.connection().await?)
+        .await?;
+    for tenant in &tenants {
+        proxies::test::test_due(app, &Actor::scheduler(*tenant)).await?;
+        app.work.notify(*tenant);
+    }
+    Ok(tenants.len() as u64)
 }
 
 /// Makes the partitions of the months ahead; gives how many were missing.

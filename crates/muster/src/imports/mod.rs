@@ -296,7 +296,7 @@ impl Staging<'_> {
     async fn give_up(self) -> Result<(), Failure> {
         let mut tx = self.app.db.begin(self.actor).await?;
         tx.take_your_time().await?;
-        sqlx::query_file!("src/imports/drop_rows.sql", self.actor.tenant.0, self.id).execute(&mut *tx).await?;
+        drop_rows(&mut tx, self.actor, ImportId(self.id)).await?;
         set_state(&mut tx, self.actor, ImportId(self.id), ImportState::Failed).await?;
         tx.commit().await
     }
@@ -608,7 +608,7 @@ pub async fn discard(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Import,
         expect_state(import.state, ImportState::Staged)?;
     }
     tx.take_your_time().await?;
-    sqlx::query_file!("src/imports/drop_rows.sql", actor.tenant.0, id.0).execute(&mut **tx).await?;
+    drop_rows(tx, actor, id).await?;
     set_state(tx, actor, id, ImportState::Discarded).await?;
     show(tx, actor, id).await
 }
@@ -633,6 +633,11 @@ fn expect_state(state: ImportState, expected: ImportState) -> Result<(), Failure
         return Ok(());
     }
     Err(Refusal::conflict("import_state", format!("the import is {state}, and would have to be {expected}")).into())
+}
+
+async fn drop_rows(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<(), Failure> {
+    sqlx::query_file!("src/imports/drop_rows.sql", actor.tenant.0, id.0).execute(&mut **tx).await?;
+    Ok(())
 }
 
 async fn set_state(tx: &mut Tx, actor: &Actor, id: ImportId, state: ImportState) -> Result<(), Failure> {

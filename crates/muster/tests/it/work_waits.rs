@@ -83,24 +83,8 @@ async fn a_claim_that_waits_is_answered_when_the_server_stops() {
 }
 
 #[tokio::test]
-async fn the_timers_write_down_who_was_seen_and_forget_old_keys() {
+async fn the_timers_forget_old_keys_and_make_partitions() {
     let app = TestApp::start().await;
-    let (_, bot) = app.bot("b1").await;
-    bot.get("/v1/me").await.expect(200);
-    assert_eq!(tick::write_seen(&app.app).await.expect("it writes"), 1);
-    assert_eq!(
-        tick::write_seen(&app.app).await.expect("it writes"),
-        0,
-        "nobody called since"
-    );
-    assert_eq!(
-        app.look("select last_seen_at is not null from bots")
-            .await
-            .as_deref(),
-        Some("true")
-    );
-    let used = "select count(*) from api_tokens where last_used_at is not null";
-    assert_eq!(app.look(used).await.as_deref(), Some("1"));
     app.run(format!(
         "insert into idempotency_keys (tenant_id, actor, key, request_hash, created_at) values
         ({0}, 'a', 'old', '', now() - interval '25 hours'), ({0}, 'a', 'new', '', now() - interval '23 hours')",
