@@ -15,6 +15,7 @@ mod import;
 mod print;
 mod remote;
 mod serve;
+mod tenant;
 mod verbs;
 
 /// What went wrong, and with which exit code the process ends.
@@ -99,11 +100,11 @@ enum Command {
     /// Export everything of a kind as CSV that imports again unchanged.
     Export(import::Export),
     /// Show the tenant, pause it, or let it go on.
-    Tenant(verbs::Tenant),
+    Tenant(tenant::Tenant),
     /// Show or rotate the keys that seal the tenant's secrets.
-    Keys(verbs::Keys),
+    Keys(tenant::Keys),
     /// Check every invariant, and say the cure of what is wrong.
-    Doctor(verbs::Doctor),
+    Doctor(tenant::Doctor),
     /// Print the document of the API (OpenAPI 3.1); no server is asked.
     Openapi,
     /// Write the completions of a shell to standard output.

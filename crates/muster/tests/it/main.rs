@@ -6,6 +6,7 @@ mod audit;
 mod bots;
 mod catalogue;
 mod cli;
+mod cli_files;
 mod cluster;
 mod conformance;
 mod content;
