@@ -119,16 +119,16 @@ pub async fn watched(url: &str, token: SecretString, stop: CancellationToken) ->
     .await?;
     let assigned = demo::begin(&owner).await?;
     println!("{assigned} accounts were given a proxy, and warm up.");
-    let bots = Bots::start(&owner, WATCHED).await?;
+    let mut bots = Bots::start(&owner, WATCHED).await?;
     let bar = bar(u64::try_from(assigned * 5)?, false);
-    let ended = watch(&owner, &bots, &bar, stop).await;
+    let ended = watch(&owner, &mut bots, &bar, stop).await;
     bar.finish_and_clear();
     bots.stop().await?;
     ended
 }
 
 /// Shows how far it has come, until nothing warms up any more or the person stops it.
-async fn watch(owner: &Client, bots: &Bots, bar: &ProgressBar, stop: CancellationToken) -> Result<(), Exit> {
+async fn watch(owner: &Client, bots: &mut Bots, bar: &ProgressBar, stop: CancellationToken) -> Result<(), Exit> {
     let mut beat = tokio::time::interval(Duration::from_millis(500));
     let mut told = 0;
     loop {
@@ -136,6 +136,7 @@ async fn watch(owner: &Client, bots: &Bots, bar: &ProgressBar, stop: Cancellatio
             () = stop.cancelled() => return Ok(()),
             _ = beat.tick() => {}
         }
+        bots.all_working()?;
         let steps = bots.steps.load(std::sync::atomic::Ordering::Relaxed);
         bar.set_position(steps);
         // Without a terminal there is no bar: say it in lines, not too often.

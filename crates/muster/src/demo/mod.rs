@@ -15,14 +15,16 @@ use muster_client::{Client, ClientError, Done, StepError, Worker};
 use muster_wire::{
     Event, ImportId,
     accounts::{NewTransitions, Transitions},
+    bots::Bot,
     doctor::Examination,
     imports::{Commit, CommitRows, Import, ImportKind},
     proxies::{Assign, Assigned},
     reviews::{Decision, NewDecisions, Review, ReviewKind},
+    tokens::IssuedToken,
     work::WorkItem,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -148,11 +150,11 @@ impl Bots {
         let mut this = Self { running: JoinSet::new(), stop: CancellationToken::new(), steps: Arc::default() };
         for n in 1..=simulation.bots {
             let name = format!("demo-{n}");
-            let bot: Value = owner.create("/v1/bots", &json!({"name": name})).await?;
-            let body = json!({"kind": "bot", "name": name, "bot_id": bot["id"], "requests_per_minute": 600_000});
-            let token: Value = owner.post("/v1/tokens", &body).await?;
-            let token = token["token"].as_str().unwrap_or_default().to_owned();
-            let worker = Worker::new(Client::new(owner.url(), token.into())?).concurrency(simulation.concurrency).session(name);
+            let bot: Bot = owner.create("/v1/bots", &json!({"name": name})).await?;
+            let body = json!({"kind": "bot", "name": name, "bot_id": bot.id, "requests_per_minute": 600_000});
+            let issued: IssuedToken = owner.post("/v1/tokens", &body).await?;
+            let client = Client::new(owner.url(), issued.secret.0)?;
+            let worker = Worker::new(client).concurrency(simulation.concurrency).session(name);
             let (steps, stop) = (this.steps.clone(), this.stop.clone());
             let handler = move |item: WorkItem| {
                 steps.fetch_add(1, Ordering::Relaxed);
@@ -161,6 +163,17 @@ impl Bots {
             this.running.spawn(worker.run(handler, stop.cancelled_owned()));
         }
         Ok(this)
+    }
+
+    /// Nothing while all bots work; what ended one of them otherwise.
+    ///
+    /// # Errors
+    /// What ended a bot although nobody stopped it.
+    pub fn all_working(&mut self) -> Result<(), ClientError> {
+        match self.running.try_join_next() {
+            Some(ended) => ended.expect("a bot's loop does not panic").map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Lets what is under way end, and gives what the bots did together.
@@ -249,8 +262,9 @@ pub async fn run(
     let mut summary = Summary::default();
     (summary.imported, summary.rejected) = import(owner, files, |_, _| {}).await?;
     summary.proxies_assigned = begin(owner).await?;
-    let bots = Bots::start(owner, simulation).await?;
+    let mut bots = Bots::start(owner, simulation).await?;
     while summary.active < summary.proxies_assigned {
+        bots.all_working()?;
         let decided = review(owner).await?;
         summary.approved += decided.approved;
         summary.escalated += decided.resumed;
