@@ -24,12 +24,10 @@ const FAST_STOP: Duration = Duration::from_secs(60);
 const IMMEDIATE_STOP: Duration = Duration::from_secs(20);
 /// How often processes and `postmaster.pid` are looked at while one waits for them.
 const POLL: Duration = Duration::from_millis(20);
-/// The wait before the first restart, doubled at each further one.
+/// The wait before a restart, doubled after each start that fails.
 const RESTART_DELAY_MIN: Duration = Duration::from_millis(100);
 /// The longest wait between restarts.
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
-/// A server that lived this long has recovered: the next restart is quick again.
-const RECOVERED_AFTER: Duration = Duration::from_secs(60);
 /// How often the size of the log is looked at.
 const LOG_CHECK: Duration = Duration::from_secs(60);
 /// A log of this size is put aside as `postgres.log.1`, whose predecessor is dropped.
@@ -166,14 +164,10 @@ impl Server {
         state: watch::Sender<ServerState>,
         stop: CancellationToken,
     ) -> Result<(), ClusterError> {
-        let mut delay = RESTART_DELAY_MIN;
-        while let Some(status) = stop
-            .run_until_cancelled(self.watch_over(&mut child, &mut delay))
-            .await
-        {
+        while let Some(status) = stop.run_until_cancelled(self.watch_over(&mut child)).await {
             tracing::error!(%status, "postgres ended unexpectedly and is started again");
             state.send_replace(ServerState::Restarting);
-            let Some(again) = stop.run_until_cancelled(self.relaunch(&mut delay)).await else {
+            let Some(again) = stop.run_until_cancelled(self.relaunch()).await else {
                 break;
             };
             child = again;
@@ -189,15 +183,11 @@ impl Server {
     }
 
     /// Returns when the server has ended, and keeps its log small meanwhile.
-    async fn watch_over(&self, child: &mut Child, delay: &mut Duration) -> String {
-        let started = Instant::now();
+    async fn watch_over(&self, child: &mut Child) -> String {
         let mut log_check = tokio::time::interval(LOG_CHECK);
         loop {
             tokio::select! {
                 ended = child.wait() => {
-                    if started.elapsed() >= RECOVERED_AFTER {
-                        *delay = RESTART_DELAY_MIN;
-                    }
                     return ended.as_ref().map_or_else(ToString::to_string, ExitStatus::to_string);
                 }
                 _ = log_check.tick() => {
@@ -209,10 +199,12 @@ impl Server {
         }
     }
 
-    async fn relaunch(&self, delay: &mut Duration) -> Child {
+    /// Starts it again until it is ready; waits longer after each start that failed, not after one that once was ready.
+    async fn relaunch(&self) -> Child {
+        let mut delay = RESTART_DELAY_MIN;
         loop {
-            tokio::time::sleep(*delay).await;
-            *delay = (*delay * 2).min(RESTART_DELAY_MAX);
+            tokio::time::sleep(delay).await;
+            delay = (delay * 2).min(RESTART_DELAY_MAX);
             match self.launch().await {
                 Ok(child) => return child,
                 Err(error) => {
