@@ -22,8 +22,8 @@ pub mod problem;
 pub mod proxies;
 pub mod reviews;
 pub mod secret;
-pub mod texts;
 pub mod tenants;
+pub mod texts;
 pub mod tokens;
 pub mod work;
 

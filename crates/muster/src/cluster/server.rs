@@ -101,23 +101,14 @@ impl Server {
         // No process of this data is left, so that the file can only name a stranger that was given the same number.
         match std::fs::remove_file(data.join("postmaster.pid")) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(ClusterError::io("removing", data.join("postmaster.pid"))(
-                    error,
-                ));
+                return Err(ClusterError::io("removing", data.join("postmaster.pid"))(error));
             }
             _ => {}
         }
         rotate(log).map_err(ClusterError::io("rotating", log))?;
-        let stderr = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(log);
+        let stderr = OpenOptions::new().create(true).append(true).mode(0o600).open(log);
         let stderr = stderr.map_err(ClusterError::io("opening", log))?;
-        let log_start = stderr
-            .metadata()
-            .map_err(ClusterError::io("reading", log))?
-            .len();
+        let log_start = stderr.metadata().map_err(ClusterError::io("reading", log))?.len();
 
         let mut command = self.postgres();
         // On the command line neither a file nor ALTER SYSTEM nor a reload can change them.
@@ -136,14 +127,9 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(stderr)
             .process_group(0);
-        let mut child = command
-            .spawn()
-            .map_err(|error| self.not_run("postgres", error))?;
+        let mut child = command.spawn().map_err(|error| self.not_run("postgres", error))?;
         loop {
-            if let Some(status) = child
-                .try_wait()
-                .map_err(ClusterError::io("waiting for", data))?
-            {
+            if let Some(status) = child.try_wait().map_err(ClusterError::io("waiting for", data))? {
                 let output = format!("{status}: {}", tail(log, log_start));
                 return Err(ClusterError::Program {
                     program: "postgres",
@@ -252,11 +238,7 @@ impl Server {
         command
     }
 
-    async fn run(
-        &self,
-        program: &'static str,
-        mut command: Command,
-    ) -> Result<Output, ClusterError> {
+    async fn run(&self, program: &'static str, mut command: Command) -> Result<Output, ClusterError> {
         let output = command
             .stdin(Stdio::null())
             .output()
@@ -274,10 +256,8 @@ impl Server {
 
     fn not_run(&self, program: &'static str, error: std::io::Error) -> ClusterError {
         let user = &self.folder.server;
-        let closed = || {
-            first_closed(&self.folder.dir, user)
-                .or_else(|| first_closed(&self.binaries.folder, user))
-        };
+        let closed =
+            || first_closed(&self.folder.dir, user).or_else(|| first_closed(&self.binaries.folder, user));
         match closed().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
             Some(path) => ClusterError::Unreachable {
                 path,
@@ -360,8 +340,7 @@ fn postmaster(data: &Path) -> Option<(Pid, String)> {
 }
 
 fn is_ready(data: &Path, pid: u32) -> bool {
-    postmaster(data)
-        .is_some_and(|(found, state)| found.as_raw().unsigned_abs() == pid && state == "ready")
+    postmaster(data).is_some_and(|(found, state)| found.as_raw().unsigned_abs() == pid && state == "ready")
 }
 
 /// Puts a log aside that has grown too long. The server appends, so that it goes on in the emptied file.
@@ -377,11 +356,7 @@ fn rotate(log: &Path) -> std::io::Result<()> {
 fn tail(log: &Path, start: u64) -> String {
     let read = || {
         let mut file = File::open(log)?;
-        let from = file
-            .metadata()?
-            .len()
-            .saturating_sub(LOG_QUOTE_BYTES)
-            .max(start);
+        let from = file.metadata()?.len().saturating_sub(LOG_QUOTE_BYTES).max(start);
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
