@@ -64,6 +64,7 @@ impl Db {
             .await
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
     async fn open(&self, begin: &'static str, actor: &Actor) -> Result<Tx, Failure> {
         let tenant = actor.tenant.0;
         let by = actor.triggered_by();
@@ -77,7 +78,11 @@ impl Db {
              set_config('muster.bot_id', '{bot}', true), set_config('muster.request_id', '{request}', true), \
              set_config('muster.reason', '', true)"
         );
-        Ok(Tx(self.pool.begin_with(AssertSqlSafe(statement)).await?))
+        // A task of its own, because the caller may be dropped while it waits: sqlx 0.9 gives a connection whose BEGIN is
+        // not read yet back to the pool with its transaction open. What the task began is rolled back when nobody takes it.
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await });
+        Ok(Tx(begun.await.map_err(Bug::new)??))
     }
 
     /// Opens a transaction for the actor in which every statement is planned for its own parameters: for lists, where
@@ -241,6 +246,10 @@ impl SchedulerDb {
     ///
     /// # Errors
     /// When the database cannot be reached.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the other door, for the timer's role"
+    )]
     pub async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, Bug> {
         self.pool.acquire().await.map_err(Bug::new)
     }

@@ -144,6 +144,10 @@ impl Cluster {
             .stderr(Stdio::null())
             .process_group(0);
         unprivileged(&mut shell);
+        #[expect(
+            clippy::zombie_processes,
+            reason = "it ends after this process, and is what clears up behind it"
+        )]
         let mut shell = shell.spawn().expect("sh starts");
         std::mem::forget(shell.stdin.take());
         let cluster = Self { socket: folder, data };
