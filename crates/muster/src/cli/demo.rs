@@ -32,8 +32,8 @@ const WHOLE: Simulation = Simulation {
 /// The pace of `up --demo`: slow enough to be watched.
 const WATCHED: Simulation = Simulation {
     bots: 3,
-    concurrency: 6,
-    latency_ms: (200, 900),
+    concurrency: 8,
+    latency_ms: (100, 500),
     failures_percent: 6,
     reviews_permille: 20,
 };
