@@ -73,6 +73,18 @@ CREATE FUNCTION public.account_fields(a public.accounts) RETURNS jsonb
         'device_info', a.device_info, 'content_type', a.content_type)
 $$;
 
+CREATE FUNCTION public.account_hold(p_status text, p_basis text, p_expires_at timestamp with time zone, p_model bigint, p_model_status text, p_proxy_status text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    select case
+        when p_status <> 'active' then 'account_not_active'
+        when p_basis is null or p_expires_at <= now() then 'authorisation_lapsed'
+        when p_model is null then 'no_model'
+        when p_model_status <> 'active' then 'model_not_active'
+        when p_proxy_status <> 'active' then 'proxy_not_active'
+    end
+$$;
+
 CREATE FUNCTION public.accounts_deleted() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -122,6 +134,8 @@ $$;
 
 CREATE FUNCTION public.accounts_updated() RETURNS trigger
     LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    SET enable_hashjoin TO 'on'
     AS $$
 declare
     bad record;
@@ -130,6 +144,7 @@ declare
     modelled boolean;
     held boolean;
     authorised boolean;
+    warmed boolean;
 begin
     -- One pass says which of the parts below have anything to do; the step reports, which change none of this, end here.
     select bool_or(n.lifecycle_state <> o.lifecycle_state),
@@ -138,9 +153,24 @@ begin
         bool_or((n.status, n.model_id, n.proxy_id, n.authorisation_basis, n.authorisation_expires_at)
             is distinct from (o.status, o.model_id, o.proxy_id, o.authorisation_basis, o.authorisation_expires_at)),
         bool_or((n.authorisation_basis, n.authorisation_reference, n.authorisation_expires_at)
-            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at))
-    into moved, proxied, modelled, held, authorised
+            is distinct from (o.authorisation_basis, o.authorisation_reference, o.authorisation_expires_at)),
+        bool_or((n.warmup_completed_at is null) <> (o.warmup_completed_at is null))
+    into moved, proxied, modelled, held, authorised, warmed
     from new_rows n join old_rows o using (tenant_id, id);
+
+    -- Or else approve could be had by declaring the warm-up complete.
+    if warmed then
+        select n.id into bad
+        from new_rows n join old_rows o using (tenant_id, id)
+        where (n.warmup_completed_at is null) <> (o.warmup_completed_at is null)
+            and (o.lifecycle_state, n.lifecycle_state, n.warmup_completed_at is null) not in (
+                ('warming_up', 'human_review', false), ('cleanup', 'imported', true))
+        limit 1;
+        if found then
+            raise exception 'account %: a warm-up is completed by its fifth step, and forgotten when restored', bad.id
+                using errcode = 'MU001';
+        end if;
+    end if;
 
     if moved then
         select n.id, o.lifecycle_state as from_state, n.lifecycle_state as to_state into bad
@@ -162,7 +192,7 @@ begin
         select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
             coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
             muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
-            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', n.proxy_id))
+            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
         from new_rows n
         join old_rows o using (tenant_id, id)
         join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
@@ -173,9 +203,10 @@ begin
         update work_queue q
         set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null,
             operator_id = null, content_id = null, text_id = null
-        from new_rows n join old_rows o using (tenant_id, id)
-        where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'
-            and q.tenant_id = n.tenant_id and q.account_id = n.id;
+        where q.tenant_id = any (array(select distinct tenant_id from new_rows))
+            and q.account_id = any (array(
+                select n.id from new_rows n join old_rows o using (tenant_id, id)
+                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'));
 
         insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
         select n.tenant_id, n.id, n.model_id, n.warmup_step, 'held', 'no_model', '-infinity'
@@ -209,24 +240,23 @@ begin
     end if;
 
     if proxied then
-        with delta as (
-            select tenant_id, proxy_id, sum(change) as change
+        perform count_proxies(c.tenant_id, c.proxies, c.changes)
+        from (
+            select tenant_id, array_agg(proxy_id) as proxies, array_agg(change) as changes
             from (
-                select n.tenant_id, n.proxy_id, 1 as change from new_rows n join old_rows o using (tenant_id, id)
-                where n.proxy_id is distinct from o.proxy_id
-                union all
-                select o.tenant_id, o.proxy_id, -1 from new_rows n join old_rows o using (tenant_id, id)
-                where n.proxy_id is distinct from o.proxy_id
-            ) both_sides
-            where proxy_id is not null
-            group by tenant_id, proxy_id
-        ), locked as materialized (
-            select p.tenant_id, p.id from proxies p join delta d on d.tenant_id = p.tenant_id and d.proxy_id = p.id
-            order by p.id for no key update of p
-        )
-        update proxies p set account_count = p.account_count + d.change
-        from delta d join locked l on l.tenant_id = d.tenant_id and l.id = d.proxy_id
-        where p.tenant_id = d.tenant_id and p.id = d.proxy_id and d.change <> 0;
+                select tenant_id, proxy_id, sum(change) as change
+                from (
+                    select n.tenant_id, n.proxy_id, 1 as change from new_rows n join old_rows o using (tenant_id, id)
+                    where n.proxy_id is distinct from o.proxy_id
+                    union all
+                    select o.tenant_id, o.proxy_id, -1 from new_rows n join old_rows o using (tenant_id, id)
+                    where n.proxy_id is distinct from o.proxy_id
+                ) both_sides
+                where proxy_id is not null
+                group by 1, 2
+            ) g
+            group by tenant_id
+        ) c;
     end if;
 
     if moved or modelled then
@@ -407,6 +437,7 @@ $$;
 
 CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) RETURNS void
     LANGUAGE sql
+    SET enable_nestloop TO 'on'
     AS $$
     with delta as (
         select d.id, d.total, d.active
@@ -421,6 +452,18 @@ CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_tota
     set total_accounts = m.total_accounts + d.total, active_accounts = m.active_accounts + d.active
     from delta d join locked using (id)
     where m.tenant_id = p_tenant and m.id = d.id
+$$;
+
+CREATE FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) RETURNS void
+    LANGUAGE sql
+    SET enable_nestloop TO 'on'
+    AS $$
+    with locked as materialized (
+        select p.id from proxies p where p.tenant_id = p_tenant and p.id = any (p_proxies) order by p.id for no key update
+    )
+    update proxies p set account_count = p.account_count + d.change
+    from unnest(p_proxies, p_changes) d (id, change) join locked using (id)
+    where p.tenant_id = p_tenant and p.id = d.id and d.change <> 0
 $$;
 
 CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
@@ -599,6 +642,46 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.matching_accounts(p_tenant bigint, p jsonb, p_ids bigint[]) RETURNS TABLE(id bigint, state_changed_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+    select a.id, a.state_changed_at
+    from accounts a
+    left join models m on m.tenant_id = a.tenant_id and m.id = a.model_id
+    left join proxies x on x.tenant_id = a.tenant_id and x.id = a.proxy_id
+    left join work_queue q on q.tenant_id = a.tenant_id and q.account_id = a.id
+    where a.tenant_id = p_tenant
+        and (p_ids is null or a.id = any (p_ids))
+        and (p ->> 'state' is null or a.lifecycle_state = p ->> 'state')
+        and (p ->> 'status' is null or a.status = p ->> 'status')
+        and (p ->> 'model_id' is null or a.model_id = (p ->> 'model_id')::bigint)
+        and (p ->> 'no_model' is null or a.model_id is null)
+        and (p ->> 'proxy_id' is null or a.proxy_id = (p ->> 'proxy_id')::bigint)
+        and (p ->> 'no_proxy' is null or a.proxy_id is null)
+        and (p ->> 'step' is null or a.warmup_step = (p ->> 'step')::smallint)
+        and (p ->> 'review' is null or a.requires_human_review = (p ->> 'review')::boolean)
+        and (p ->> 'username' is null or starts_with(a.username, p ->> 'username'))
+        and (p ->> 'stuck_longer_secs' is null
+            or a.state_changed_at < now() - make_interval(secs => (p ->> 'stuck_longer_secs')::float8))
+        and (p ->> 'stuck_shorter_secs' is null
+            or a.state_changed_at > now() - make_interval(secs => (p ->> 'stuck_shorter_secs')::float8))
+        and (p ->> 'unauthorised' is null or a.authorisation_basis is null)
+        and (p ->> 'lapsed' is null or a.authorisation_expires_at <= now())
+        and (p ->> 'lapses_within_secs' is null or (a.authorisation_expires_at > now()
+            and a.authorisation_expires_at < now() + make_interval(secs => (p ->> 'lapses_within_secs')::float8)))
+        and (p ->> 'lasts_secs' is null or (a.authorisation_basis is not null
+            and coalesce(a.authorisation_expires_at, 'infinity')
+                > now() + make_interval(secs => (p ->> 'lasts_secs')::float8)))
+        and (p ->> 'hold' is null or p ->> 'hold' = coalesce(
+            account_hold(a.status, a.authorisation_basis, a.authorisation_expires_at, a.model_id, m.status, x.status),
+            case when q.state <> 'idle' and q.hold = 'pool_empty' then q.hold end,
+            'none'))
+        and (p ->> 'review_event' is null or exists (
+            select from account_state_history h
+            where h.tenant_id = p_tenant and h.account_id = a.id and h.created_at >= a.state_changed_at
+                and h.to_state = 'human_review' and h.event = p ->> 'review_event'))
+$$;
+
 CREATE FUNCTION public.may_set_password(p_operator bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -651,6 +734,8 @@ $$;
 
 CREATE FUNCTION public.models_updated() RETURNS trigger
     LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    SET enable_hashjoin TO 'on'
     AS $$
 begin
     perform refresh_queue(c.tenant_id, array(
@@ -692,6 +777,8 @@ CREATE FUNCTION public.muster_triggered_by() RETURNS text
 
 CREATE FUNCTION public.pool_changed() RETURNS trigger
     LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    SET enable_hashjoin TO 'on'
     AS $$
 begin
     perform refill_queue(c.tenant_id, c.models)
@@ -717,6 +804,8 @@ $$;
 
 CREATE FUNCTION public.proxies_updated() RETURNS trigger
     LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    SET enable_hashjoin TO 'on'
     AS $$
 begin
     perform refresh_queue(c.tenant_id, array(
@@ -821,6 +910,10 @@ $$;
 
 CREATE FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) RETURNS void
     LANGUAGE sql
+    SET enable_nestloop TO 'on'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_seqscan TO 'off'
     AS $$
     -- In one order, always: two changes that overlap wait for each other and do not deadlock.
     with locked as materialized (
@@ -831,13 +924,8 @@ CREATE FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) RETUR
         select a.id, a.model_id, coalesce(m.people_mask, 0) as people_mask,
             case when a.authorisation_basis is null then '-infinity'::timestamptz
                 else coalesce(a.authorisation_expires_at, 'infinity') end as authorised_until,
-            case
-                when a.status <> 'active' then 'account_not_active'
-                when a.authorisation_basis is null or a.authorisation_expires_at <= now() then 'authorisation_lapsed'
-                when a.model_id is null then 'no_model'
-                when m.status <> 'active' then 'model_not_active'
-                when p.status <> 'active' then 'proxy_not_active'
-            end as hold
+            account_hold(a.status, a.authorisation_basis, a.authorisation_expires_at, a.model_id, m.status, p.status)
+                as hold
         from locked l
         join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
         left join lateral (
@@ -1063,7 +1151,8 @@ begin
                 from unnest(p_items, p_used, p_priorities) u (id, used, priority)
             ) i
         ), ring as materialized (
-            -- Those that are reached when the less used are filled up to them first.
+            -- Those that are reached when the less used are filled up to them first: without this, one item used a million
+            -- times would make a million places.
             select f.id, f.priority, f.used
             from (
                 select i.id, i.priority, i.used, row_number() over w as n, sum(i.used) over w as below
@@ -2046,6 +2135,9 @@ GRANT UPDATE(updated_at) ON TABLE public.accounts TO muster_app;
 REVOKE ALL ON FUNCTION public.account_fields(a public.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.account_fields(a public.accounts) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.account_hold(p_status text, p_basis text, p_expires_at timestamp with time zone, p_model bigint, p_model_status text, p_proxy_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.account_hold(p_status text, p_basis text, p_expires_at timestamp with time zone, p_model bigint, p_model_status text, p_proxy_status text) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.accounts_deleted() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accounts_deleted() TO muster_app;
 
@@ -2093,6 +2185,9 @@ GRANT ALL ON FUNCTION public.content_fields(c public.model_content) TO muster_ap
 REVOKE ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) TO muster_app;
 
@@ -2114,6 +2209,9 @@ GRANT ALL ON FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operat
 REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
+
+REVOKE ALL ON FUNCTION public.matching_accounts(p_tenant bigint, p jsonb, p_ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.matching_accounts(p_tenant bigint, p jsonb, p_ids bigint[]) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.may_set_password(p_operator bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.may_set_password(p_operator bigint) TO muster_app;

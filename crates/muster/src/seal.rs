@@ -241,6 +241,10 @@ impl MasterKeys {
         self.0[0].id()
     }
 
+    fn holds(&self, id: &str) -> bool {
+        self.0.iter().any(|key| key.id() == id)
+    }
+
     /// How many keys there are; more than one while a rotation is not finished.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -396,6 +400,8 @@ type Read = (Instant, Arc<TenantKeys>);
 #[derive(Debug, Clone)]
 pub struct Keyring {
     master: Arc<RwLock<MasterKeys>>,
+    /// Where the master keys are read again from, when they came from a file.
+    file: Option<Arc<Path>>,
     tenants: Arc<RwLock<HashMap<TenantId, Read>>>,
 }
 
@@ -404,8 +410,28 @@ impl Keyring {
     pub fn new(master: MasterKeys) -> Self {
         Self {
             master: Arc::new(RwLock::new(master)),
+            file: None,
             tenants: Arc::default(),
         }
+    }
+
+    /// A keyring under the master keys of a file, which is made when there is none. The file is read again whenever a data
+    /// key is met that another master key wraps, so that master keys are exchanged while servers run.
+    ///
+    /// # Errors
+    /// As [`MasterKeys::read`].
+    pub fn from_file(path: &Path) -> Result<Self, MasterKeyError> {
+        let master = MasterKeys::read_or_create(path)?;
+        Ok(Self { file: Some(path.into()), ..Self::new(master) })
+    }
+
+    /// Reads the master keys' file again, when they came from one.
+    fn reread(&self) -> Result<(), Bug> {
+        if let Some(path) = &self.file {
+            let master = MasterKeys::read(path).map_err(Bug::new)?;
+            *self.master.write().expect("no holder of this lock panics") = master;
+        }
+        Ok(())
     }
 
     /// The master keys in use.
@@ -427,10 +453,15 @@ impl Keyring {
             .clear();
     }
 
-    /// A new wrapped data key: its bytes for `tenant_keys`, and the name of the master key that wrapped it.
-    pub fn new_data_key(&self, tenant: TenantId, version: i32) -> (Vec<u8>, String) {
+    /// A new data key, wrapped by the newest master key there is: its bytes for `tenant_keys`, and the name of the master
+    /// key that wrapped it.
+    ///
+    /// # Errors
+    /// When the master keys' file cannot be read again.
+    pub fn new_data_key(&self, tenant: TenantId, version: i32) -> Result<(Vec<u8>, String), Bug> {
+        self.reread()?;
         let master = self.master();
-        (master.wrap(tenant, version, &Key::random()), master.id())
+        Ok((master.wrap(tenant, version, &Key::random()), master.id()))
     }
 
     /// A data key, wrapped anew by the newest master key.
@@ -466,6 +497,9 @@ impl Keyring {
         let rows = sqlx::query_file!("src/tenants/keys.sql", tenant.0)
             .fetch_all(&mut **tx)
             .await?;
+        if rows.iter().any(|row| !self.master().holds(&row.master_key_id)) {
+            self.reread()?;
+        }
         let master = self.master();
         let mut keys = HashMap::new();
         for row in rows {
@@ -556,7 +590,7 @@ mod tests {
         let path = dir.path().join("master.key");
         let old = MasterKeys::read_or_create(&path).expect("it is made");
         let ring = Keyring::new(old.clone());
-        let (wrapped, by) = ring.new_data_key(TenantId(1), 1);
+        let (wrapped, by) = ring.new_data_key(TenantId(1), 1).expect("it is made");
         ring.set_master(old.rotate(&path).expect("it rotates"));
         let (again, by_new) = ring
             .rewrap(TenantId(1), 1, &wrapped, &by)

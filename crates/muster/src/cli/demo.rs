@@ -15,7 +15,7 @@ use crate::{
     config::ServeSettings,
     demo::{self, Bots, Simulation, Summary},
     schema,
-    seal::{Keyring, MasterKeys},
+    seal::Keyring,
     server::Server,
     telemetry, tenants,
 };
@@ -73,7 +73,7 @@ impl Demo {
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await?;
         let key = tempfile::tempdir()?;
-        let keys = Keyring::new(MasterKeys::read_or_create(&key.path().join("master.key"))?);
+        let keys = Keyring::from_file(&key.path().join("master.key"))?;
         let made = tenants::create(&owner_role, &keys, "Demo", "owner@example.com", "Owner").await?;
         let token = serve::first_token(&owner_role, &made).await?;
         let settings = ServeSettings {

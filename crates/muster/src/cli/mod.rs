@@ -12,6 +12,7 @@ use muster_client::ClientError;
 mod demo;
 mod entities;
 mod import;
+mod master_key;
 mod print;
 mod remote;
 mod serve;
@@ -93,6 +94,9 @@ enum Command {
     Migrate(serve::Migrate),
     /// Make a tenant on a PostgreSQL of yours, with its owner.
     CreateTenant(serve::CreateTenant),
+    /// Exchange the master key, while servers run.
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKey),
     /// The main job, from files to active accounts, on a temporary database with simulated bots.
     Demo(demo::Demo),
     /// Import a file: compare it with what is stored, show the difference, and store it.
@@ -162,6 +166,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::CreateTenant(create) => create.run().await,
+        Command::MasterKey(key) => key.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,

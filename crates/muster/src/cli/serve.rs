@@ -118,20 +118,26 @@ pub struct CreateTenant {
 
 /// The role that owns the schema.
 #[derive(Debug, Args)]
-struct OwnerDatabase {
+pub struct OwnerDatabase {
     /// The database, as the role that owns the schema: postgres://muster_owner:...@HOST/muster.
     #[arg(long, env = "MUSTER_OWNER_URL", hide_env_values = true)]
     database_url: SecretString,
 }
 
+impl OwnerDatabase {
+    /// How to connect.
+    pub fn options(&self) -> Result<PgConnectOptions, Exit> {
+        connect_options(&self.database_url)
+    }
+}
+
 impl MasterKeySource {
     fn keyring(&self) -> Result<Keyring, Exit> {
-        let master = match (&self.master_key, &self.master_key_file) {
-            (Some(key), _) => MasterKeys::parse(key)?,
-            (None, Some(path)) => MasterKeys::read_or_create(path)?,
-            (None, None) => return Err(Exit::new(2, "give --master-key-file")),
-        };
-        Ok(Keyring::new(master))
+        match (&self.master_key, &self.master_key_file) {
+            (Some(key), _) => Ok(Keyring::new(MasterKeys::parse(key)?)),
+            (None, Some(path)) => Ok(Keyring::from_file(path)?),
+            (None, None) => Err(Exit::new(2, "give --master-key-file")),
+        }
     }
 }
 
@@ -148,7 +154,7 @@ fn connect_options(url: &SecretString) -> Result<PgConnectOptions, Exit> {
 impl Migrate {
     /// Migrates.
     pub async fn run(self) -> Result<(), Exit> {
-        schema::migrate(&connect_options(&self.owner.database_url)?).await?;
+        schema::migrate(&self.owner.options()?).await?;
         println!("The database is up to date.");
         Ok(())
     }
@@ -157,7 +163,7 @@ impl Migrate {
 impl CreateTenant {
     /// Makes the tenant, and prints its owner's token.
     pub async fn run(self) -> Result<(), Exit> {
-        let owner_role = connect_options(&self.database.database_url)?;
+        let owner_role = self.database.options()?;
         let keys = self.key.keyring()?;
         let made = tenants::create(&owner_role, &keys, &self.name, &self.owner, &self.owner).await?;
         let token = first_token(&owner_role, &made).await?;
@@ -209,7 +215,7 @@ impl Up {
         stopped: impl Future<Output = Result<(), Exit>>,
     ) -> Result<(), Exit> {
         let key_file = cluster.dir().join("master.key");
-        let keys = Keyring::new(MasterKeys::read_or_create(&key_file)?);
+        let keys = Keyring::from_file(&key_file)?;
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await?;
         let token = self.first_tenant(&owner_role, &keys).await?;

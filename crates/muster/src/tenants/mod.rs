@@ -48,7 +48,7 @@ pub async fn create(
     sqlx::query_file!("src/tenants/create.sql", tenant, name)
         .execute(&mut *tx)
         .await?;
-    let (wrapped, master_key_id) = keys.new_data_key(TenantId(tenant), 1);
+    let (wrapped, master_key_id) = keys.new_data_key(TenantId(tenant), 1)?;
     add_key(&mut tx, TenantId(tenant), 1, &wrapped, &master_key_id).await?;
     let owner = sqlx::query_file_scalar!("src/tenants/ensure_operator.sql", owner_email, owner_name)
         .fetch_one(&mut *tx)
