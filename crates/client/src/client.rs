@@ -7,7 +7,7 @@ use muster_wire::{
     Page, Problem,
     work::{Claim, Claimed, LeaseStates, Leases, Report, Reported},
 };
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -78,7 +78,9 @@ impl Client {
     /// When `url` is not an address.
     pub fn new(url: &str, token: SecretString) -> Result<Self, ClientError> {
         let url = url.trim_end_matches('/').to_owned();
-        if reqwest::Url::parse(&url).map_or(true, |u| !matches!(u.scheme(), "http" | "https") || u.host().is_none()) {
+        if reqwest::Url::parse(&url).map_or(true, |u| {
+            !matches!(u.scheme(), "http" | "https") || u.host().is_none()
+        }) {
             return Err(ClientError::Url(url));
         }
         // Another part of the program may have chosen a provider before; theirs stands.
@@ -104,7 +106,10 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn claim(&self, claim: &Claim) -> Result<Claimed, ClientError> {
-        self.json(Again::OnlyIfRefused, || self.request(Method::POST, "/v1/work/claim").json(claim)).await
+        self.json(Again::OnlyIfRefused, || {
+            self.request(Method::POST, "/v1/work/claim").json(claim)
+        })
+        .await
     }
 
     /// Reports how steps ended. Repeated when the connection breaks: the server knows each lease it has had a report of.
@@ -112,7 +117,10 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn report(&self, report: &Report) -> Result<Reported, ClientError> {
-        self.json(Again::Safe, || self.request(Method::POST, "/v1/work/report").json(report)).await
+        self.json(Again::Safe, || {
+            self.request(Method::POST, "/v1/work/report").json(report)
+        })
+        .await
     }
 
     /// Extends leases to their full length from now.
@@ -120,7 +128,10 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn extend(&self, leases: &Leases) -> Result<LeaseStates, ClientError> {
-        self.json(Again::Safe, || self.request(Method::POST, "/v1/work/extend").json(leases)).await
+        self.json(Again::Safe, || {
+            self.request(Method::POST, "/v1/work/extend").json(leases)
+        })
+        .await
     }
 
     /// Gives leases back; it costs no attempt.
@@ -128,48 +139,110 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn release(&self, leases: &Leases) -> Result<LeaseStates, ClientError> {
-        self.json(Again::Safe, || self.request(Method::POST, "/v1/work/release").json(leases)).await
+        self.json(Again::Safe, || {
+            self.request(Method::POST, "/v1/work/release").json(leases)
+        })
+        .await
     }
 
     /// Reads something.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, ClientError> {
-        self.json(Again::Safe, || self.request(Method::GET, path).query(query)).await
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        self.json(Again::Safe, || self.request(Method::GET, path).query(query))
+            .await
     }
 
     /// Makes something. Sent with a new `Idempotency-Key`, and so repeated safely where the server knows it.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
-    pub async fn create<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, ClientError> {
+    pub async fn create<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
         let key = Uuid::new_v4().to_string();
-        self.json(Again::Safe, || self.request(Method::POST, path).header("idempotency-key", &key).json(body)).await
+        self.json(Again::Safe, || {
+            self.request(Method::POST, path)
+                .header("idempotency-key", &key)
+                .json(body)
+        })
+        .await
     }
 
     /// Does something that is not safe to repeat.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
-    pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, ClientError> {
-        self.json(Again::OnlyIfRefused, || self.request(Method::POST, path).json(body)).await
+    pub async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        self.json(Again::OnlyIfRefused, || {
+            self.request(Method::POST, path).json(body)
+        })
+        .await
     }
 
     /// Changes something.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
-    pub async fn patch<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, ClientError> {
-        self.json(Again::Safe, || self.request(Method::PATCH, path).json(body)).await
+    pub async fn patch<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        self.patch_version(path, body, None).await
+    }
+
+    /// Changes something, where a version is given only while it still has that one.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn patch_version<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        version: Option<i64>,
+    ) -> Result<T, ClientError> {
+        let build = || {
+            let request = self.request(Method::PATCH, path).json(body);
+            match version {
+                Some(version) => request.header(header::IF_MATCH, format!("\"{version}\"")),
+                None => request,
+            }
+        };
+        // Sent again after it was carried out, it would miss its own version.
+        self.json(
+            if version.is_some() {
+                Again::OnlyIfRefused
+            } else {
+                Again::Safe
+            },
+            build,
+        )
+        .await
     }
 
     /// Puts something in its place.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
-    pub async fn put<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, ClientError> {
-        self.json(Again::Safe, || self.request(Method::PUT, path).json(body)).await
+    pub async fn put<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        self.json(Again::Safe, || self.request(Method::PUT, path).json(body))
+            .await
     }
 
     /// Removes something.
@@ -177,7 +250,9 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
-        self.send(Again::OnlyIfRefused, || self.request(Method::DELETE, path)).await.map(drop)
+        self.send(Again::OnlyIfRefused, || self.request(Method::DELETE, path))
+            .await
+            .map(drop)
     }
 
     /// Sends a file as the body of a POST, without holding it in memory. Not repeated.
@@ -188,7 +263,7 @@ impl Client {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        body: impl Into<reqwest::Body>,
+        body: impl Into<Body>,
     ) -> Result<T, ClientError> {
         let request = self
             .request(Method::POST, path)
@@ -206,7 +281,11 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn download(&self, path: &str, query: &[(&str, &str)]) -> Result<Download, ClientError> {
-        let build = || self.request(Method::GET, path).query(query).timeout(Duration::from_secs(24 * 3600));
+        let build = || {
+            self.request(Method::GET, path)
+                .query(query)
+                .timeout(Duration::from_secs(24 * 3600))
+        };
         Ok(Download(self.send(Again::Safe, build).await?))
     }
 
@@ -220,7 +299,9 @@ impl Client {
         let pages = stream::try_unfold(Some(String::new()), move |cursor: Option<String>| {
             let (client, path, filter) = (client.clone(), path.clone(), filter.clone());
             async move {
-                let Some(cursor) = cursor else { return Ok::<_, ClientError>(None) };
+                let Some(cursor) = cursor else {
+                    return Ok::<_, ClientError>(None);
+                };
                 let mut query = vec![("limit", "500")];
                 if !filter.is_empty() {
                     query.push(("filter", &filter));
@@ -236,7 +317,9 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(self.token.expose_secret())
+        self.http
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(self.token.expose_secret())
     }
 
     async fn json<T: DeserializeOwned>(
@@ -254,11 +337,18 @@ impl Client {
             let asked_ms = match build().send().await {
                 Ok(response) if later(response.status()) && !last => retry_after_ms(&response),
                 Ok(response) => return refused(response).await,
-                Err(error) if !last && (error.is_connect() || (again == Again::Safe && !error.is_builder())) => None,
+                Err(error)
+                    if !last && (error.is_connect() || (again == Again::Safe && !error.is_builder())) =>
+                {
+                    None
+                }
                 Err(error) => return Err(ClientError::Connection(error)),
             };
             let jitter = rand::random_range(wait_ms / 2..=wait_ms);
-            tokio::time::sleep(Duration::from_millis(asked_ms.unwrap_or(0).max(jitter).min(RETRY_MS_MAX))).await;
+            tokio::time::sleep(Duration::from_millis(
+                asked_ms.unwrap_or(0).max(jitter).min(RETRY_MS_MAX),
+            ))
+            .await;
             wait_ms = (wait_ms * 2).min(RETRY_MS_MAX);
         }
         unreachable!("the last try returns")
@@ -281,11 +371,20 @@ impl Download {
 
 /// Whether the server did nothing and asks to come back.
 fn later(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    )
 }
 
 fn retry_after_ms(response: &Response) -> Option<u64> {
-    let secs: u64 = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    let secs: u64 = response
+        .headers()
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
     Some(secs.saturating_mul(1000))
 }
 
@@ -297,7 +396,9 @@ async fn refused(response: Response) -> Result<Response, ClientError> {
     let bytes = response.bytes().await.map_err(ClientError::Connection)?;
     match serde_json::from_slice::<Problem>(&bytes) {
         Ok(problem) => Err(ClientError::Problem(Box::new(problem))),
-        Err(_) => Err(ClientError::Answer(format!("status {status} without a problem; is this a Muster server?"))),
+        Err(_) => Err(ClientError::Answer(format!(
+            "status {status} without a problem; is this a Muster server?"
+        ))),
     }
 }
 

@@ -28,4 +28,6 @@ mod worker;
 
 pub use client::{Client, ClientError, Download};
 pub use muster_wire as wire;
+/// The body of an upload: bytes, a file, or a stream.
+pub use reqwest::Body;
 pub use worker::{Done, StepError, Tally, Worker};

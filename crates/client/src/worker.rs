@@ -6,7 +6,10 @@ use chrono::Utc;
 use futures_util::FutureExt;
 use muster_wire::{
     ModelId, Step,
-    work::{CLAIM_LEASES_MAX, Claim, ERROR_CHARS_MAX, Lease, Leases, Outcome, Report, StepResult, Verdict, WorkItem},
+    work::{
+        CLAIM_LEASES_MAX, Claim, ERROR_CHARS_MAX, Lease, Leases, Outcome, Report, StepResult, Verdict,
+        WorkItem,
+    },
 };
 use serde_json::Value;
 use tokio::{
@@ -48,12 +51,20 @@ pub struct StepError {
 impl StepError {
     /// It may work another time: the server tries it again, until the attempts are used up.
     pub fn failed(error: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Failed, error: error.into(), response: None }
+        Self {
+            outcome: Outcome::Failed,
+            error: error.into(),
+            response: None,
+        }
     }
 
     /// A person has to look before it is tried again.
     pub fn needs_review(error: impl Into<String>) -> Self {
-        Self { outcome: Outcome::RequiresReview, error: error.into(), response: None }
+        Self {
+            outcome: Outcome::RequiresReview,
+            error: error.into(),
+            response: None,
+        }
     }
 
     /// The same, with what the platform answered.
@@ -90,7 +101,13 @@ pub struct Worker {
 impl Worker {
     /// A loop that works one step at a time, of any kind and model.
     pub fn new(client: Client) -> Self {
-        Self { client, concurrency: 1, steps: Vec::new(), model: None, session: None }
+        Self {
+            client,
+            concurrency: 1,
+            steps: Vec::new(),
+            model: None,
+            session: None,
+        }
     }
 
     /// Works up to this many steps side by side, at most 1000.
@@ -218,27 +235,54 @@ where
         let (handler, done) = (self.handler.clone(), self.done.clone());
         let task = self.tasks.spawn(async move {
             let began = Instant::now();
-            let worked = std::panic::AssertUnwindSafe(async { handler(item).await }).catch_unwind().await;
+            let worked = std::panic::AssertUnwindSafe(async { handler(item).await })
+                .catch_unwind()
+                .await;
             let ended = worked.unwrap_or_else(|_| Err(StepError::failed("the bot's handler panicked")));
             let execution_time_ms = i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX);
             let result = match ended {
-                Ok(Done { response }) => {
-                    StepResult { lease, outcome: Outcome::Completed, execution_time_ms, response, error: None }
-                }
-                Err(StepError { outcome, error, response }) => {
+                Ok(Done { response }) => StepResult {
+                    lease,
+                    outcome: Outcome::Completed,
+                    execution_time_ms,
+                    response,
+                    error: None,
+                },
+                Err(StepError {
+                    outcome,
+                    error,
+                    response,
+                }) => {
                     let error = Some(error.chars().take(ERROR_CHARS_MAX).collect());
-                    StepResult { lease, outcome, execution_time_ms, response, error }
+                    StepResult {
+                        lease,
+                        outcome,
+                        execution_time_ms,
+                        response,
+                        error,
+                    }
                 }
             };
             // The loop may have ended; then the lease runs out.
             let _ = done.send(result);
         });
-        self.running.insert(lease, Held { task, extend_at: Instant::now() + left / 2 });
+        self.running.insert(
+            lease,
+            Held {
+                task,
+                extend_at: Instant::now() + left / 2,
+            },
+        );
     }
 
     /// Waits until a step ends or a lease wants to be extended, and deals with it.
     async fn gather(&mut self) -> Result<(), ClientError> {
-        let soonest = self.running.values().map(|held| held.extend_at).min().unwrap_or_else(Instant::now);
+        let soonest = self
+            .running
+            .values()
+            .map(|held| held.extend_at)
+            .min()
+            .unwrap_or_else(Instant::now);
         let mut batch = Vec::new();
         tokio::select! {
             first = self.results.recv() => batch.extend(first),
@@ -260,7 +304,10 @@ where
         for result in &batch {
             self.running.remove(&result.lease);
         }
-        let report = Report { bot_session_id: self.worker.session.clone(), results: batch };
+        let report = Report {
+            bot_session_id: self.worker.session.clone(),
+            results: batch,
+        };
         let reported = loop {
             match self.worker.client.report(&report).await {
                 Ok(reported) => break reported,
@@ -281,7 +328,12 @@ where
 
     async fn extend(&mut self) -> Result<(), ClientError> {
         let now = Instant::now();
-        let due: Vec<_> = self.running.iter().filter(|(_, held)| held.extend_at <= now).map(|(lease, _)| *lease).collect();
+        let due: Vec<_> = self
+            .running
+            .iter()
+            .filter(|(_, held)| held.extend_at <= now)
+            .map(|(lease, _)| *lease)
+            .collect();
         if due.is_empty() {
             return Ok(());
         }
@@ -294,7 +346,8 @@ where
             match (state.held, left) {
                 (true, left) => {
                     if let Some(held) = self.running.get_mut(&state.lease) {
-                        held.extend_at = Instant::now() + left.unwrap_or_default().max(Duration::from_millis(200)) / 2;
+                        held.extend_at =
+                            Instant::now() + left.unwrap_or_default().max(Duration::from_millis(200)) / 2;
                     }
                 }
                 (false, _) => {
@@ -330,10 +383,14 @@ where
                 gathered?;
             }
         }
-        let rest: Vec<_> = self.running.drain().map(|(lease, held)| {
-            held.task.abort();
-            lease
-        }).collect();
+        let rest: Vec<_> = self
+            .running
+            .drain()
+            .map(|(lease, held)| {
+                held.task.abort();
+                lease
+            })
+            .collect();
         if !rest.is_empty() {
             self.worker.client.release(&Leases { leases: rest }).await?;
         }

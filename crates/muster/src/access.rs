@@ -106,11 +106,7 @@ pub struct Endpoint {
 }
 
 const fn to(method: &'static str, path: &'static str, access: Access) -> Endpoint {
-    Endpoint {
-        method,
-        path,
-        access,
-    }
+    Endpoint { method, path, access }
 }
 
 /// Every endpoint there is, by path.
@@ -233,9 +229,7 @@ pub fn endpoint(method: &Method, path: &str) -> Option<&'static Endpoint> {
     } else {
         method.as_str()
     };
-    ENDPOINTS
-        .iter()
-        .find(|e| e.path == path && e.method == method)
+    ENDPOINTS.iter().find(|e| e.path == path && e.method == method)
 }
 
 /// Who a token stands for.
@@ -307,7 +301,9 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                 let limit = Duration::from_secs(REQUEST_SECS_MAX);
                 tokio::time::timeout(limit, next.run(request))
                     .await
-                    .unwrap_or_else(|_| Refusal::unavailable("the request took too long; try again").into_response())
+                    .unwrap_or_else(|_| {
+                        Refusal::unavailable("the request took too long; try again").into_response()
+                    })
             };
             if let Some(tenant) = changed_by
                 && response.status().is_success()
@@ -320,10 +316,15 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
             response
         }
         Err(failure) => {
-            let spent = failure.refusal().is_some_and(|refusal| refusal.kind == Kind::TooMany);
+            let spent = failure
+                .refusal()
+                .is_some_and(|refusal| refusal.kind == Kind::TooMany);
             let mut response = failure.into_response();
             if spent && let Some(identity) = request.extensions().get::<Arc<Identity>>() {
-                let allowance = Allowance { per_minute: identity.requests_per_minute, remaining: 0 };
+                let allowance = Allowance {
+                    per_minute: identity.requests_per_minute,
+                    remaining: 0,
+                };
                 tell_allowance(response.headers_mut(), allowance);
             }
             response
@@ -379,8 +380,7 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
         .take(&identity.tenant, identity.tenant_requests_per_minute)
         .map_err(|wait| too_many("this tenant", wait))?;
     if !endpoint.access.allows(identity.who) {
-        let detail =
-            "the role or kind of this token does not allow this; ask an admin for one that does";
+        let detail = "the role or kind of this token does not allow this; ask an admin for one that does";
         return Err(Refusal::new(Kind::Forbidden, "forbidden", detail).into());
     }
     let request_id = request
@@ -453,9 +453,8 @@ async fn identify(
     headers: &HeaderMap,
     address: Option<IpAddr>,
 ) -> Result<(Identity, [u8; 32]), Failure> {
-    let refused = |detail: &str| -> Failure {
-        Refusal::new(Kind::Unauthenticated, "unauthenticated", detail).into()
-    };
+    let refused =
+        |detail: &str| -> Failure { Refusal::new(Kind::Unauthenticated, "unauthenticated", detail).into() };
     let (text, kinds): (_, &[TokenKind]) = match (bearer(headers), session_cookie(headers)) {
         (Some(text), _) => (text, &[TokenKind::Bot, TokenKind::Api, TokenKind::Session]),
         (None, Some(text)) => (text, &[TokenKind::Session]),
@@ -486,28 +485,25 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
     let mut tx = app.db.begin(&Actor::system(tenant)).await?;
     let identity = match presented.kind {
         TokenKind::Password => None,
-        TokenKind::Session => sqlx::query_file!(
-            "src/access/verify_session.sql",
-            tenant.0,
-            &presented.hash[..]
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .map(|row| Identity {
-            tenant,
-            who: Who::Operator {
-                id: row.operator_id,
-                role: row.role,
-            },
-            token: None,
-            requests_per_minute: row.requests_per_minute.unsigned_abs(),
-            tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
-        }),
+        TokenKind::Session => {
+            sqlx::query_file!("src/access/verify_session.sql", tenant.0, &presented.hash[..])
+                .fetch_optional(&mut *tx)
+                .await?
+                .map(|row| Identity {
+                    tenant,
+                    who: Who::Operator {
+                        id: row.operator_id,
+                        role: row.role,
+                    },
+                    token: None,
+                    requests_per_minute: row.requests_per_minute.unsigned_abs(),
+                    tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
+                })
+        }
         TokenKind::Bot | TokenKind::Api => {
-            let row =
-                sqlx::query_file!("src/access/verify_token.sql", tenant.0, &presented.hash[..])
-                    .fetch_optional(&mut *tx)
-                    .await?;
+            let row = sqlx::query_file!("src/access/verify_token.sql", tenant.0, &presented.hash[..])
+                .fetch_optional(&mut *tx)
+                .await?;
             row.and_then(|row| {
                 let who = match (row.bot_id, row.operator_id, row.role) {
                     (Some(id), None, None) => Who::Bot { id: BotId(id) },

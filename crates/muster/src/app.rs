@@ -40,7 +40,8 @@ use crate::{
 pub const REQUEST_SECS_MAX: u64 = 60;
 
 /// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
-const DOCS_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+const DOCS_SECURITY_POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /// What every handler shares. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -65,7 +66,11 @@ impl App {
     /// An application on a database that has been checked.
     pub fn new(db: Db, keys: Keyring, settings: ServeSettings) -> Self {
         let timeout = Duration::from_secs(TEST_SECONDS_DEFAULT);
-        let probe = Probe::new(settings.probe_target.clone(), timeout, settings.probe_allow.clone());
+        let probe = Probe::new(
+            settings.probe_target.clone(),
+            timeout,
+            settings.probe_allow.clone(),
+        );
         Self {
             probe: Arc::new(probe),
             db,
@@ -86,12 +91,8 @@ impl App {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let service = self
-            .router()
-            .into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service)
-            .with_graceful_shutdown(stop)
-            .await
+        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(stop).await
     }
 
     /// The router with all its layers.
@@ -114,11 +115,7 @@ impl App {
             })
             .route_layer(middleware::from_fn_with_state(self.clone(), access::gate))
             .fallback(|| async {
-                Refusal::new(
-                    Kind::NotFound,
-                    "no_such_path",
-                    "there is no such path; see /docs",
-                )
+                Refusal::new(Kind::NotFound, "no_such_path", "there is no such path; see /docs")
             })
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(CatchPanicLayer::custom(|_| {
@@ -141,18 +138,10 @@ struct Security;
 
 impl utoipa::Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{
-            Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
-        };
+        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
         let components = document.components.get_or_insert_default();
-        components.add_security_scheme(
-            "token",
-            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
-        );
-        document.security = Some(vec![SecurityRequirement::new(
-            "token",
-            Vec::<String>::new(),
-        )]);
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     }
 }
 
@@ -279,7 +268,8 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
     let id = given.unwrap_or_else(Uuid::now_v7);
     request.extensions_mut().insert(RequestId(id));
     let method = request.method().clone();
-    let span = info_span!("request", request.id = %id, http.method = %method, http.path = request.uri().path());
+    let span =
+        info_span!("request", request.id = %id, http.method = %method, http.path = request.uri().path());
     let count = app.telemetry.begin(&method, request.extensions());
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(mut problem) = response.extensions_mut().remove::<Box<Problem>>() {

@@ -56,7 +56,9 @@ impl Default for ServeSettings {
             connections: crate::db::CONNECTIONS_MAX_DEFAULT,
             lease_secs: 120,
             retry_ms: 30_000,
-            probe_target: "tcp://www.instagram.com:443".parse().expect("it is written above"),
+            probe_target: "tcp://www.instagram.com:443"
+                .parse()
+                .expect("it is written above"),
             probe_allow: Vec::new(),
             log_json: false,
         }

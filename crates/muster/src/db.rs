@@ -38,10 +38,7 @@ impl Db {
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn connect(
-        options: PgConnectOptions,
-        connections_max: u32,
-    ) -> Result<Self, sqlx::Error> {
+    pub async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<Self, sqlx::Error> {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
@@ -63,16 +60,14 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_snapshot(&self, actor: &Actor) -> Result<Tx, Failure> {
-        self.open("begin isolation level repeatable read read only", actor).await
+        self.open("begin isolation level repeatable read read only", actor)
+            .await
     }
 
     async fn open(&self, begin: &'static str, actor: &Actor) -> Result<Tx, Failure> {
         let tenant = actor.tenant.0;
         let by = actor.triggered_by();
-        let operator = actor
-            .operator()
-            .map(|id| id.0.to_string())
-            .unwrap_or_default();
+        let operator = actor.operator().map(|id| id.0.to_string()).unwrap_or_default();
         let bot = actor.bot().map(|id| id.0.to_string()).unwrap_or_default();
         let request = actor.request;
         // Numbers, a UUID and one of four words: there is nothing to escape.
@@ -114,9 +109,7 @@ impl Db {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), Failure> {
-        sqlx::query!("select 1 as one")
-            .fetch_one(&self.pool)
-            .await?;
+        sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
         Ok(())
     }
 
@@ -193,7 +186,9 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn take_your_time(&mut self) -> Result<(), Failure> {
-        sqlx::query_scalar!("select set_config('statement_timeout', '0', true)").fetch_one(&mut **self).await?;
+        sqlx::query_scalar!("select set_config('statement_timeout', '0', true)")
+            .fetch_one(&mut **self)
+            .await?;
         Ok(())
     }
 

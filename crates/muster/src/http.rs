@@ -43,9 +43,7 @@ pub struct Problems;
 impl utoipa::IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         let problem = |status: &str, what: &str| {
-            let content = ContentBuilder::new()
-                .schema(Some(Problem::schema()))
-                .build();
+            let content = ContentBuilder::new().schema(Some(Problem::schema())).build();
             let response = ResponseBuilder::new()
                 .description(what)
                 .content("application/problem+json", content)
@@ -113,12 +111,7 @@ async fn read_json<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
                 format!("a body has at most {BODY_BYTES_MAX} bytes"),
             )
             .into(),
-            _ => Refusal::new(
-                Kind::Malformed,
-                "unreadable_body",
-                "the body could not be read",
-            )
-            .into(),
+            _ => Refusal::new(Kind::Malformed, "unreadable_body", "the body could not be read").into(),
         })
 }
 
@@ -307,11 +300,7 @@ fn encode_cursor(key: i64) -> String {
 
 fn decode_cursor(cursor: &str) -> Option<i64> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    std::str::from_utf8(&bytes)
-        .ok()?
-        .strip_prefix("1:")?
-        .parse()
-        .ok()
+    std::str::from_utf8(&bytes).ok()?.strip_prefix("1:")?.parse().ok()
 }
 
 /// An answer with the version of its row, as a strong `ETag`.
@@ -410,9 +399,7 @@ impl IfMatch {
     /// What an update that matched no row means: the row is gone, or it is another version.
     pub fn missed(self, what: &str, exists: bool) -> Failure {
         if exists && self.0.is_some() {
-            let detail = format!(
-                "the {what} has changed since it was read: read it again, and decide again"
-            );
+            let detail = format!("the {what} has changed since it was read: read it again, and decide again");
             Refusal::new(Kind::Changed, "changed", detail).into()
         } else {
             Refusal::not_found(what).into()
@@ -557,10 +544,7 @@ mod tests {
         assert_eq!(refusal.faults[0].pointer, "/port");
         assert!(!refusal.to_string().contains("CANARY"), "{refusal}");
         let failure = parse::<Sample>(br#"{"port": 1, "prot": 2}"#).expect_err("it is unknown");
-        assert!(
-            failure.to_string().contains("unknown field `prot`"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("unknown field `prot`"), "{failure}");
     }
 
     #[test]

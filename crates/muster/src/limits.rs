@@ -76,8 +76,7 @@ impl<K: Hash + Eq + Clone> Limits<K> {
             limiters.clear();
         }
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-        let limiter =
-            Arc::new(RateLimiter::direct(quota).with_middleware::<StateInformationMiddleware>());
+        let limiter = Arc::new(RateLimiter::direct(quota).with_middleware::<StateInformationMiddleware>());
         limiters.insert(key.clone(), (per_minute, limiter.clone()));
         limiter
     }

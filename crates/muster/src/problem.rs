@@ -46,10 +46,7 @@ impl Kind {
     fn status(self) -> (StatusCode, &'static str) {
         match self {
             Kind::Malformed => (StatusCode::BAD_REQUEST, "The request cannot be read"),
-            Kind::Invalid => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The request is not acceptable",
-            ),
+            Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "The request is not acceptable"),
             Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "Not signed in"),
             Kind::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
             Kind::NotFound => (StatusCode::NOT_FOUND, "Not found"),
@@ -57,13 +54,8 @@ impl Kind {
             Kind::Conflict => (StatusCode::CONFLICT, "Not possible as things are"),
             Kind::Changed => (StatusCode::PRECONDITION_FAILED, "Changed since it was read"),
             Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
-            Kind::MediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Media type not read here",
-            ),
-            Kind::PreconditionRequired => {
-                (StatusCode::PRECONDITION_REQUIRED, "Precondition required")
-            }
+            Kind::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Media type not read here"),
+            Kind::PreconditionRequired => (StatusCode::PRECONDITION_REQUIRED, "Precondition required"),
             Kind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not available now"),
         }
@@ -99,11 +91,7 @@ impl Refusal {
 
     /// There is no such thing, or it is another tenant's; the two look the same.
     pub fn not_found(what: &str) -> Self {
-        Self::new(
-            Kind::NotFound,
-            "not_found",
-            format!("there is no such {what}"),
-        )
+        Self::new(Kind::NotFound, "not_found", format!("there is no such {what}"))
     }
 
     /// Not as things are.
@@ -237,10 +225,9 @@ impl From<sqlx::Error> for Failure {
             (_, Some("40001" | "40P01" | "55P03" | "57014" | "25006" | "25P03")) => {
                 Refusal::unavailable("the database was too busy for this; try again")
             }
-            (_, Some("23505")) => Refusal::conflict(
-                "already_exists",
-                "something with this name or key exists already",
-            ),
+            (_, Some("23505")) => {
+                Refusal::conflict("already_exists", "something with this name or key exists already")
+            }
             (_, Some("23503")) => Refusal::conflict(
                 "reference",
                 "it names something that does not exist, or is still in use",

@@ -79,13 +79,7 @@ impl Key {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
         self.cipher()
-            .decrypt(
-                &XNonce::from(nonce),
-                Payload {
-                    msg: ciphertext,
-                    aad,
-                },
-            )
+            .decrypt(&XNonce::from(nonce), Payload { msg: ciphertext, aad })
             .ok()
             .map(Zeroizing::new)
     }
@@ -345,8 +339,7 @@ impl TenantKeys {
     /// When it was not sealed for this place and tenant, was altered, or its key is not here.
     pub fn open(&self, place: &Place, sealed: &[u8]) -> Result<SecretString, Bug> {
         let bytes = self.open_bytes(place, sealed)?;
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| Bug::new("a sealed secret is not text"))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Bug::new("a sealed secret is not text"))?;
         Ok(SecretString::from(text))
     }
 
@@ -361,8 +354,7 @@ impl TenantKeys {
                 place.table, place.column, place.row
             ))
         };
-        let version =
-            key_version(sealed).ok_or_else(|| refused("not in the form of a sealed secret"))?;
+        let version = key_version(sealed).ok_or_else(|| refused("not in the form of a sealed secret"))?;
         let key = self
             .keys
             .get(&version)
@@ -418,10 +410,7 @@ impl Keyring {
 
     /// The master keys in use.
     pub fn master(&self) -> MasterKeys {
-        self.master
-            .read()
-            .expect("no holder of this lock panics")
-            .clone()
+        self.master.read().expect("no holder of this lock panics").clone()
     }
 
     /// Uses other master keys from now on.
@@ -524,10 +513,7 @@ mod tests {
     fn a_secret_opens_where_it_was_sealed_and_nowhere_else() {
         let sealed = keys(1).seal(&place(), &"s3cret".into());
         assert_eq!(
-            keys(1)
-                .open(&place(), &sealed)
-                .expect("it opens")
-                .expose_secret(),
+            keys(1).open(&place(), &sealed).expect("it opens").expose_secret(),
             "s3cret"
         );
         assert!(keys(2).open(&place(), &sealed).is_err(), "another tenant");
@@ -556,10 +542,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("master.key");
         let made = MasterKeys::read_or_create(&path).expect("it is made");
-        assert_eq!(
-            MasterKeys::read(&path).expect("it is read again").id(),
-            made.id()
-        );
+        assert_eq!(MasterKeys::read(&path).expect("it is read again").id(), made.id());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("mode");
         assert!(matches!(
             MasterKeys::read(&path),

@@ -5,7 +5,6 @@ use std::{net::SocketAddr, time::Duration};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 use crate::{
     app::App,
@@ -36,7 +35,9 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// It would be reached by others without TLS.
-    #[error("{0} can be reached from elsewhere, and this server speaks no TLS: put a proxy in front that does and say --behind-proxy, or listen on 127.0.0.1")]
+    #[error(
+        "{0} can be reached from elsewhere, and this server speaks no TLS: put a proxy in front that does and say --behind-proxy, or listen on 127.0.0.1"
+    )]
     Exposed(SocketAddr),
     /// The port is taken, or the address is not this machine's.
     #[error("cannot listen on {address}: choose another with --listen")]
@@ -80,15 +81,24 @@ impl Server {
         db.check().await.map_err(StartError::Unsafe)?;
         let scheduler = SchedulerDb::connect(scheduler_role).await?;
         let address = settings.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address, source })?;
         let app = App::new(db, keys, settings);
         let stop = CancellationToken::new();
         let timers = tokio::spawn(tick::run(app.clone(), scheduler, stop.clone()));
         let serving = tokio::spawn(app.clone().serve(listener, stop.clone().cancelled_owned()));
-        info!(%address, "serving on {address}");
-        Ok(Self { address, app, stop, serving, timers })
+        tracing::debug!(%address, "serving on {address}");
+        Ok(Self {
+            address,
+            app,
+            stop,
+            serving,
+            timers,
+        })
     }
 
     /// `http://HOST:PORT`, for clients on this machine.

@@ -56,8 +56,7 @@ impl Default for Telemetry {
     fn default() -> Self {
         // From one millisecond to a minute.
         let bounds = [
-            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-            60.0,
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
         ];
         let this = Self {
             registry: Mutex::new(Registry::with_prefix("muster")),
@@ -120,16 +119,13 @@ impl Telemetry {
 
     /// Counts steps that were reported.
     pub fn steps(&self, outcome: &'static str, count: u64) {
-        self.steps
-            .get_or_create(&OutcomeLabels { outcome })
-            .inc_by(count);
+        self.steps.get_or_create(&OutcomeLabels { outcome }).inc_by(count);
     }
 
     /// The figures as text.
     pub fn render(&self, (open, idle): (u32, usize)) -> String {
         self.connections.set(i64::from(open));
-        self.connections_idle
-            .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        self.connections_idle.set(i64::try_from(idle).unwrap_or(i64::MAX));
         let mut text = String::new();
         let registry = self.registry.lock().expect("no holder of this lock panics");
         encode(&mut text, &registry).expect("writing to a String does not fail");
@@ -165,8 +161,7 @@ impl Count {
 
 /// Sets the process's logs up: to standard error, filtered by `MUSTER_LOG` (as in `info,muster=debug`), as JSON when asked.
 pub fn logs(json: bool) {
-    let filter = EnvFilter::try_from_env("MUSTER_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,muster=info"));
+    let filter = EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new("warn,muster=info"));
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Where tests set logs up themselves, theirs stand.
     let _ = if json {

@@ -27,13 +27,11 @@ type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u6
 const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
     ("fold uses", 1, |app, db| Box::pin(fold_all(app, db))),
-    ("test failed proxies", 60, |app, db| Box::pin(test_proxies(app, db))),
-    ("forget keys", 3_600, |app, db| {
-        Box::pin(forget_keys(app, db))
+    ("test failed proxies", 60, |app, db| {
+        Box::pin(test_proxies(app, db))
     }),
-    ("make partitions", 3_600, |_, db| {
-        Box::pin(make_partitions(db))
-    }),
+    ("forget keys", 3_600, |app, db| Box::pin(forget_keys(app, db))),
+    ("make partitions", 3_600, |_, db| Box::pin(make_partitions(db))),
 ];
 
 /// Runs the timers until `stop`; what is under way then is finished, and claims that wait are answered. A timer that fails

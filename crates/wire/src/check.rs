@@ -60,11 +60,9 @@ pub fn url(faults: &mut Vec<Fault>, pointer: &str, url: &str, chars_max: usize) 
     let host = ["http://", "https://"]
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme));
-    let named =
-        host.is_some_and(|host| !host.starts_with(['/', '?', '#', ':']) && !host.is_empty());
+    let named = host.is_some_and(|host| !host.starts_with(['/', '?', '#', ':']) && !host.is_empty());
     if !named || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let detail =
-            "this is an http:// or https:// address without spaces, as https://example.com/a.jpg";
+        let detail = "this is an http:// or https:// address without spaces, as https://example.com/a.jpg";
         faults.push(Fault::new(pointer, "url", detail));
     }
 }
@@ -85,10 +83,7 @@ mod tests {
     fn texts_are_measured_in_characters_and_hold_no_nul() {
         assert!(codes(|f| text(f, "/name", "ñandú", 1..=5)).is_empty());
         assert_eq!(codes(|f| text(f, "/name", "", 1..=5)), ["length"]);
-        assert_eq!(
-            codes(|f| text(f, "/name", "a\0b", 1..=2)),
-            ["length", "nul"]
-        );
+        assert_eq!(codes(|f| text(f, "/name", "a\0b", 1..=2)), ["length", "nul"]);
     }
 
     #[test]

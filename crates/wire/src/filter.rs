@@ -86,9 +86,7 @@ impl Filter {
             let (term, after) = split_term(rest);
             rest = after.trim_start();
             match term {
-                Term::Unclosed => {
-                    filter.fault("unclosed_quote", "a quote is not closed".to_owned())
-                }
+                Term::Unclosed => filter.fault("unclosed_quote", "a quote is not closed".to_owned()),
                 Term::Word(word) => filter.text.push(word),
                 Term::Qualifier(key, value) => {
                     if value.is_empty() {
@@ -175,11 +173,7 @@ fn split_term(input: &str) -> (Term, &str) {
         .take_while(|b| b.is_ascii_lowercase() || *b == b'_')
         .count();
     let qualified = key_len > 0 && input[key_len..].starts_with(':');
-    let value = if qualified {
-        &input[key_len + 1..]
-    } else {
-        input
-    };
+    let value = if qualified { &input[key_len + 1..] } else { input };
     let (value, rest) = if let Some(quoted) = value.strip_prefix('"') {
         match quoted.split_once('"') {
             Some((inside, after)) => (inside, after),
@@ -203,13 +197,9 @@ mod tests {
 
     #[test]
     fn qualifiers_ages_quotes_and_words_are_told_apart() {
-        let mut filter =
-            Filter::parse(r#"  model:"North Side" state:ready  stuck:>2d ana "two words" "#);
+        let mut filter = Filter::parse(r#"  model:"North Side" state:ready  stuck:>2d ana "two words" "#);
         assert_eq!(filter.take("model").as_deref(), Some("North Side"));
-        assert_eq!(
-            filter.read::<crate::State>("state"),
-            Some(crate::State::Ready)
-        );
+        assert_eq!(filter.read::<crate::State>("state"), Some(crate::State::Ready));
         assert_eq!(
             filter.read::<Age>("stuck"),
             Some(Age {

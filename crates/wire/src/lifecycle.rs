@@ -77,10 +77,7 @@ impl Step {
 
     /// The step of a number; none outside 1 to 5.
     pub fn from_number(number: i16) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|step| step.number() == number)
+        Self::ALL.iter().copied().find(|step| step.number() == number)
     }
 }
 
@@ -133,18 +130,8 @@ const fn row(event: Event, from: State, to: State, warmup_complete: Option<bool>
 
 /// Every transition there is.
 pub const TABLE: &[Transition] = &[
-    row(
-        Event::AssignProxy,
-        State::Imported,
-        State::ProxyAssigned,
-        None,
-    ),
-    row(
-        Event::ReleaseProxy,
-        State::ProxyAssigned,
-        State::Imported,
-        None,
-    ),
+    row(Event::AssignProxy, State::Imported, State::ProxyAssigned, None),
+    row(Event::ReleaseProxy, State::ProxyAssigned, State::Imported, None),
     row(
         Event::StartWarmup,
         State::ProxyAssigned,
@@ -157,19 +144,9 @@ pub const TABLE: &[Transition] = &[
         State::HumanReview,
         Some(true),
     ),
-    row(
-        Event::Escalate,
-        State::WarmingUp,
-        State::HumanReview,
-        Some(false),
-    ),
+    row(Event::Escalate, State::WarmingUp, State::HumanReview, Some(false)),
     row(Event::Approve, State::HumanReview, State::Ready, Some(true)),
-    row(
-        Event::Resume,
-        State::HumanReview,
-        State::WarmingUp,
-        Some(false),
-    ),
+    row(Event::Resume, State::HumanReview, State::WarmingUp, Some(false)),
     row(Event::Activate, State::Ready, State::Active, Some(true)),
     row(Event::Flag, State::Ready, State::HumanReview, Some(true)),
     row(Event::Flag, State::Active, State::HumanReview, Some(true)),
@@ -192,9 +169,7 @@ impl Event {
             | Event::Activate
             | Event::Restore => &[Role::Owner, Role::Admin, Role::Operator],
             Event::Approve | Event::Resume => &[Role::Owner, Role::Admin, Role::Reviewer],
-            Event::Flag | Event::Retire => {
-                &[Role::Owner, Role::Admin, Role::Operator, Role::Reviewer]
-            }
+            Event::Flag | Event::Retire => &[Role::Owner, Role::Admin, Role::Operator, Role::Reviewer],
             Event::FinishWarmup | Event::Escalate => &[],
         }
     }
@@ -213,19 +188,14 @@ pub fn actions(state: State, warmup_complete: bool, role: Role) -> Vec<Event> {
     Event::ALL
         .iter()
         .copied()
-        .filter(|event| {
-            event.roles().contains(&role) && next(state, *event, warmup_complete).is_some()
-        })
+        .filter(|event| event.roles().contains(&role) && next(state, *event, warmup_complete).is_some())
         .collect()
 }
 
 /// The transition of an event in a state, given whether the account's warm-up is complete; none where it is illegal.
 pub fn next(from: State, event: Event, warmup_complete: bool) -> Option<Transition> {
     TABLE.iter().copied().find(|t| {
-        t.from == from
-            && t.event == event
-            && t.warmup_complete
-                .is_none_or(|needed| needed == warmup_complete)
+        t.from == from && t.event == event && t.warmup_complete.is_none_or(|needed| needed == warmup_complete)
     })
 }
 
@@ -249,14 +219,8 @@ mod tests {
     #[test]
     fn every_state_but_the_first_is_reached_and_every_state_can_be_left() {
         for state in State::ALL {
-            assert!(
-                TABLE.iter().any(|t| t.from == *state),
-                "{state} is a dead end"
-            );
-            assert!(
-                TABLE.iter().any(|t| t.to == *state),
-                "{state} is never reached"
-            );
+            assert!(TABLE.iter().any(|t| t.from == *state), "{state} is a dead end");
+            assert!(TABLE.iter().any(|t| t.to == *state), "{state} is never reached");
         }
     }
 
@@ -290,10 +254,7 @@ mod tests {
             actions(State::Ready, true, Role::Operator),
             [Event::Activate, Event::Flag, Event::Retire]
         );
-        assert_eq!(
-            actions(State::WarmingUp, false, Role::Owner),
-            [Event::Retire]
-        );
+        assert_eq!(actions(State::WarmingUp, false, Role::Owner), [Event::Retire]);
         assert!(
             State::ALL
                 .iter()

@@ -55,9 +55,7 @@ impl<'r> sqlx::Decode<'r, sqlx::Postgres> for Steps {
     fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
         let numbers = <Vec<i16> as sqlx::Decode<sqlx::Postgres>>::decode(value)?;
         let step = |number| Step::from_number(number).ok_or(format!("there is no step {number}"));
-        Ok(Self(
-            numbers.into_iter().map(step).collect::<Result<_, _>>()?,
-        ))
+        Ok(Self(numbers.into_iter().map(step).collect::<Result<_, _>>()?))
     }
 }
 
@@ -302,11 +300,7 @@ mod tests {
             "posting_schedule": {"mon": "x".repeat(POSTING_SCHEDULE_BYTES_MAX)},
         }))
         .expect("its types are right");
-        let pointers: Vec<_> = new
-            .faults()
-            .into_iter()
-            .map(|fault| fault.pointer)
-            .collect();
+        let pointers: Vec<_> = new.faults().into_iter().map(|fault| fault.pointer).collect();
         assert_eq!(
             pointers,
             [

@@ -9,9 +9,7 @@ use serde::{Deserialize, Deserializer};
 ///
 /// # Errors
 /// When it is not a `T`.
-pub fn value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+pub fn value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

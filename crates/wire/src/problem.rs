@@ -18,11 +18,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault at a place.
-    pub fn new(
-        pointer: impl Into<String>,
-        code: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
             code: code.into(),
@@ -87,12 +83,7 @@ impl UnknownWord {
 
 impl fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is not one of {}",
-            self.given,
-            self.allowed.join(", ")
-        )
+        write!(f, "{:?} is not one of {}", self.given, self.allowed.join(", "))
     }
 }
 

@@ -295,7 +295,12 @@ impl Report {
                 ));
             }
             if let Some(error) = &result.error {
-                text_faults(&mut faults, &format!("/results/{i}/error"), error, ERROR_CHARS_MAX);
+                text_faults(
+                    &mut faults,
+                    &format!("/results/{i}/error"),
+                    error,
+                    ERROR_CHARS_MAX,
+                );
             }
             if let Some(response) = &result.response {
                 let at = format!("/results/{i}/response");

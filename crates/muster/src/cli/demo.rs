@@ -21,12 +21,22 @@ use crate::{
 };
 
 /// The pace of the whole demo: as fast as the machine goes, with a few failures.
-const WHOLE: Simulation =
-    Simulation { bots: 4, concurrency: 200, latency_ms: (1, 10), failures_percent: 3, reviews_permille: 5 };
+const WHOLE: Simulation = Simulation {
+    bots: 4,
+    concurrency: 200,
+    latency_ms: (1, 10),
+    failures_percent: 3,
+    reviews_permille: 5,
+};
 
 /// The pace of `up --demo`: slow enough to be watched.
-const WATCHED: Simulation =
-    Simulation { bots: 3, concurrency: 6, latency_ms: (200, 900), failures_percent: 6, reviews_permille: 20 };
+const WATCHED: Simulation = Simulation {
+    bots: 3,
+    concurrency: 6,
+    latency_ms: (200, 900),
+    failures_percent: 6,
+    reviews_permille: 20,
+};
 
 /// The main job from an empty temporary database to its end, with simulated bots and an automatic reviewer.
 #[derive(Debug, Args)]
@@ -66,8 +76,11 @@ impl Demo {
         let keys = Keyring::new(MasterKeys::read_or_create(&key.path().join("master.key"))?);
         let made = tenants::create(&owner_role, &keys, "Demo", "owner@example.com", "Owner").await?;
         let token = serve::first_token(&owner_role, &made).await?;
-        let settings =
-            ServeSettings { listen: ([127, 0, 0, 1], 0).into(), retry_ms: 20, ..ServeSettings::default() };
+        let settings = ServeSettings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            retry_ms: 20,
+            ..ServeSettings::default()
+        };
         let server = Server::start(
             cluster.url(cluster::APP, cluster::DATABASE),
             cluster.url(cluster::SCHEDULER, cluster::DATABASE),
@@ -77,9 +90,16 @@ impl Demo {
         .await?;
         let owner = Client::new(&server.url(), token)?;
         let accounts = usize::try_from(self.accounts)?;
-        let files = if accounts == 600 { demo::samples() } else { demo::generated(accounts) };
+        let files = if accounts == 600 {
+            demo::samples()
+        } else {
+            demo::generated(accounts)
+        };
         let bar = bar(u64::from(self.accounts) * 5, self.json);
-        let ran = demo::run(&owner, &files, WHOLE, |so_far| bar.set_position(so_far.steps_completed)).await;
+        let ran = demo::run(&owner, &files, WHOLE, |so_far| {
+            bar.set_position(so_far.steps_completed)
+        })
+        .await;
         bar.finish_and_clear();
         server.stop().await?;
         Ok(ran?)
@@ -92,14 +112,25 @@ fn bar(length: u64, hidden: bool) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} steps, {per_sec}, {eta} left")
         .expect("the template is valid");
-    ProgressBar::new(length).with_style(style).with_message("Warming up")
+    ProgressBar::new(length)
+        .with_style(style)
+        .with_message("Warming up")
 }
 
 fn tell(summary: &Summary) {
-    println!("{} accounts imported, {} rows refused", summary.imported, summary.rejected);
+    println!(
+        "{} accounts imported, {} rows refused",
+        summary.imported, summary.rejected
+    );
     println!("{} given a proxy", summary.proxies_assigned);
-    println!("{} steps completed, {} failed, {} accounts escalated", summary.steps_completed, summary.steps_failed, summary.escalated);
-    println!("{} approved, {} active, in {} s", summary.approved, summary.active, summary.seconds);
+    println!(
+        "{} steps completed, {} failed, {} accounts escalated",
+        summary.steps_completed, summary.steps_failed, summary.escalated
+    );
+    println!(
+        "{} approved, {} active, in {} s",
+        summary.approved, summary.active, summary.seconds
+    );
 }
 
 /// The demo beside a server that a person watches: imports the samples, assigns, warms up, and leaves the reviews to them.
@@ -114,21 +145,29 @@ pub async fn watched(url: &str, token: SecretString, stop: CancellationToken) ->
     println!("\nImporting the sample files:");
     let files = demo::samples();
     demo::import(&owner, &files, |file, import| {
-        println!("  {:<26} {:>4} good rows, {:>2} refused", file.name, import.new_rows, import.rejected_rows);
+        println!(
+            "  {:<26} {:>4} good rows, {:>2} refused",
+            file.name, import.new_rows, import.rejected_rows
+        );
     })
     .await?;
     let assigned = demo::begin(&owner).await?;
     println!("{assigned} accounts were given a proxy, and warm up.");
-    let bots = Bots::start(&owner, WATCHED).await?;
+    let mut bots = Bots::start(&owner, WATCHED).await?;
     let bar = bar(u64::try_from(assigned * 5)?, false);
-    let ended = watch(&owner, &bots, &bar, stop).await;
+    let ended = watch(&owner, &mut bots, &bar, stop).await;
     bar.finish_and_clear();
     bots.stop().await?;
     ended
 }
 
 /// Shows how far it has come, until nothing warms up any more or the person stops it.
-async fn watch(owner: &Client, bots: &Bots, bar: &ProgressBar, stop: CancellationToken) -> Result<(), Exit> {
+async fn watch(
+    owner: &Client,
+    bots: &mut Bots,
+    bar: &ProgressBar,
+    stop: CancellationToken,
+) -> Result<(), Exit> {
     let mut beat = tokio::time::interval(Duration::from_millis(500));
     let mut told = 0;
     loop {
@@ -136,6 +175,7 @@ async fn watch(owner: &Client, bots: &Bots, bar: &ProgressBar, stop: Cancellatio
             () = stop.cancelled() => return Ok(()),
             _ = beat.tick() => {}
         }
+        bots.all_working()?;
         let steps = bots.steps.load(std::sync::atomic::Ordering::Relaxed);
         bar.set_position(steps);
         // Without a terminal there is no bar: say it in lines, not too often.
@@ -143,18 +183,28 @@ async fn watch(owner: &Client, bots: &Bots, bar: &ProgressBar, stop: Cancellatio
             told = steps;
             println!("{steps} steps worked");
         }
-        let warming: Count = owner.get("/v1/accounts/count", &[("filter", "state:warming_up")]).await?;
+        let warming: Count = owner
+            .get("/v1/accounts/count", &[("filter", "state:warming_up")])
+            .await?;
         if warming.count == 0 {
             break;
         }
     }
-    let waiting: Count = owner.get("/v1/accounts/count", &[("filter", "state:human_review")]).await?;
+    let waiting: Count = owner
+        .get("/v1/accounts/count", &[("filter", "state:human_review")])
+        .await?;
     let first: Page<Review> = owner.get("/v1/reviews", &[("limit", "1")]).await?;
     bar.suspend(|| {
-        println!("\nThe warm-up is over: {} accounts wait for your decision. In another terminal:", waiting.count);
+        println!(
+            "\nThe warm-up is over: {} accounts wait for your decision. In another terminal:",
+            waiting.count
+        );
         println!("  muster reviews list");
         if let Some(review) = first.items.first() {
-            println!("  muster reviews decide approve {} --reason 'looks good'", review.account.id);
+            println!(
+                "  muster reviews decide approve {} --reason 'looks good'",
+                review.account.id
+            );
         }
         println!("  muster accounts do activate --filter state:ready --reason 'go'");
     });

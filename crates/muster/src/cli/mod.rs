@@ -5,29 +5,53 @@
 
 use std::{error::Error, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use muster_client::ClientError;
 
 mod demo;
+mod entities;
+mod import;
+mod print;
+mod remote;
 mod serve;
+mod tenant;
+mod verbs;
 
 /// What went wrong, and with which exit code the process ends.
 #[derive(Debug)]
 pub struct Exit {
     code: u8,
     message: String,
+    hint: Option<String>,
 }
 
 impl Exit {
     /// An end with this code and message.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same, with what to do about it.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 }
 
-/// A failure and everything that caused it, in one line.
+/// A failure and everything that caused it, in one line; a refusal of the server with its faults, each on its own.
 impl<E: Error + 'static> From<E> for Exit {
     fn from(error: E) -> Self {
+        let client = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
+        if let Some(exit) = client.and_then(remote::exit) {
+            return exit;
+        }
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -37,13 +61,23 @@ impl<E: Error + 'static> From<E> for Exit {
             }
             cause = error.source();
         }
-        Self::new(1, message)
+        let exit = Self::new(1, message);
+        if client.is_some() {
+            exit.hint(remote::WHERE)
+        } else {
+            exit
+        }
     }
 }
 
 /// Muster: accounts, proxies and content; their lifecycle; and the work on them.
 #[derive(Debug, Parser)]
-#[command(name = "muster", version, arg_required_else_help = true, propagate_version = true)]
+#[command(
+    name = "muster",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -61,6 +95,18 @@ enum Command {
     CreateTenant(serve::CreateTenant),
     /// The main job, from files to active accounts, on a temporary database with simulated bots.
     Demo(demo::Demo),
+    /// Import a file: compare it with what is stored, show the difference, and store it.
+    Import(import::Import),
+    /// Export everything of a kind as CSV that imports again unchanged.
+    Export(import::Export),
+    /// Show the tenant, pause it, or let it go on.
+    Tenant(tenant::Tenant),
+    /// Show or rotate the keys that seal the tenant's secrets.
+    Keys(tenant::Keys),
+    /// Check every invariant, and say the cure of what is wrong.
+    Doctor(tenant::Doctor),
+    /// Print the document of the API (OpenAPI 3.1); no server is asked.
+    Openapi,
     /// Write the completions of a shell to standard output.
     Completions {
         /// Which shell.
@@ -68,9 +114,19 @@ enum Command {
     },
 }
 
+/// The whole command line: the commands above, and those of every entity.
+fn command() -> clap::Command {
+    let document = entities::Document::new();
+    entities::ENTITIES
+        .iter()
+        .fold(Arguments::command(), |command, entity| {
+            command.subcommand(entity.command(&document))
+        })
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = command().get_matches();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -78,27 +134,53 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(arguments.command)) {
+    let done = runtime.block_on(run(&matches));
+    // A read of standard input that nobody waits for any more must not keep the process.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
             if !exit.message.is_empty() {
                 eprintln!("error: {}", exit.message);
+            }
+            if let Some(hint) = &exit.hint {
+                eprintln!("hint: {hint}");
             }
             ExitCode::from(exit.code)
         }
     }
 }
 
-async fn run(command: Command) -> Result<(), Exit> {
-    match command {
+async fn run(matches: &ArgMatches) -> Result<(), Exit> {
+    if let Some((name, under)) = matches.subcommand()
+        && let Some(entity) = entities::entity(name)
+    {
+        return entity.run(under).await;
+    }
+    match Arguments::from_arg_matches(matches)?.command {
         Command::Up(up) => up.run().await,
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::CreateTenant(create) => create.run().await,
         Command::Demo(demo) => demo.run().await,
+        Command::Import(import) => import.run().await,
+        Command::Export(export) => export.run().await,
+        Command::Tenant(tenant) => tenant.run().await,
+        Command::Keys(keys) => keys.run().await,
+        Command::Doctor(doctor) => doctor.run().await,
+        Command::Openapi => print::line(&serde_json::to_string_pretty(&crate::app::document())?),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "muster", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "muster", &mut script);
+            print::bytes(&script)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_command_can_be_built() {
+        super::command().debug_assert();
     }
 }

@@ -83,7 +83,12 @@ struct MasterKeySource {
     master_key_file: Option<PathBuf>,
 
     /// The master key itself: 64 hexadecimal digits. Only from the environment, where no other user can see it.
-    #[arg(env = "MUSTER_MASTER_KEY", hide = true, long, conflicts_with = "master_key_file")]
+    #[arg(
+        env = "MUSTER_MASTER_KEY",
+        hide = true,
+        long,
+        conflicts_with = "master_key_file"
+    )]
     master_key: Option<SecretString>,
 }
 
@@ -132,9 +137,12 @@ impl MasterKeySource {
 
 /// Never shows the address itself, which can hold a password.
 fn connect_options(url: &SecretString) -> Result<PgConnectOptions, Exit> {
-    url.expose_secret()
-        .parse()
-        .map_err(|_| Exit::new(2, "the database's address is not understood: write postgres://ROLE:PASSWORD@HOST:PORT/NAME"))
+    url.expose_secret().parse().map_err(|_| {
+        Exit::new(
+            2,
+            "the database's address is not understood: write postgres://ROLE:PASSWORD@HOST:PORT/NAME",
+        )
+    })
 }
 
 impl Migrate {
@@ -153,7 +161,12 @@ impl CreateTenant {
         let keys = self.key.keyring()?;
         let made = tenants::create(&owner_role, &keys, &self.name, &self.owner, &self.owner).await?;
         let token = first_token(&owner_role, &made).await?;
-        println!("Tenant {} ({}) is made. Its owner's token, shown this once:\n{}", self.name, made.tenant, token.expose_secret());
+        println!(
+            "Tenant {} ({}) is made. Its owner's token, shown this once:\n{}",
+            self.name,
+            made.tenant,
+            token.expose_secret()
+        );
         Ok(())
     }
 }
@@ -190,7 +203,11 @@ impl Up {
         served
     }
 
-    async fn serve(self, cluster: &Cluster, stopped: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
+    async fn serve(
+        self,
+        cluster: &Cluster,
+        stopped: impl Future<Output = Result<(), Exit>>,
+    ) -> Result<(), Exit> {
         let key_file = cluster.dir().join("master.key");
         let keys = Keyring::new(MasterKeys::read_or_create(&key_file)?);
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
@@ -213,7 +230,9 @@ impl Up {
             match token {
                 Some(token) => super::demo::watched(&server.url(), token, stop.clone()).await,
                 None => {
-                    println!("This data folder was begun before, so the demo is not played again; --data names another.");
+                    println!(
+                        "This data folder was begun before, so the demo is not played again; --data names another."
+                    );
                     Ok(())
                 }
             }
@@ -229,7 +248,11 @@ impl Up {
     }
 
     /// Makes the first tenant when there is none; then gives its owner's token.
-    async fn first_tenant(&self, owner_role: &PgConnectOptions, keys: &Keyring) -> Result<Option<SecretString>, Exit> {
+    async fn first_tenant(
+        &self,
+        owner_role: &PgConnectOptions,
+        keys: &Keyring,
+    ) -> Result<Option<SecretString>, Exit> {
         if tenants::first(owner_role).await?.is_some() {
             return Ok(None);
         }
@@ -239,12 +262,22 @@ impl Up {
 }
 
 /// A token for the owner of a tenant that was just made.
-pub async fn first_token(owner_role: &PgConnectOptions, made: &tenants::Made) -> Result<SecretString, Failure> {
+pub async fn first_token(
+    owner_role: &PgConnectOptions,
+    made: &tenants::Made,
+) -> Result<SecretString, Failure> {
     let db = Db::connect(owner_role.clone(), 1).await?;
     let actor = Actor::system(made.tenant);
     let mut tx = db.begin(&actor).await?;
     let expires = Utc::now() + Duration::days(FIRST_TOKEN_DAYS);
-    let (_, token) = tokens::issue(&mut tx, &actor, "first", Bearer::Operator(made.owner, Role::Owner), expires).await?;
+    let (_, token) = tokens::issue(
+        &mut tx,
+        &actor,
+        "first",
+        Bearer::Operator(made.owner, Role::Owner),
+        expires,
+    )
+    .await?;
     tx.commit().await?;
     db.close().await;
     Ok(token)
@@ -254,10 +287,16 @@ fn greet(url: &str, data: &Path, key_file: &Path, token: Option<&SecretString>) 
     println!("Muster serves on {url}");
     println!("  API documentation  {url}/docs");
     println!("  everything it has  {}", data.display());
-    println!("  the master key     {} (keep a copy elsewhere: without it no secret opens)", key_file.display());
+    println!(
+        "  the master key     {} (keep a copy elsewhere: without it no secret opens)",
+        key_file.display()
+    );
     match token {
         Some(token) => {
-            println!("\nYour owner's token, shown this once:\n\n  export MUSTER_TOKEN={}\n", token.expose_secret());
+            println!(
+                "\nYour owner's token, shown this once:\n\n  export MUSTER_TOKEN={}\n",
+                token.expose_secret()
+            );
         }
         None => println!("  tokens             as printed at the first start; `muster tokens` makes others"),
     }

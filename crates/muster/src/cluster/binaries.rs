@@ -96,11 +96,7 @@ async fn candidates() -> Vec<PathBuf> {
 
 /// Reads the answer of `postgres --version`, such as `postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
 async fn version(postgres: &Path) -> Option<(u32, u32)> {
-    let output = Command::new(postgres)
-        .arg("--version")
-        .output()
-        .await
-        .ok()?;
+    let output = Command::new(postgres).arg("--version").output().await.ok()?;
     parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -112,10 +108,7 @@ fn parse_version(answer: &str) -> Option<(u32, u32)> {
     let mut parts = number.split(|c: char| !c.is_ascii_digit());
     Some((
         parts.next()?.parse().ok()?,
-        parts
-            .next()
-            .and_then(|minor| minor.parse().ok())
-            .unwrap_or(0),
+        parts.next().and_then(|minor| minor.parse().ok()).unwrap_or(0),
     ))
 }
 
@@ -130,10 +123,7 @@ mod tests {
             Some((15, 20))
         );
         assert_eq!(parse_version("postgres (PostgreSQL) 18.0\n"), Some((18, 0)));
-        assert_eq!(
-            parse_version("postgres (PostgreSQL) 19devel\n"),
-            Some((19, 0))
-        );
+        assert_eq!(parse_version("postgres (PostgreSQL) 19devel\n"), Some((19, 0)));
         assert_eq!(parse_version("some other program 15.2"), None);
     }
 

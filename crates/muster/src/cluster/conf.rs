@@ -58,10 +58,7 @@ pub(super) fn settings(socket: &Path, machine: &Machine) -> Result<String, Clust
         ("checkpoint_timeout", "10min".into()),
         ("shared_buffers", format!("{}MB", (mib / 8).clamp(64, 1024))),
         ("effective_cache_size", format!("{}MB", (mib / 2).max(128))),
-        (
-            "maintenance_work_mem",
-            format!("{}MB", (mib / 32).clamp(32, 256)),
-        ),
+        ("maintenance_work_mem", format!("{}MB", (mib / 32).clamp(32, 256))),
         ("work_mem", "8MB".into()),
         ("max_worker_processes", machine.cores.max(8).to_string()),
         ("max_parallel_workers", machine.cores.to_string()),
@@ -95,17 +92,13 @@ pub(super) fn settings(socket: &Path, machine: &Machine) -> Result<String, Clust
          include 'pg/postgresql.conf'\n",
     );
     for (name, value) in lines {
-        text += &format!(
-            "{name} = '{}'\n",
-            value.replace('\\', "\\\\").replace('\'', "''")
-        );
+        text += &format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
     }
     Ok(text + "include_if_exists 'postgresql.local.conf'\n")
 }
 
 /// `pg_hba.conf`: only through the socket, and only as who the kernel says the caller is.
-pub(super) const ACCESS: &str =
-    "# Written by Muster at each start.\nlocal all all peer map=muster\n";
+pub(super) const ACCESS: &str = "# Written by Muster at each start.\nlocal all all peer map=muster\n";
 
 /// `pg_ident.conf`: the users of the system that may take each of the roles.
 pub(super) fn identities(users: &[&str]) -> String {
@@ -154,8 +147,7 @@ mod tests {
             memory_bytes: 2048 * MIB,
             cores: 2,
         };
-        let quoted =
-            settings(Path::new("/it's \"here\"\\"), &machine).expect("odd, but plain text");
+        let quoted = settings(Path::new("/it's \"here\"\\"), &machine).expect("odd, but plain text");
         assert!(
             quoted.contains("unix_socket_directories = '\"/it''s \"\"here\"\"\\\\\"'\n"),
             "{quoted}"

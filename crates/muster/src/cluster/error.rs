@@ -103,9 +103,7 @@ pub enum ClusterError {
         why: String,
     },
     /// The user id that Muster runs as has no name.
-    #[error(
-        "the user id {uid} has no name on this system, and PostgreSQL needs one: add it to /etc/passwd"
-    )]
+    #[error("the user id {uid} has no name on this system, and PostgreSQL needs one: add it to /etc/passwd")]
     NamelessUser {
         /// The user id.
         uid: u32,
@@ -124,9 +122,7 @@ pub enum ClusterError {
         dir: PathBuf,
     },
     /// [`Settings::durable`](super::Settings::durable) is off for a folder that is to be kept.
-    #[error(
-        "a cluster that is to be kept is always durable: only a temporary one may go without fsync"
-    )]
+    #[error("a cluster that is to be kept is always durable: only a temporary one may go without fsync")]
     NotDurable,
     /// A program of PostgreSQL failed.
     #[error("{program} failed: {output}")]
@@ -161,10 +157,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// For `map_err`: names what was done to which path.
-    pub(super) fn io(
-        what: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }
     }

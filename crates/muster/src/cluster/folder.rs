@@ -113,8 +113,7 @@ impl Folder {
 
     /// Puts what `initdb` made in its place, at once and durably.
     pub(super) fn keep_fresh_data(&self) -> Result<(), ClusterError> {
-        fs::rename(self.unfinished_data(), &self.data)
-            .map_err(ClusterError::io("naming", &self.data))?;
+        fs::rename(self.unfinished_data(), &self.data).map_err(ClusterError::io("naming", &self.data))?;
         sync(&self.dir)
     }
 
@@ -137,8 +136,7 @@ impl Folder {
             created_by,
             socket_folder: self.socket.clone(),
         };
-        let text =
-            serde_json::to_string_pretty(&label).expect("the label is plain text and numbers");
+        let text = serde_json::to_string_pretty(&label).expect("the label is plain text and numbers");
         self.write("muster.json", &(text + "\n"))
     }
 
@@ -198,9 +196,7 @@ fn hold(dir: &Path) -> Result<Flock<File>, ClusterError> {
         .next()
         .is_some();
     if in_use && !path.exists() {
-        return Err(ClusterError::NotOurs {
-            dir: dir.to_owned(),
-        });
+        return Err(ClusterError::NotOurs { dir: dir.to_owned() });
     }
     let mut options = OpenOptions::new();
     options
@@ -223,10 +219,7 @@ fn hold(dir: &Path) -> Result<Flock<File>, ClusterError> {
             Ok(lock)
         }
         Err((_, Errno::EWOULDBLOCK)) => {
-            let pid = fs::read_to_string(&path)
-                .unwrap_or_default()
-                .trim()
-                .to_owned();
+            let pid = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
             Err(ClusterError::Held {
                 dir: dir.to_owned(),
                 pid,

@@ -248,10 +248,7 @@ impl Drop for Cluster {
         let ServerState::Running { pid } = *self.state.borrow() else {
             return;
         };
-        let (data, pid) = (
-            self.dir.join("pg"),
-            nix::unistd::Pid::from_raw(pid.cast_signed()),
-        );
+        let (data, pid) = (self.dir.join("pg"), nix::unistd::Pid::from_raw(pid.cast_signed()));
         let is_left = || server::processes_in(&data).contains(&pid);
         if !is_left() {
             return;

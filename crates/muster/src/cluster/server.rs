@@ -24,12 +24,10 @@ const FAST_STOP: Duration = Duration::from_secs(60);
 const IMMEDIATE_STOP: Duration = Duration::from_secs(20);
 /// How often processes and `postmaster.pid` are looked at while one waits for them.
 const POLL: Duration = Duration::from_millis(20);
-/// The wait before the first restart, doubled at each further one.
+/// The wait before a restart, doubled after each start that fails.
 const RESTART_DELAY_MIN: Duration = Duration::from_millis(100);
 /// The longest wait between restarts.
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
-/// A server that lived this long has recovered: the next restart is quick again.
-const RECOVERED_AFTER: Duration = Duration::from_secs(60);
 /// How often the size of the log is looked at.
 const LOG_CHECK: Duration = Duration::from_secs(60);
 /// A log of this size is put aside as `postgres.log.1`, whose predecessor is dropped.
@@ -103,23 +101,14 @@ impl Server {
         // No process of this data is left, so that the file can only name a stranger that was given the same number.
         match std::fs::remove_file(data.join("postmaster.pid")) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(ClusterError::io("removing", data.join("postmaster.pid"))(
-                    error,
-                ));
+                return Err(ClusterError::io("removing", data.join("postmaster.pid"))(error));
             }
             _ => {}
         }
         rotate(log).map_err(ClusterError::io("rotating", log))?;
-        let stderr = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(log);
+        let stderr = OpenOptions::new().create(true).append(true).mode(0o600).open(log);
         let stderr = stderr.map_err(ClusterError::io("opening", log))?;
-        let log_start = stderr
-            .metadata()
-            .map_err(ClusterError::io("reading", log))?
-            .len();
+        let log_start = stderr.metadata().map_err(ClusterError::io("reading", log))?.len();
 
         let mut command = self.postgres();
         // On the command line neither a file nor ALTER SYSTEM nor a reload can change them.
@@ -138,14 +127,9 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(stderr)
             .process_group(0);
-        let mut child = command
-            .spawn()
-            .map_err(|error| self.not_run("postgres", error))?;
+        let mut child = command.spawn().map_err(|error| self.not_run("postgres", error))?;
         loop {
-            if let Some(status) = child
-                .try_wait()
-                .map_err(ClusterError::io("waiting for", data))?
-            {
+            if let Some(status) = child.try_wait().map_err(ClusterError::io("waiting for", data))? {
                 let output = format!("{status}: {}", tail(log, log_start));
                 return Err(ClusterError::Program {
                     program: "postgres",
@@ -166,14 +150,10 @@ impl Server {
         state: watch::Sender<ServerState>,
         stop: CancellationToken,
     ) -> Result<(), ClusterError> {
-        let mut delay = RESTART_DELAY_MIN;
-        while let Some(status) = stop
-            .run_until_cancelled(self.watch_over(&mut child, &mut delay))
-            .await
-        {
+        while let Some(status) = stop.run_until_cancelled(self.watch_over(&mut child)).await {
             tracing::error!(%status, "postgres ended unexpectedly and is started again");
             state.send_replace(ServerState::Restarting);
-            let Some(again) = stop.run_until_cancelled(self.relaunch(&mut delay)).await else {
+            let Some(again) = stop.run_until_cancelled(self.relaunch()).await else {
                 break;
             };
             child = again;
@@ -189,15 +169,11 @@ impl Server {
     }
 
     /// Returns when the server has ended, and keeps its log small meanwhile.
-    async fn watch_over(&self, child: &mut Child, delay: &mut Duration) -> String {
-        let started = Instant::now();
+    async fn watch_over(&self, child: &mut Child) -> String {
         let mut log_check = tokio::time::interval(LOG_CHECK);
         loop {
             tokio::select! {
                 ended = child.wait() => {
-                    if started.elapsed() >= RECOVERED_AFTER {
-                        *delay = RESTART_DELAY_MIN;
-                    }
                     return ended.as_ref().map_or_else(ToString::to_string, ExitStatus::to_string);
                 }
                 _ = log_check.tick() => {
@@ -209,10 +185,12 @@ impl Server {
         }
     }
 
-    async fn relaunch(&self, delay: &mut Duration) -> Child {
+    /// Starts it again until it is ready; waits longer after each start that failed, not after one that once was ready.
+    async fn relaunch(&self) -> Child {
+        let mut delay = RESTART_DELAY_MIN;
         loop {
-            tokio::time::sleep(*delay).await;
-            *delay = (*delay * 2).min(RESTART_DELAY_MAX);
+            tokio::time::sleep(delay).await;
+            delay = (delay * 2).min(RESTART_DELAY_MAX);
             match self.launch().await {
                 Ok(child) => return child,
                 Err(error) => {
@@ -260,11 +238,7 @@ impl Server {
         command
     }
 
-    async fn run(
-        &self,
-        program: &'static str,
-        mut command: Command,
-    ) -> Result<Output, ClusterError> {
+    async fn run(&self, program: &'static str, mut command: Command) -> Result<Output, ClusterError> {
         let output = command
             .stdin(Stdio::null())
             .output()
@@ -282,10 +256,8 @@ impl Server {
 
     fn not_run(&self, program: &'static str, error: std::io::Error) -> ClusterError {
         let user = &self.folder.server;
-        let closed = || {
-            first_closed(&self.folder.dir, user)
-                .or_else(|| first_closed(&self.binaries.folder, user))
-        };
+        let closed =
+            || first_closed(&self.folder.dir, user).or_else(|| first_closed(&self.binaries.folder, user));
         match closed().filter(|_| error.kind() == ErrorKind::PermissionDenied) {
             Some(path) => ClusterError::Unreachable {
                 path,
@@ -368,8 +340,7 @@ fn postmaster(data: &Path) -> Option<(Pid, String)> {
 }
 
 fn is_ready(data: &Path, pid: u32) -> bool {
-    postmaster(data)
-        .is_some_and(|(found, state)| found.as_raw().unsigned_abs() == pid && state == "ready")
+    postmaster(data).is_some_and(|(found, state)| found.as_raw().unsigned_abs() == pid && state == "ready")
 }
 
 /// Puts a log aside that has grown too long. The server appends, so that it goes on in the emptied file.
@@ -385,11 +356,7 @@ fn rotate(log: &Path) -> std::io::Result<()> {
 fn tail(log: &Path, start: u64) -> String {
     let read = || {
         let mut file = File::open(log)?;
-        let from = file
-            .metadata()?
-            .len()
-            .saturating_sub(LOG_QUOTE_BYTES)
-            .max(start);
+        let from = file.metadata()?.len().saturating_sub(LOG_QUOTE_BYTES).max(start);
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;

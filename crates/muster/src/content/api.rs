@@ -11,9 +11,7 @@ use crate::{
     actor::Actor,
     app::App,
     content,
-    http::{
-        Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned,
-    },
+    http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     problem::{Failure, Refusal},
 };
 

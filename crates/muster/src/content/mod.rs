@@ -123,12 +123,7 @@ pub async fn change(
 ///
 /// # Errors
 /// That there is none, or that it has changed; or that the database fails.
-pub async fn delete(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: ContentId,
-    if_match: IfMatch,
-) -> Result<(), Failure> {
+pub async fn delete(tx: &mut Tx, actor: &Actor, id: ContentId, if_match: IfMatch) -> Result<(), Failure> {
     let before = lock(tx, actor, id, if_match).await?;
     sqlx::query_file!("src/content/delete.sql", actor.tenant.0, id.0)
         .execute(&mut **tx)
@@ -137,12 +132,7 @@ pub async fn delete(
 }
 
 /// Gives an item as it stays until this transaction changes it or ends.
-async fn lock(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: ContentId,
-    if_match: IfMatch,
-) -> Result<Content, Failure> {
+async fn lock(tx: &mut Tx, actor: &Actor, id: ContentId, if_match: IfMatch) -> Result<Content, Failure> {
     sqlx::query_file!("src/content/lock.sql", actor.tenant.0, id.0)
         .fetch_optional(&mut **tx)
         .await?;

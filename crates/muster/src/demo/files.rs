@@ -53,40 +53,75 @@ pub fn generated(accounts: usize) -> Vec<File> {
     let models: Vec<String> = samples()
         .iter()
         .filter(|file| file.kind == ImportKind::Models)
-        .flat_map(|file| String::from_utf8_lossy(&file.bytes).lines().skip(1).map(first_cell).collect::<Vec<_>>())
+        .flat_map(|file| {
+            String::from_utf8_lossy(&file.bytes)
+                .lines()
+                .skip(1)
+                .map(first_cell)
+                .collect::<Vec<_>>()
+        })
         .collect();
     let mut files: Vec<File> = samples()
         .into_iter()
-        .filter(|file| matches!(file.kind, ImportKind::Models | ImportKind::Content | ImportKind::Texts))
+        .filter(|file| {
+            matches!(
+                file.kind,
+                ImportKind::Models | ImportKind::Content | ImportKind::Texts
+            )
+        })
         .collect();
-    let file = |kind, name, text: String| File { kind, name, bytes: text.into_bytes() };
-    files.push(file(ImportKind::Proxies, "proxies-generated.csv", proxies(accounts)));
-    files.push(file(ImportKind::Accounts, "accounts-generated.csv", accounts_of(accounts, &models)));
+    let file = |kind, name, text: String| File {
+        kind,
+        name,
+        bytes: text.into_bytes(),
+    };
+    files.push(file(
+        ImportKind::Proxies,
+        "proxies-generated.csv",
+        proxies(accounts),
+    ));
+    files.push(file(
+        ImportKind::Accounts,
+        "accounts-generated.csv",
+        accounts_of(accounts, &models),
+    ));
     files
 }
 
 fn first_cell(line: &str) -> String {
-    line.split(',').next().unwrap_or_default().trim_matches('"').to_owned()
+    line.split(',')
+        .next()
+        .unwrap_or_default()
+        .trim_matches('"')
+        .to_owned()
 }
 
 fn proxies(accounts: usize) -> String {
     let mut text = "scheme,host,port,username,password,provider,location,monthly_cost\n".to_owned();
     for n in 0..accounts.div_ceil(ACCOUNTS_PER_PROXY) {
         let (host, port) = (n / 10_000, 10_000 + n % 10_000);
-        writeln!(text, "http,p{host}.proxies.example.com,{port},user{n},not-a-secret-{n},Example,Berlin,4.50")
-            .expect("writing to a String does not fail");
+        writeln!(
+            text,
+            "http,p{host}.proxies.example.com,{port},user{n},not-a-secret-{n},Example,Berlin,4.50"
+        )
+        .expect("writing to a String does not fail");
     }
     text
 }
 
 fn accounts_of(accounts: usize, models: &[String]) -> String {
-    let mut text = "username,email,model,authorisation_basis,authorisation_reference,location_city\n".to_owned();
+    let mut text =
+        "username,email,model,authorisation_basis,authorisation_reference,location_city\n".to_owned();
     for n in 0..accounts {
         let model = &models[n % models.len()];
-        writeln!(text, "demo_{n},demo_{n}@example.com,\"{model}\",owned,demo contract,Berlin")
-            .expect("writing to a String does not fail");
+        writeln!(
+            text,
+            "demo_{n},demo_{n}@example.com,\"{model}\",owned,demo contract,Berlin"
+        )
+        .expect("writing to a String does not fail");
         if n % ROWS_PER_WRONG == ROWS_PER_WRONG - 1 {
-            writeln!(text, "not a handle {n},no address,\"{model}\",owned,,Berlin").expect("writing to a String does not fail");
+            writeln!(text, "not a handle {n},no address,\"{model}\",owned,,Berlin")
+                .expect("writing to a String does not fail");
         }
     }
     text

@@ -15,14 +15,16 @@ use muster_client::{Client, ClientError, Done, StepError, Worker};
 use muster_wire::{
     Event, ImportId,
     accounts::{NewTransitions, Transitions},
+    bots::Bot,
     doctor::Examination,
     imports::{Commit, CommitRows, Import, ImportKind},
     proxies::{Assign, Assigned},
     reviews::{Decision, NewDecisions, Review, ReviewKind},
+    tokens::IssuedToken,
     work::WorkItem,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -74,14 +76,24 @@ pub struct Summary {
 ///
 /// # Errors
 /// When the server refuses a file whole, or cannot be reached.
-pub async fn import(owner: &Client, files: &[File], mut told: impl FnMut(&File, &Import)) -> Result<(i64, i64), ClientError> {
+pub async fn import(
+    owner: &Client,
+    files: &[File],
+    mut told: impl FnMut(&File, &Import),
+) -> Result<(i64, i64), ClientError> {
     let (mut accounts, mut rejected) = (0, 0);
     for file in files {
         let query = [("kind", file.kind.word()), ("file_name", file.name)];
         let staged: Import = owner.upload("/v1/imports", &query, file.bytes.clone()).await?;
         let ImportId(id) = staged.id;
-        let import: Import =
-            owner.post(&format!("/v1/imports/{id}/commit"), &Commit { rows: CommitRows::Good }).await?;
+        let import: Import = owner
+            .post(
+                &format!("/v1/imports/{id}/commit"),
+                &Commit {
+                    rows: CommitRows::Good,
+                },
+            )
+            .await?;
         told(file, &import);
         rejected += import.rejected_rows;
         if file.kind == ImportKind::Accounts {
@@ -145,14 +157,20 @@ impl Bots {
     /// # Errors
     /// When the server refuses, or cannot be reached.
     pub async fn start(owner: &Client, simulation: Simulation) -> Result<Self, ClientError> {
-        let mut this = Self { running: JoinSet::new(), stop: CancellationToken::new(), steps: Arc::default() };
+        let mut this = Self {
+            running: JoinSet::new(),
+            stop: CancellationToken::new(),
+            steps: Arc::default(),
+        };
         for n in 1..=simulation.bots {
             let name = format!("demo-{n}");
-            let bot: Value = owner.create("/v1/bots", &json!({"name": name})).await?;
-            let body = json!({"kind": "bot", "name": name, "bot_id": bot["id"], "requests_per_minute": 600_000});
-            let token: Value = owner.post("/v1/tokens", &body).await?;
-            let token = token["token"].as_str().unwrap_or_default().to_owned();
-            let worker = Worker::new(Client::new(owner.url(), token.into())?).concurrency(simulation.concurrency).session(name);
+            let bot: Bot = owner.create("/v1/bots", &json!({"name": name})).await?;
+            let body = json!({"kind": "bot", "name": name, "bot_id": bot.id, "requests_per_minute": 600_000});
+            let issued: IssuedToken = owner.post("/v1/tokens", &body).await?;
+            let client = Client::new(owner.url(), issued.secret.0)?;
+            let worker = Worker::new(client)
+                .concurrency(simulation.concurrency)
+                .session(name);
             let (steps, stop) = (this.steps.clone(), this.stop.clone());
             let handler = move |item: WorkItem| {
                 steps.fetch_add(1, Ordering::Relaxed);
@@ -161,6 +179,17 @@ impl Bots {
             this.running.spawn(worker.run(handler, stop.cancelled_owned()));
         }
         Ok(this)
+    }
+
+    /// Nothing while all bots work; what ended one of them otherwise.
+    ///
+    /// # Errors
+    /// What ended a bot although nobody stopped it.
+    pub fn all_working(&mut self) -> Result<(), ClientError> {
+        match self.running.try_join_next() {
+            Some(ended) => ended.expect("a bot's loop does not panic").map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Lets what is under way end, and gives what the bots did together.
@@ -186,12 +215,17 @@ async fn pretend(item: WorkItem, simulation: Simulation) -> Result<Done, StepErr
     let (least, most) = simulation.latency_ms;
     tokio::time::sleep(Duration::from_millis(rand::random_range(least..=most))).await;
     if rand::random_range(0..1000) < simulation.reviews_permille {
-        return Err(StepError::needs_review(format!("simulated: somebody should look at {}", item.account.username)));
+        return Err(StepError::needs_review(format!(
+            "simulated: somebody should look at {}",
+            item.account.username
+        )));
     }
     if rand::random_range(0..100) < simulation.failures_percent {
         return Err(StepError::failed("simulated: the platform did not answer"));
     }
-    Ok(Done { response: Some(json!({"simulated": true})) })
+    Ok(Done {
+        response: Some(json!({"simulated": true})),
+    })
 }
 
 /// What an automatic reviewer decided.
@@ -211,7 +245,11 @@ pub async fn review(owner: &Client) -> Result<Decided, ClientError> {
     let waiting: Vec<Review> = owner.list("/v1/reviews", "").take(5_000).try_collect().await?;
     let ids = |finished: bool| {
         let of_kind = |r: &&Review| (r.kind == ReviewKind::Escalated) != finished;
-        waiting.iter().filter(of_kind).map(|r| r.account.id).collect::<Vec<_>>()
+        waiting
+            .iter()
+            .filter(of_kind)
+            .map(|r| r.account.id)
+            .collect::<Vec<_>>()
     };
     let mut decided = Decided::default();
     for (decision, ids) in [(Decision::Approve, ids(true)), (Decision::Resume, ids(false))] {
@@ -249,8 +287,9 @@ pub async fn run(
     let mut summary = Summary::default();
     (summary.imported, summary.rejected) = import(owner, files, |_, _| {}).await?;
     summary.proxies_assigned = begin(owner).await?;
-    let bots = Bots::start(owner, simulation).await?;
+    let mut bots = Bots::start(owner, simulation).await?;
     while summary.active < summary.proxies_assigned {
+        bots.all_working()?;
         let decided = review(owner).await?;
         summary.approved += decided.approved;
         summary.escalated += decided.resumed;

@@ -57,7 +57,11 @@ struct ImportQuery {
 /// Lists imports, the newest first. Qualifiers: `kind:`, `state:`.
 #[utoipa::path(get, path = "/v1/imports", tag = "imports", params(ListQuery),
     responses((status = 200, body = Page<Import>), Problems))]
-async fn list_imports(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Reply<Page<Import>> {
+async fn list_imports(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<ListQuery>,
+) -> Reply<Page<Import>> {
     let mut tx = app.db.begin_read(&actor).await?;
     let page = super::list(&mut tx, &actor, query.read()?).await?;
     tx.commit().await?;
@@ -76,13 +80,25 @@ async fn create_import(
 ) -> Result<(StatusCode, Json<Import>), Failure> {
     let mut faults = Vec::new();
     if query.file_name.chars().count() > FILE_NAME_CHARS_MAX || query.file_name.contains('\0') {
-        faults.push(Fault::new("file_name", "length", "a file's name has at most 255 characters, and no NUL"));
+        faults.push(Fault::new(
+            "file_name",
+            "length",
+            "a file's name has at most 255 characters, and no NUL",
+        ));
     }
-    let options = match query.options.as_deref().map(serde_json::from_str::<read::Options>) {
+    let options = match query
+        .options
+        .as_deref()
+        .map(serde_json::from_str::<read::Options>)
+    {
         None => read::Options::default(),
         Some(Ok(options)) => options,
         Some(Err(error)) => {
-            faults.push(Fault::new("options", "json", format!("options are not understood: {error}")));
+            faults.push(Fault::new(
+                "options",
+                "json",
+                format!("options are not understood: {error}"),
+            ));
             read::Options::default()
         }
     };
@@ -136,7 +152,11 @@ async fn list_import_rows(
 /// Gives the rejected rows back in the file's own form, to be mended and imported again.
 #[utoipa::path(get, path = "/v1/imports/{id}/rejected", tag = "imports", params(("id" = i64, Path)),
     responses((status = 200, body = String, content_type = "text/csv"), Problems))]
-async fn rejected_rows(State(app): State<App>, actor: Actor, Id(id): Id<ImportId>) -> Result<Response, Failure> {
+async fn rejected_rows(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<ImportId>,
+) -> Result<Response, Failure> {
     let file = export::rejected(&app, &actor, id).await?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], file).into_response())
 }
@@ -193,6 +213,9 @@ async fn export_all(
     }
     let file = export::export(app, actor, kind, query.secrets).await?;
     let disposition = format!("attachment; filename=\"{kind}.csv\"");
-    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
     Ok((headers, RawBody::from_stream(file)).into_response())
 }

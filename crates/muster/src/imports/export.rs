@@ -35,8 +35,12 @@ pub async fn export(
     if secrets {
         let mut tx = app.db.begin(&actor).await?;
         let after = json!({"kind": kind.word()});
-        let entry =
-            audit::Entry { action: "secrets.export", object_type: "export", after: Some(after), ..Default::default() };
+        let entry = audit::Entry {
+            action: "secrets.export",
+            object_type: "export",
+            after: Some(after),
+            ..Default::default()
+        };
         audit::write(&mut tx, &actor, &[entry]).await?;
         tx.commit().await?;
     }
@@ -45,7 +49,9 @@ pub async fn export(
     Ok(stream::try_unfold(Some((0, header)), move |state| {
         let (app, actor) = (app.clone(), actor.clone());
         async move {
-            let Some((after, mut out)) = state else { return Ok::<_, Failure>(None) };
+            let Some((after, mut out)) = state else {
+                return Ok::<_, Failure>(None);
+            };
             let last = page(&app, &actor, kind, secrets, after, &mut out).await?;
             Ok(Some((Bytes::from(out), last.map(|id| (id, Vec::new())))))
         }
@@ -72,7 +78,9 @@ async fn page(
     let tenant = actor.tenant.0;
     macro_rules! read {
         ($file:literal) => {
-            sqlx::query_file_as!(Exported, $file, tenant, after, PAGE_ROWS).fetch_all(&mut *tx).await?
+            sqlx::query_file_as!(Exported, $file, tenant, after, PAGE_ROWS)
+                .fetch_all(&mut *tx)
+                .await?
         };
     }
     let rows = match kind {
@@ -84,7 +92,10 @@ async fn page(
     };
     let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
     tx.commit().await?;
-    let last = rows.last().map(|row| row.id).filter(|_| rows.len() as i64 == PAGE_ROWS);
+    let last = rows
+        .last()
+        .map(|row| row.id)
+        .filter(|_| rows.len() as i64 == PAGE_ROWS);
     for row in rows {
         let (password, token) = places(kind, row.id);
         let password = opened(&keys, secrets, password, row.password_encrypted)?;
@@ -118,8 +129,12 @@ pub async fn rejected(app: &App, actor: &Actor, id: ImportId) -> Result<Vec<u8>,
         .fetch_optional(&mut *tx)
         .await?
         .ok_or_else(|| Refusal::not_found("import"))?;
-    let detected: Detected = serde_json::from_value(detected)
-        .map_err(|_| Refusal::conflict("import_state", "the import's file could not be read, so it has no rows"))?;
+    let detected: Detected = serde_json::from_value(detected).map_err(|_| {
+        Refusal::conflict(
+            "import_state",
+            "the import's file could not be read, so it has no rows",
+        )
+    })?;
     let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
     let mut out = Vec::new();
     write::write_rejected_header(&detected, &mut out).map_err(Bug::new)?;

@@ -9,10 +9,7 @@ use muster_wire::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
-use tokio::{
-    io::AsyncRead,
-    sync::mpsc,
-};
+use tokio::{io::AsyncRead, sync::mpsc};
 use tokio_util::io::SyncIoBridge;
 
 use crate::{
@@ -52,11 +49,23 @@ pub async fn stage(
 ) -> Result<Import, Failure> {
     let mut tx = app.db.begin(actor).await?;
     let stored_options = serde_json::to_value(&options).map_err(Bug::new)?;
-    let id = sqlx::query_file_scalar!("src/imports/begin.sql", actor.tenant.0, kind.word(), file_name, stored_options)
-        .fetch_one(&mut *tx)
-        .await?;
+    let id = sqlx::query_file_scalar!(
+        "src/imports/begin.sql",
+        actor.tenant.0,
+        kind.word(),
+        file_name,
+        stored_options
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     tx.commit().await?;
-    let mut staging = Staging { app, actor, kind, id, tally: Tally::default() };
+    let mut staging = Staging {
+        app,
+        actor,
+        kind,
+        id,
+        tally: Tally::default(),
+    };
     match staging.read(options, source).await {
         Ok((detected, notes)) => staging.end(ImportState::Staged, &detected, &notes).await,
         Err(failure) => {
@@ -117,7 +126,10 @@ impl Staging<'_> {
     async fn stage(&mut self, items: Vec<Item>, fields: &[String]) -> Result<(), Failure> {
         let mut tx = self.app.db.begin(self.actor).await?;
         let keys = self.app.keys.tenant(&mut tx, self.actor.tenant).await?;
-        let mut rows: Vec<Staged> = items.into_iter().map(|item| Staged::shape(item, fields)).collect();
+        let mut rows: Vec<Staged> = items
+            .into_iter()
+            .map(|item| Staged::shape(item, fields))
+            .collect();
         self.refuse_twice(&mut tx, &mut rows).await?;
         self.refuse_unknown_models(&mut tx, &mut rows).await?;
         self.compare(&mut tx, &keys, &mut rows).await?;
@@ -192,7 +204,12 @@ impl Staging<'_> {
     async fn compare(&self, tx: &mut Tx, keys: &TenantKeys, rows: &mut [Staged]) -> Result<(), Failure> {
         let data: Vec<Value> = rows.iter().map(|row| Value::Object(row.data.clone())).collect();
         for stored in self.resolve(tx, &data).await? {
-            let Some(row) = usize::try_from(stored.ordinal - 1).ok().and_then(|at| rows.get_mut(at)) else { continue };
+            let Some(row) = usize::try_from(stored.ordinal - 1)
+                .ok()
+                .and_then(|at| rows.get_mut(at))
+            else {
+                continue;
+            };
             if row.verdict != RowVerdict::Rejected {
                 row.compare(self.kind, keys, stored)?;
             }
@@ -204,7 +221,9 @@ impl Staging<'_> {
         let tenant = self.actor.tenant.0;
         macro_rules! resolve {
             ($file:literal) => {
-                sqlx::query_file_as!(Stored, $file, tenant, data).fetch_all(&mut **tx).await?
+                sqlx::query_file_as!(Stored, $file, tenant, data)
+                    .fetch_all(&mut **tx)
+                    .await?
             };
         }
         Ok(match self.kind {
@@ -218,11 +237,16 @@ impl Staging<'_> {
 
     /// Gives new things the ids that they will have, to which their secrets are sealed.
     async fn number_new(&self, tx: &mut Tx, keys: &TenantKeys, rows: &mut [Staged]) -> Result<(), Failure> {
-        let new: Vec<&mut Staged> = rows.iter_mut().filter(|row| row.verdict == RowVerdict::New).collect();
+        let new: Vec<&mut Staged> = rows
+            .iter_mut()
+            .filter(|row| row.verdict == RowVerdict::New)
+            .collect();
         let count = i32::try_from(new.len()).map_err(Bug::new)?;
         macro_rules! ids {
             ($file:literal) => {
-                sqlx::query_file_scalar!($file, count).fetch_all(&mut **tx).await?
+                sqlx::query_file_scalar!($file, count)
+                    .fetch_all(&mut **tx)
+                    .await?
             };
         }
         let ids = match self.kind {
@@ -247,7 +271,10 @@ impl Staging<'_> {
         let keys: Vec<Option<String>> = rows.iter().map(|row| row.key.clone()).collect();
         let data: Vec<Option<Value>> = rows.iter().map(Staged::stored_data).collect();
         let faults: Vec<Option<Value>> = rows.iter().map(Staged::stored_faults).collect();
-        let before: Vec<Option<Value>> = rows.iter().map(|row| row.before.clone().map(Value::Object)).collect();
+        let before: Vec<Option<Value>> = rows
+            .iter()
+            .map(|row| row.before.clone().map(Value::Object))
+            .collect();
         let targets: Vec<Option<i64>> = rows.iter().map(|row| row.target).collect();
         sqlx::query_file!(
             "src/imports/stage.sql",
@@ -310,11 +337,23 @@ fn read_file(
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<Vec<Note>, Failure> {
     let broken = |error: std::io::Error| -> Failure {
-        Refusal::new(Kind::Malformed, "unreadable_file", format!("the file broke off: {error}")).into()
+        Refusal::new(
+            Kind::Malformed,
+            "unreadable_file",
+            format!("the file broke off: {error}"),
+        )
+        .into()
     };
     let mut reader = read::open(kind, source, options).map_err(|refused| {
-        let faults = refused.faults.iter().map(|f| muster_wire::Fault::new(&*f.column, &*f.code, &*f.message)).collect();
-        Refusal { code: "unreadable_file", ..Refusal::invalid(faults) }
+        let faults = refused
+            .faults
+            .iter()
+            .map(|f| muster_wire::Fault::new(&*f.column, &*f.code, &*f.message))
+            .collect();
+        Refusal {
+            code: "unreadable_file",
+            ..Refusal::invalid(faults)
+        }
     })?;
     // A receiver that is gone has failed and says so itself.
     let send = |piece| pieces.blocking_send(piece).is_ok();
@@ -335,7 +374,12 @@ fn read_file(
 }
 
 fn fault(column: &str, code: &'static str, message: impl Into<String>) -> Fault {
-    Fault { column: column.to_owned(), code: code.into(), message: message.into(), value: None }
+    Fault {
+        column: column.to_owned(),
+        code: code.into(),
+        message: message.into(),
+        value: None,
+    }
 }
 
 /// What is stored of a row's thing.
@@ -414,21 +458,27 @@ impl Staged {
 
     /// Finds out what the row changes of what is stored.
     fn compare(&mut self, kind: ImportKind, keys: &TenantKeys, stored: Stored) -> Result<(), Failure> {
-        self.data.retain(|name, value| stored.fields.get(name) != Some(value));
+        self.data
+            .retain(|name, value| stored.fields.get(name) != Some(value));
         let before: Map<String, Value> = self
             .data
             .keys()
-            .map(|name| (name.clone(), stored.fields.get(name).cloned().unwrap_or(Value::Null)))
+            .map(|name| {
+                (
+                    name.clone(),
+                    stored.fields.get(name).cloned().unwrap_or(Value::Null),
+                )
+            })
             .collect();
         let (password, token) = places(kind, stored.id);
-        let changes = |new: &Option<SecretString>, old: &Option<Vec<u8>>, place: &Option<Place>| {
-            match (new, old, place) {
-                (Some(new), Some(old), Some(place)) => {
-                    Ok::<_, Failure>(keys.open(place, old)?.expose_secret() != new.expose_secret())
-                }
-                (Some(_), None, Some(_)) => Ok(true),
-                _ => Ok(false),
+        let changes = |new: &Option<SecretString>, old: &Option<Vec<u8>>, place: &Option<Place>| match (
+            new, old, place,
+        ) {
+            (Some(new), Some(old), Some(place)) => {
+                Ok::<_, Failure>(keys.open(place, old)?.expose_secret() != new.expose_secret())
             }
+            (Some(_), None, Some(_)) => Ok(true),
+            _ => Ok(false),
         };
         if !changes(&self.password, &stored.password_encrypted, &password)? {
             self.password = None;
@@ -452,7 +502,8 @@ impl Staged {
     /// Seals the secrets for the place that they will be stored in.
     fn seal(&mut self, kind: ImportKind, keys: &TenantKeys, id: i64) {
         let (password, token) = places(kind, id);
-        let seal = |secret: &Option<SecretString>, place: Option<Place>| Some(keys.seal(&place?, secret.as_ref()?));
+        let seal =
+            |secret: &Option<SecretString>, place: Option<Place>| Some(keys.seal(&place?, secret.as_ref()?));
         self.sealed_password = seal(&self.password, password);
         self.sealed_token = seal(&self.token, token);
     }
@@ -468,12 +519,14 @@ impl Staged {
                     Raw::Secret(secret) => secret.expose_secret(),
                 })
                 .collect();
-            self.sealed_raw = Some(keys.seal(&raw_place(import, self.line), &json!(cells).to_string().into()));
+            self.sealed_raw =
+                Some(keys.seal(&raw_place(import, self.line), &json!(cells).to_string().into()));
         }
     }
 
     fn stored_data(&self) -> Option<Value> {
-        (self.verdict != RowVerdict::Rejected && self.verdict != RowVerdict::Same).then(|| self.data.clone().into())
+        (self.verdict != RowVerdict::Rejected && self.verdict != RowVerdict::Same)
+            .then(|| self.data.clone().into())
     }
 
     fn stored_faults(&self) -> Option<Value> {
@@ -515,7 +568,9 @@ pub async fn show(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Import, Fa
 pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Import>, Failure> {
     let kind: Option<ImportKind> = listing.filter.read("kind");
     let state: Option<ImportState> = listing.filter.read("state");
-    std::mem::take(&mut listing.filter).finish().map_err(Refusal::invalid)?;
+    std::mem::take(&mut listing.filter)
+        .finish()
+        .map_err(Refusal::invalid)?;
     let rows = sqlx::query_file_as!(
         Import,
         "src/imports/list.sql",
@@ -534,9 +589,16 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
 ///
 /// # Errors
 /// When there is no such import; faults of the filter.
-pub async fn rows(tx: &mut Tx, actor: &Actor, id: ImportId, mut listing: Listing) -> Result<Page<ImportRow>, Failure> {
+pub async fn rows(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: ImportId,
+    mut listing: Listing,
+) -> Result<Page<ImportRow>, Failure> {
     let verdict: Option<RowVerdict> = listing.filter.read("verdict");
-    std::mem::take(&mut listing.filter).finish().map_err(Refusal::invalid)?;
+    std::mem::take(&mut listing.filter)
+        .finish()
+        .map_err(Refusal::invalid)?;
     show(tx, actor, id).await?;
     let rows = sqlx::query_file_as!(
         ImportRow,
@@ -576,7 +638,14 @@ pub async fn commit(tx: &mut Tx, actor: &Actor, id: ImportId, rows: CommitRows) 
         return Err(Refusal::conflict("changed_since", detail).into());
     }
     set_state(tx, actor, id, ImportState::Committed).await?;
-    note(tx, actor, id, "import.commit", json!({"new": stored, "changed": changed})).await?;
+    note(
+        tx,
+        actor,
+        id,
+        "import.commit",
+        json!({"new": stored, "changed": changed}),
+    )
+    .await?;
     show(tx, actor, id).await
 }
 
@@ -594,8 +663,20 @@ pub async fn undo(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Undone, Fa
     let removed = remove(tx, actor, import.kind, id).await?;
     let kept = import.new_rows + import.changed_rows - removed - restored;
     set_state(tx, actor, id, ImportState::Undone).await?;
-    note(tx, actor, id, "import.undo", json!({"removed": removed, "restored": restored, "kept": kept})).await?;
-    Ok(Undone { import: show(tx, actor, id).await?, removed, restored, kept })
+    note(
+        tx,
+        actor,
+        id,
+        "import.undo",
+        json!({"removed": removed, "restored": restored, "kept": kept}),
+    )
+    .await?;
+    Ok(Undone {
+        import: show(tx, actor, id).await?,
+        removed,
+        restored,
+        kept,
+    })
 }
 
 /// Gives a staged import up.
@@ -604,7 +685,10 @@ pub async fn undo(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Undone, Fa
 /// When it is not staged.
 pub async fn discard(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Import, Failure> {
     let import = lock(tx, actor, id).await?;
-    if !matches!(import.state, ImportState::Staged | ImportState::Reading | ImportState::Failed) {
+    if !matches!(
+        import.state,
+        ImportState::Staged | ImportState::Reading | ImportState::Failed
+    ) {
         expect_state(import.state, ImportState::Staged)?;
     }
     tx.take_your_time().await?;
@@ -632,42 +716,83 @@ fn expect_state(state: ImportState, expected: ImportState) -> Result<(), Failure
     if state == expected {
         return Ok(());
     }
-    Err(Refusal::conflict("import_state", format!("the import is {state}, and would have to be {expected}")).into())
+    Err(Refusal::conflict(
+        "import_state",
+        format!("the import is {state}, and would have to be {expected}"),
+    )
+    .into())
 }
 
 async fn drop_rows(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<(), Failure> {
-    sqlx::query_file!("src/imports/drop_rows.sql", actor.tenant.0, id.0).execute(&mut **tx).await?;
+    sqlx::query_file!("src/imports/drop_rows.sql", actor.tenant.0, id.0)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
 async fn set_state(tx: &mut Tx, actor: &Actor, id: ImportId, state: ImportState) -> Result<(), Failure> {
-    sqlx::query_file!("src/imports/set_state.sql", actor.tenant.0, id.0, state.word()).execute(&mut **tx).await?;
+    sqlx::query_file!("src/imports/set_state.sql", actor.tenant.0, id.0, state.word())
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
 async fn note(tx: &mut Tx, actor: &Actor, id: ImportId, action: &str, after: Value) -> Result<(), Failure> {
-    let entry =
-        audit::Entry { action, object_type: "import", object_id: Some(id.to_string()), after: Some(after), ..Default::default() };
+    let entry = audit::Entry {
+        action,
+        object_type: "import",
+        object_id: Some(id.to_string()),
+        after: Some(after),
+        ..Default::default()
+    };
     audit::write(tx, actor, &[entry]).await
 }
 
 async fn store_new(tx: &mut Tx, actor: &Actor, kind: ImportKind, id: ImportId) -> Result<i64, Failure> {
     let (tenant, id, by) = (actor.tenant.0, id.0, actor.name());
     let done = match kind {
-        ImportKind::Accounts => sqlx::query_file!("src/imports/store_accounts.sql", tenant, id).execute(&mut **tx).await,
-        ImportKind::Proxies => sqlx::query_file!("src/imports/store_proxies.sql", tenant, id).execute(&mut **tx).await,
-        ImportKind::Models => sqlx::query_file!("src/imports/store_models.sql", tenant, id).execute(&mut **tx).await,
-        ImportKind::Content => sqlx::query_file!("src/imports/store_content.sql", tenant, id, by).execute(&mut **tx).await,
-        ImportKind::Texts => sqlx::query_file!("src/imports/store_texts.sql", tenant, id, by).execute(&mut **tx).await,
+        ImportKind::Accounts => {
+            sqlx::query_file!("src/imports/store_accounts.sql", tenant, id)
+                .execute(&mut **tx)
+                .await
+        }
+        ImportKind::Proxies => {
+            sqlx::query_file!("src/imports/store_proxies.sql", tenant, id)
+                .execute(&mut **tx)
+                .await
+        }
+        ImportKind::Models => {
+            sqlx::query_file!("src/imports/store_models.sql", tenant, id)
+                .execute(&mut **tx)
+                .await
+        }
+        ImportKind::Content => {
+            sqlx::query_file!("src/imports/store_content.sql", tenant, id, by)
+                .execute(&mut **tx)
+                .await
+        }
+        ImportKind::Texts => {
+            sqlx::query_file!("src/imports/store_texts.sql", tenant, id, by)
+                .execute(&mut **tx)
+                .await
+        }
     };
     touched(done?)
 }
 
-async fn change(tx: &mut Tx, actor: &Actor, kind: ImportKind, id: ImportId, undo: bool) -> Result<i64, Failure> {
+async fn change(
+    tx: &mut Tx,
+    actor: &Actor,
+    kind: ImportKind,
+    id: ImportId,
+    undo: bool,
+) -> Result<i64, Failure> {
     let (tenant, id) = (actor.tenant.0, id.0);
     macro_rules! run {
         ($file:literal) => {
-            sqlx::query_file!($file, tenant, id, undo).execute(&mut **tx).await
+            sqlx::query_file!($file, tenant, id, undo)
+                .execute(&mut **tx)
+                .await
         };
     }
     touched(match kind {
@@ -683,7 +808,9 @@ async fn remove(tx: &mut Tx, actor: &Actor, kind: ImportKind, id: ImportId) -> R
     let (tenant, id) = (actor.tenant.0, id.0);
     macro_rules! run {
         ($file:literal) => {
-            sqlx::query_file!($file, tenant, id).execute(&mut **tx).await
+            sqlx::query_file!($file, tenant, id)
+                .execute(&mut **tx)
+                .await
         };
     }
     touched(match kind {

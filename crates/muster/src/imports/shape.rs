@@ -43,8 +43,24 @@ fn money(amount: Decimal) -> String {
 
 /// Fields that keep what is stored when a row leaves them blank, because they cannot be empty.
 const NEVER_BLANK: &[&str] = &[
-    "username", "email", "status", "scheme", "host", "port", "provider", "location", "monthly_cost", "max_accounts", "name",
-    "unfollow_ratio", "daily_follow_limit", "posting_schedule", "people_steps", "content_type", "image_url", "is_template",
+    "username",
+    "email",
+    "status",
+    "scheme",
+    "host",
+    "port",
+    "provider",
+    "location",
+    "monthly_cost",
+    "max_accounts",
+    "name",
+    "unfollow_ratio",
+    "daily_follow_limit",
+    "posting_schedule",
+    "people_steps",
+    "content_type",
+    "image_url",
+    "is_template",
     "order_priority",
 ];
 
@@ -77,11 +93,23 @@ pub fn shape(row: Row, fields: &[String]) -> Result<Shaped, Vec<Fault>> {
         Row::Model(row) => (row.name.clone(), model(&row), None, None),
         Row::Content(row) => {
             let text = row.text_content.as_deref().unwrap_or("\u{0}");
-            (digest(&[&row.model, &row.content_type, &row.image_url, text]), content(&row), None, None)
+            (
+                digest(&[&row.model, &row.content_type, &row.image_url, text]),
+                content(&row),
+                None,
+                None,
+            )
         }
-        Row::Text(row) => (digest(&[&row.model, &row.content_type, &row.text_content]), text(&row), None, None),
+        Row::Text(row) => (
+            digest(&[&row.model, &row.content_type, &row.text_content]),
+            text(&row),
+            None,
+            None,
+        ),
     };
-    let Value::Object(all) = all else { unreachable!("each shape is an object") };
+    let Value::Object(all) = all else {
+        unreachable!("each shape is an object")
+    };
     let data = all
         .into_iter()
         .filter(|(name, value)| {
@@ -92,7 +120,12 @@ pub fn shape(row: Row, fields: &[String]) -> Result<Shaped, Vec<Fault>> {
             }
         })
         .collect();
-    Ok(Shaped { key, data, password, access_token })
+    Ok(Shaped {
+        key,
+        data,
+        password,
+        access_token,
+    })
 }
 
 type Parts = (String, Value, Option<SecretString>, Option<SecretString>);
@@ -255,7 +288,9 @@ pub fn with_defaults(kind: ImportKind, data: &mut Map<String, Value>) {
         ImportKind::Content => json!({"is_template": false, "order_priority": 0}),
         ImportKind::Texts => json!({"is_template": false}),
     };
-    let Value::Object(defaults) = defaults else { unreachable!("each is an object") };
+    let Value::Object(defaults) = defaults else {
+        unreachable!("each is an object")
+    };
     for (name, value) in defaults {
         data.entry(name).or_insert(value);
     }

@@ -10,9 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     actor::Actor,
     app::App,
-    http::{
-        Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned,
-    },
+    http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     models,
     problem::{Failure, Refusal},
 };

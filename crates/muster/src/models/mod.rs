@@ -139,12 +139,7 @@ pub async fn set_status(
 ///
 /// # Errors
 /// That accounts belong to it; that there is no such model, or that it has changed; or that the database fails.
-pub async fn delete(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: ModelId,
-    if_match: IfMatch,
-) -> Result<(), Failure> {
+pub async fn delete(tx: &mut Tx, actor: &Actor, id: ModelId, if_match: IfMatch) -> Result<(), Failure> {
     let before = lock(tx, actor, id, if_match).await?;
     if before.total_accounts > 0 {
         let detail = format!(
@@ -192,9 +187,8 @@ pub fn unknown(error: sqlx::Error) -> Failure {
 fn taken(error: sqlx::Error, name: &str) -> Failure {
     match error.as_database_error() {
         Some(refused) if refused.is_unique_violation() => {
-            let detail = format!(
-                "there is a model named {name:?} already: choose another name, or change that one"
-            );
+            let detail =
+                format!("there is a model named {name:?} already: choose another name, or change that one");
             Refusal::conflict("already_exists", detail).into()
         }
         _ => error.into(),
@@ -202,12 +196,7 @@ fn taken(error: sqlx::Error, name: &str) -> Failure {
 }
 
 /// Gives a model as it stays until this transaction changes it or ends.
-async fn lock(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: ModelId,
-    if_match: IfMatch,
-) -> Result<Model, Failure> {
+async fn lock(tx: &mut Tx, actor: &Actor, id: ModelId, if_match: IfMatch) -> Result<Model, Failure> {
     sqlx::query_file!("src/models/lock.sql", actor.tenant.0, id.0)
         .fetch_optional(&mut **tx)
         .await?;
@@ -216,12 +205,7 @@ async fn lock(
     Ok(model)
 }
 
-async fn update(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: ModelId,
-    change: &ModelChange,
-) -> Result<(), Failure> {
+async fn update(tx: &mut Tx, actor: &Actor, id: ModelId, change: &ModelChange) -> Result<(), Failure> {
     let people_steps = change.people_steps.as_ref().map(|steps| steps.numbers());
     sqlx::query_file!(
         "src/models/update.sql",

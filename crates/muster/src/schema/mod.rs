@@ -3,8 +3,7 @@
 
 use muster_wire::lifecycle::TABLE;
 use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator,
-    postgres::PgConnectOptions,
+    AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
 };
 
 /// The numbered migrations.
@@ -102,8 +101,7 @@ async fn make_role(db: &mut PgConnection, role: &'static str) -> Result<(), Migr
 }
 
 async fn store_lifecycle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let (mut events, mut froms, mut tos, mut complete) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut events, mut froms, mut tos, mut complete) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in TABLE {
         events.push(row.event.word().to_owned());
         froms.push(row.from.word().to_owned());
@@ -156,9 +154,7 @@ pub async fn check(app: &PgConnectOptions) -> Result<(), CheckError> {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// There is no schema.
-    #[error(
-        "the database has no schema yet: run `muster migrate --database-url ...` with the owner's role"
-    )]
+    #[error("the database has no schema yet: run `muster migrate --database-url ...` with the owner's role")]
     Unmigrated,
     /// The schema is older.
     #[error(

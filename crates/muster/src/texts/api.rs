@@ -10,9 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     actor::Actor,
     app::App,
-    http::{
-        Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned,
-    },
+    http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     problem::{Failure, Refusal},
     texts,
 };
@@ -48,9 +46,7 @@ async fn create_text(
     create: Create<NewText>,
 ) -> Result<(StatusCode, Json<Text>), Failure> {
     create
-        .once(&app, &actor, async |tx, new| {
-            texts::create(tx, &actor, new).await
-        })
+        .once(&app, &actor, async |tx, new| texts::create(tx, &actor, new).await)
         .await
 }
 

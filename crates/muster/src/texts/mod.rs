@@ -118,12 +118,7 @@ pub async fn change(
 ///
 /// # Errors
 /// That there is none, or that it has changed; or that the database fails.
-pub async fn delete(
-    tx: &mut Tx,
-    actor: &Actor,
-    id: TextId,
-    if_match: IfMatch,
-) -> Result<(), Failure> {
+pub async fn delete(tx: &mut Tx, actor: &Actor, id: TextId, if_match: IfMatch) -> Result<(), Failure> {
     let before = lock(tx, actor, id, if_match).await?;
     sqlx::query_file!("src/texts/delete.sql", actor.tenant.0, id.0)
         .execute(&mut **tx)

@@ -32,11 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// step is leased: report it, extend it or release it before `expires_at`, or it counts as failed and goes to another.
 #[utoipa::path(post, path = "/v1/work/claim", tag = "work", request_body = Claim,
     responses((status = 200, body = Claimed), Problems))]
-async fn claim_work(
-    State(app): State<App>,
-    actor: Actor,
-    Body(claim): Body<Claim>,
-) -> Reply<Claimed> {
+async fn claim_work(State(app): State<App>, actor: Actor, Body(claim): Body<Claim>) -> Reply<Claimed> {
     Ok(Json(super::claim_or_wait(&app, &actor, &claim).await?))
 }
 
@@ -45,11 +41,7 @@ async fn claim_work(
 /// Safe to repeat: a lease that was reported before is answered as a duplicate, with the outcome that was accepted then.
 #[utoipa::path(post, path = "/v1/work/report", tag = "work", request_body = Report,
     responses((status = 200, body = Reported), Problems))]
-async fn report_work(
-    State(app): State<App>,
-    actor: Actor,
-    Body(report): Body<Report>,
-) -> Reply<Reported> {
+async fn report_work(State(app): State<App>, actor: Actor, Body(report): Body<Report>) -> Reply<Reported> {
     let mut tx = app.db.begin(&actor).await?;
     let reported = super::report(&mut tx, &actor, &app.settings, &report).await?;
     tx.commit().await?;
@@ -61,11 +53,7 @@ async fn report_work(
 /// Extends leases.
 #[utoipa::path(post, path = "/v1/work/extend", tag = "work", request_body = Leases,
     responses((status = 200, body = LeaseStates), Problems))]
-async fn extend_work(
-    State(app): State<App>,
-    actor: Actor,
-    Body(leases): Body<Leases>,
-) -> Reply<LeaseStates> {
+async fn extend_work(State(app): State<App>, actor: Actor, Body(leases): Body<Leases>) -> Reply<LeaseStates> {
     let mut tx = app.db.begin(&actor).await?;
     let states = super::extend(&mut tx, &actor, &app.settings, &leases).await?;
     tx.commit().await?;
@@ -115,11 +103,7 @@ struct OfLease {
 /// Gives the session data kept for a leased account.
 #[utoipa::path(get, path = "/v1/work/session", tag = "work", params(OfLease),
     responses((status = 200, body = Session), Problems))]
-async fn get_session(
-    State(app): State<App>,
-    actor: Actor,
-    Query(of): Query<OfLease>,
-) -> Reply<Session> {
+async fn get_session(State(app): State<App>, actor: Actor, Query(of): Query<OfLease>) -> Reply<Session> {
     let mut tx = app.db.begin(&actor).await?;
     let session = secrets::session(&mut tx, &actor, &app.keys, of.lease).await?;
     tx.commit().await?;

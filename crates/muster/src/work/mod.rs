@@ -48,18 +48,11 @@ pub async fn claim_or_wait(app: &App, actor: &Actor, claim: &Claim) -> Result<Cl
         let items = self::claim(&mut tx, actor, &app.settings, claim).await?;
         if !items.is_empty() {
             tx.commit().await?;
-            return Ok(Claimed {
-                items,
-                paused: None,
-            });
+            return Ok(Claimed { items, paused: None });
         }
-        let idle = sqlx::query_file!(
-            "src/work/idle.sql",
-            actor.tenant.0,
-            actor.bot().map(|id| id.0)
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        let idle = sqlx::query_file!("src/work/idle.sql", actor.tenant.0, actor.bot().map(|id| id.0))
+            .fetch_one(&mut *tx)
+            .await?;
         tx.commit().await?;
         let now = Instant::now();
         if idle.paused.is_some() || now >= until || app.work.closed().is_cancelled() {
@@ -297,8 +290,7 @@ struct Row {
 
 impl Row {
     fn item(self) -> Result<WorkItem, Failure> {
-        let name =
-            Step::from_number(self.step).ok_or_else(|| Bug::new("a step beyond the fifth"))?;
+        let name = Step::from_number(self.step).ok_or_else(|| Bug::new("a step beyond the fifth"))?;
         let port = u16::try_from(self.port).map_err(Bug::new)?;
         let variables = Variables {
             username: &self.username,
@@ -317,17 +309,12 @@ impl Row {
             .map(|(id, image_url)| WorkContent {
                 id,
                 image_url,
-                text: self
-                    .content_text
-                    .map(|text| fill(text, self.content_is_template)),
+                text: self.content_text.map(|text| fill(text, self.content_is_template)),
             });
-        let text = self
-            .text_id
-            .zip(self.text_content)
-            .map(|(id, text)| WorkText {
-                id,
-                text: fill(text, self.text_is_template),
-            });
+        let text = self.text_id.zip(self.text_content).map(|(id, text)| WorkText {
+            id,
+            text: fill(text, self.text_is_template),
+        });
         Ok(WorkItem {
             lease: Lease {
                 account: self.account_id,
@@ -359,8 +346,7 @@ impl Row {
 /// Counts what became of a report, for `/metrics`.
 fn tally(app: &App, reported: &Reported) {
     let count = |verdict, outcome: Option<Outcome>| {
-        let like =
-            |r: &&Receipt| r.verdict == verdict && (outcome.is_none() || r.outcome == outcome);
+        let like = |r: &&Receipt| r.verdict == verdict && (outcome.is_none() || r.outcome == outcome);
         reported.receipts.iter().filter(like).count() as u64
     };
     for outcome in Outcome::ALL {
@@ -394,10 +380,7 @@ fn columns(leases: impl Iterator<Item = Lease>) -> (Vec<i64>, Vec<i64>) {
     leases.map(|lease| (lease.account.0, lease.token)).unzip()
 }
 
-fn states(
-    asked: &Leases,
-    held: &HashMap<Lease, Option<chrono::DateTime<chrono::Utc>>>,
-) -> LeaseStates {
+fn states(asked: &Leases, held: &HashMap<Lease, Option<chrono::DateTime<chrono::Utc>>>) -> LeaseStates {
     let state = |lease: &Lease| LeaseState {
         lease: *lease,
         held: held.contains_key(lease),

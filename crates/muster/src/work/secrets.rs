@@ -42,10 +42,7 @@ pub async fn credentials(
     let keys = keys.tenant(tx, actor.tenant).await?;
     let open = |table, column, row: i64, sealed: Option<Vec<u8>>| {
         sealed
-            .map(|sealed| {
-                keys.open(&Place::new(table, column, row), &sealed)
-                    .map(Secret)
-            })
+            .map(|sealed| keys.open(&Place::new(table, column, row), &sealed).map(Secret))
             .transpose()
     };
     let mut opened = HashMap::new();
@@ -58,12 +55,7 @@ pub async fn credentials(
         let secrets = LeaseSecrets {
             lease,
             held: true,
-            password: open(
-                "accounts",
-                "password_encrypted",
-                account,
-                row.password_encrypted,
-            )?,
+            password: open("accounts", "password_encrypted", account, row.password_encrypted)?,
             access_token: open(
                 "accounts",
                 "access_token_encrypted",
@@ -110,12 +102,7 @@ pub async fn credentials(
 ///
 /// # Errors
 /// A conflict when they do not hold it; when the data does not open, or the database fails.
-pub async fn session(
-    tx: &mut Tx,
-    actor: &Actor,
-    keys: &Keyring,
-    lease: Lease,
-) -> Result<Session, Failure> {
+pub async fn session(tx: &mut Tx, actor: &Actor, keys: &Keyring, lease: Lease) -> Result<Session, Failure> {
     let (bot, operator) = holder(actor)?;
     let row = sqlx::query_file!(
         "src/work/session.sql",

@@ -45,8 +45,12 @@ const INDEXES_WITHOUT_TENANT: &[(&str, &str)] = &[
 ];
 
 /// Functions that run as their owner; each says in its file why it must.
-const DEFINER_FUNCTIONS: &[&str] =
-    &["add_member(text,text,text)", "make_partitions(integer)", "may_set_password(bigint)", "sign_in(text)"];
+const DEFINER_FUNCTIONS: &[&str] = &[
+    "add_member(text,text,text)",
+    "make_partitions(integer)",
+    "may_set_password(bigint)",
+    "sign_in(text)",
+];
 
 /// Policies beside the one that every table with a tenant has.
 const FURTHER_POLICIES: &[&str] = &[

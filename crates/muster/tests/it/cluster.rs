@@ -92,9 +92,7 @@ async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });
-    waited
-        .await
-        .unwrap_or_else(|_| panic!("{what} did not happen"));
+    waited.await.unwrap_or_else(|_| panic!("{what} did not happen"));
 }
 
 /// Runs the named test of this file once more as a process of its own, which calls [`hold_if_asked`].
@@ -163,11 +161,7 @@ async fn the_first_start_is_durable_private_and_listens_on_no_port() {
         tcp.lines()
             .any(|line| line.split_whitespace().nth(9) == Some(inode.as_str()))
     };
-    assert_eq!(
-        open.iter().find(listening),
-        None,
-        "the server has a TCP socket"
-    );
+    assert_eq!(open.iter().find(listening), None, "the server has a TCP socket");
 
     assert_eq!(
         nix::unistd::getpgid(Some(pid)),
@@ -177,10 +171,7 @@ async fn the_first_start_is_durable_private_and_listens_on_no_port() {
 
     assert_eq!(mode(&dir.path().join("run")), 0o700);
     assert_eq!(mode(&dir.path().join("pg")), 0o700);
-    assert_eq!(
-        mode(dir.path()),
-        if geteuid().is_root() { 0o710 } else { 0o700 }
-    );
+    assert_eq!(mode(dir.path()), if geteuid().is_root() { 0o710 } else { 0o700 });
     let server = fs::metadata(format!("/proc/{pid}")).unwrap();
     assert_ne!(server.uid(), 0, "the server runs as root");
     let environment = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -222,8 +213,7 @@ async fn roles_and_database_are_made_once_and_data_survives_a_restart() {
         ask(&mut app, "show idle_in_transaction_session_timeout").await,
         "30s"
     );
-    let query =
-        "select pg_get_userbyid(datdba) from pg_database where datname = current_database()";
+    let query = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()";
     assert_eq!(ask(&mut app, query).await, OWNER);
     cluster.stop().await.unwrap();
 }
@@ -252,10 +242,7 @@ async fn a_held_folder_is_refused_and_the_server_of_a_killed_holder_is_replaced(
     );
     let cluster = start(dir.path()).await.unwrap();
     assert_ne!(running_pid(&cluster), orphan);
-    assert!(
-        !processes(dir.path()).contains(&orphan),
-        "two servers at once"
-    );
+    assert!(!processes(dir.path()).contains(&orphan), "two servers at once");
     cluster.stop().await.unwrap();
 }
 
@@ -299,7 +286,8 @@ async fn a_killed_postgres_comes_back_by_itself() {
     let endless = "select sum(n) from (select generate_series(1, 1000000000000) as n) as numbers";
     let busy = tokio::spawn(async move { sqlx::query(endless).execute(&mut owner).await.is_err() });
     let mut app = connect(&cluster, SUPERUSER, "postgres").await;
-    let sleeping = "select count(*)::text from pg_stat_activity where query like 'select sum(n)%' and state = 'active'";
+    let sleeping =
+        "select count(*)::text from pg_stat_activity where query like 'select sum(n)%' and state = 'active'";
     while ask(&mut app, sleeping).await == "0" {}
 
     let mut state = cluster.state();
@@ -320,10 +308,7 @@ async fn a_killed_postgres_comes_back_by_itself() {
     assert_ne!(running_pid(&cluster), killed);
     assert!(busy.await.unwrap(), "the busy backend was ended");
     let mut owner = connect(&cluster, OWNER, DATABASE).await;
-    assert_eq!(
-        ask(&mut owner, "select word from kept").await,
-        "acknowledged"
-    );
+    assert_eq!(ask(&mut owner, "select word from kept").await, "acknowledged");
     cluster.stop().await.unwrap();
 }
 
@@ -335,10 +320,7 @@ async fn settings_that_lose_writes_are_refused_with_the_cure() {
     for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
         fs::write(&local, format!("{setting} = no\n")).unwrap();
         let refused = start(dir.path()).await.expect_err("it is off").to_string();
-        assert!(
-            refused.starts_with(&format!("{setting} is off")),
-            "{refused}"
-        );
+        assert!(refused.starts_with(&format!("{setting} is off")), "{refused}");
         assert!(
             refused.contains("remove it from") && refused.contains("/postgresql.local.conf"),
             "{refused}"
@@ -401,19 +383,12 @@ async fn folders_of_others_are_refused_by_name_and_left_untouched() {
     fs::write(dir.path().join("lock"), "").unwrap();
     let newer = r#"{"format": 2, "created_by": "7.1.0", "something_new": []}"#;
     fs::write(dir.path().join("muster.json"), newer).unwrap();
-    let refused = start(dir.path())
-        .await
-        .expect_err("it is newer")
-        .to_string();
+    let refused = start(dir.path()).await.expect_err("it is newer").to_string();
     assert!(
-        refused.contains("made by Muster 7.1.0 in format 2")
-            && refused.contains("run Muster 7.1.0"),
+        refused.contains("made by Muster 7.1.0 in format 2") && refused.contains("run Muster 7.1.0"),
         "{refused}"
     );
-    assert_eq!(
-        fs::read_to_string(dir.path().join("muster.json")).unwrap(),
-        newer
-    );
+    assert_eq!(fs::read_to_string(dir.path().join("muster.json")).unwrap(), newer);
 
     let known = r#"{"format": 1, "created_by": "0.1.0", "socket_folder": "/nowhere"}"#;
     fs::write(dir.path().join("muster.json"), known).unwrap();
@@ -437,12 +412,10 @@ async fn folders_of_others_are_refused_by_name_and_left_untouched() {
 #[tokio::test]
 async fn stopping_leaves_no_process_and_no_temporary_folder() {
     let left_over = |name: &str| {
-        let dir =
-            std::env::temp_dir().join(format!("muster-temporary-{name}-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("muster-temporary-{name}-{}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         let lock = fs::File::create(dir.join("lock")).unwrap();
-        lock.set_modified(std::time::SystemTime::UNIX_EPOCH)
-            .unwrap();
+        lock.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         (dir, lock)
     };
     let (abandoned, _) = left_over("abandoned");
@@ -473,9 +446,7 @@ fn a_temporary_cluster_dropped_without_its_runtime_leaves_nothing_behind() {
         .build()
         .unwrap();
     let cluster = runtime.block_on(async {
-        let cluster = Cluster::temporary(Settings { durable: false })
-            .await
-            .unwrap();
+        let cluster = Cluster::temporary(Settings { durable: false }).await.unwrap();
         let mut superuser = connect(&cluster, SUPERUSER, "postgres").await;
         assert_eq!(ask(&mut superuser, "show fsync").await, "off");
         cluster
@@ -489,9 +460,7 @@ fn a_temporary_cluster_dropped_without_its_runtime_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn statements_and_values_do_not_reach_the_log() {
-    let cluster = Cluster::temporary(Settings { durable: false })
-        .await
-        .unwrap();
+    let cluster = Cluster::temporary(Settings { durable: false }).await.unwrap();
     let mut owner = connect(&cluster, OWNER, DATABASE).await;
     sqlx::query("create table t (secret text unique)")
         .execute(&mut owner)
@@ -510,10 +479,7 @@ async fn statements_and_values_do_not_reach_the_log() {
             .is_err()
     );
     let log = fs::read_to_string(cluster.dir().join("log/postgres.log")).unwrap();
-    assert!(
-        log.contains("t_secret_key"),
-        "the error itself is logged: {log}"
-    );
+    assert!(log.contains("t_secret_key"), "the error itself is logged: {log}");
     assert!(!log.contains("insert into t"), "{log}");
     assert_eq!(
         log.matches("canary").count(),
@@ -529,11 +495,7 @@ async fn a_long_path_gets_its_socket_in_a_private_folder_elsewhere() {
     fs::set_permissions(above.path(), PermissionsExt::from_mode(0o711)).unwrap();
     let dir = above.path().join("x".repeat(120));
     let cluster = start(&dir).await.unwrap();
-    let socket: PathBuf = cluster
-        .url(APP, DATABASE)
-        .get_socket()
-        .expect("a socket")
-        .clone();
+    let socket: PathBuf = cluster.url(APP, DATABASE).get_socket().expect("a socket").clone();
     assert!(
         !socket.starts_with(&dir) && socket.as_os_str().len() < 80,
         "{}",
@@ -571,9 +533,7 @@ async fn a_parent_that_the_unprivileged_user_cannot_enter_is_named() {
     fs::set_permissions(above.path(), PermissionsExt::from_mode(0o700)).unwrap();
     let refused = start(&above.path().join("data")).await;
     if geteuid().is_root() {
-        let refused = refused
-            .expect_err("the folder above is root's alone")
-            .to_string();
+        let refused = refused.expect_err("the folder above is root's alone").to_string();
         assert!(
             refused.contains(&format!("chmod o+x {}`", above.path().display())),
             "{refused}"

@@ -24,11 +24,7 @@ async fn content(caller: &Caller, body: Value) -> i64 {
 async fn content_is_read_as_it_was_made() {
     let app = TestApp::start().await;
     let body = full(model(&app.owner, "North Side").await);
-    let made = app
-        .owner
-        .post("/v1/content", body.clone())
-        .await
-        .expect(201);
+    let made = app.owner.post("/v1/content", body.clone()).await.expect(201);
     for (field, value) in body.as_object().expect("an object") {
         assert_eq!(&made[field], value, "{field}");
     }
@@ -74,10 +70,7 @@ async fn content_of_a_model_that_is_not_there_is_refused() {
 #[tokio::test]
 async fn a_change_of_content_leaves_the_rest_and_moves_it_between_models() {
     let app = TestApp::start().await;
-    let (north, south) = (
-        model(&app.owner, "North").await,
-        model(&app.owner, "South").await,
-    );
+    let (north, south) = (model(&app.owner, "North").await, model(&app.owner, "South").await);
     let path = format!("/v1/content/{}", content(&app.owner, full(north)).await);
     let changed = app
         .owner
@@ -119,11 +112,8 @@ async fn content_is_listed_by_model_type_template_use_and_words() {
     );
     let a = content(&app.owner, full(north)).await;
     let mut plain = full(south);
-    (
-        plain["is_template"],
-        plain["content_type"],
-        plain["text_content"],
-    ) = (json!(false), json!("pfp"), Value::Null);
+    (plain["is_template"], plain["content_type"], plain["text_content"]) =
+        (json!(false), json!("pfp"), Value::Null);
     plain["image_url"] = json!("https://cdn.example.com/Blue.jpg");
     let b = content(&app.owner, plain).await;
     sqlx::query("update model_content set usage_count = 3, success_count = 2 where id = $1")
@@ -165,19 +155,9 @@ async fn a_list_of_content_of_an_unknown_model_says_so() {
     let app = TestApp::start().await;
     let (_, neighbour) = app.other_tenant().await;
     let foreign = model(&neighbour, "Theirs").await;
-    for named in [
-        "Nowhere".to_owned(),
-        "Theirs".to_owned(),
-        foreign.to_string(),
-    ] {
-        let refused = app
-            .owner
-            .get(&format!("/v1/content?filter=model:{named}"))
-            .await;
-        assert_eq!(
-            refused.body["errors"][0]["code"], "unknown_model",
-            "{named}"
-        );
+    for named in ["Nowhere".to_owned(), "Theirs".to_owned(), foreign.to_string()] {
+        let refused = app.owner.get(&format!("/v1/content?filter=model:{named}")).await;
+        assert_eq!(refused.body["errors"][0]["code"], "unknown_model", "{named}");
         assert_eq!(refused.problem(422), "invalid");
     }
 }
@@ -227,16 +207,6 @@ async fn hostile_requests_to_content_are_refused_by_name() {
         foreign,
     )
     .await;
-    hostile::ids(
-        &app.owner,
-        Method::DELETE,
-        "/v1/content/{id}",
-        None,
-        foreign,
-    )
-    .await;
-    neighbour
-        .get(&format!("/v1/content/{foreign}"))
-        .await
-        .expect(200);
+    hostile::ids(&app.owner, Method::DELETE, "/v1/content/{id}", None, foreign).await;
+    neighbour.get(&format!("/v1/content/{foreign}")).await.expect(200);
 }

@@ -110,17 +110,10 @@ fn the_table_of_access_and_the_document_name_the_same_endpoints() {
 fn every_operation_has_a_name_of_its_own() {
     let document = document();
     let mut names = BTreeSet::new();
-    for item in document["paths"]
-        .as_object()
-        .expect("there are paths")
-        .values()
-    {
+    for item in document["paths"].as_object().expect("there are paths").values() {
         for operation in item.as_object().expect("a path has operations").values() {
             if let Some(name) = operation["operationId"].as_str() {
-                assert!(
-                    names.insert(name.to_owned()),
-                    "two operations are named {name}"
-                );
+                assert!(names.insert(name.to_owned()), "two operations are named {name}");
             }
         }
     }
@@ -134,10 +127,7 @@ fn every_operation_has_a_name_of_its_own() {
 #[test]
 fn the_document_has_the_words_that_are_sent() {
     let schemas = &document()["components"]["schemas"];
-    let words: Vec<_> = muster_wire::State::ALL
-        .iter()
-        .map(|state| state.word())
-        .collect();
+    let words: Vec<_> = muster_wire::State::ALL.iter().map(|state| state.word()).collect();
     assert_eq!(schemas["State"]["enum"], json!(words));
 }
 
@@ -244,10 +234,7 @@ async fn each_role_and_a_bot_are_let_in_exactly_where_the_table_says() {
         for (role, caller) in &callers {
             let (status, code) = call(caller, endpoint).await;
             let who = role.map_or("a bot", |role| role.word());
-            let what = format!(
-                "{} {} as {who}: {status} {code}",
-                endpoint.method, endpoint.path
-            );
+            let what = format!("{} {} as {who}: {status} {code}", endpoint.method, endpoint.path);
             if role.map_or(bots, |role| roles.contains(&role)) {
                 let refused = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
                 assert!(
@@ -283,9 +270,7 @@ async fn the_documentation_can_be_browsed_and_loads_nothing_from_elsewhere() {
         "{policy}"
     );
     assert!(
-        !html.contains("src=\"http")
-            && !html.contains("href=\"http")
-            && !html.contains("href=\"//"),
+        !html.contains("src=\"http") && !html.contains("href=\"http") && !html.contains("href=\"//"),
         "{html}"
     );
     for file in [
@@ -295,11 +280,7 @@ async fn the_documentation_can_be_browsed_and_loads_nothing_from_elsewhere() {
         "swagger-initializer.js",
     ] {
         assert!(
-            anybody
-                .get(&format!("/docs/{file}"))
-                .await
-                .status
-                .is_success(),
+            anybody.get(&format!("/docs/{file}")).await.status.is_success(),
             "{file}"
         );
     }

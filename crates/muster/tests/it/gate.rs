@@ -32,10 +32,7 @@ async fn without_a_good_token_nothing_is_told() {
         assert_eq!(caller.get("/v1/me").await.problem(401), "unauthenticated");
     }
     // The right form and checksum, but nobody's.
-    let unknown: SecretString = muster::token::mint(
-        muster::token::TokenKind::Api,
-        TenantId(app.tenant.0),
-    );
+    let unknown: SecretString = muster::token::mint(muster::token::TokenKind::Api, TenantId(app.tenant.0));
     assert_eq!(
         Caller::new(&app.url, Some(unknown))
             .get("/v1/me")

@@ -16,7 +16,12 @@ async fn send(caller: &Caller, query: &str, body: impl Into<Vec<u8>>) -> Answer 
 }
 
 async fn commit(caller: &Caller, import: &Value, rows: &str) -> Answer {
-    caller.post(&format!("/v1/imports/{}/commit", import["id"]), json!({"rows": rows})).await
+    caller
+        .post(
+            &format!("/v1/imports/{}/commit", import["id"]),
+            json!({"rows": rows}),
+        )
+        .await
 }
 
 /// Imports a file whole.
@@ -26,11 +31,15 @@ async fn import(caller: &Caller, kind: &str, body: impl Into<Vec<u8>>) -> Value 
 }
 
 fn counts(import: &Value) -> [i64; 4] {
-    ["new_rows", "changed_rows", "same_rows", "rejected_rows"].map(|name| import[name].as_i64().expect("a count"))
+    ["new_rows", "changed_rows", "same_rows", "rejected_rows"]
+        .map(|name| import[name].as_i64().expect("a count"))
 }
 
 async fn exported(caller: &Caller, kind: &str, query: &str) -> String {
-    let body = caller.get(&format!("/v1/exports/{kind}{query}")).await.expect(200);
+    let body = caller
+        .get(&format!("/v1/exports/{kind}{query}"))
+        .await
+        .expect(200);
     body.as_str().expect("a file").to_owned()
 }
 
@@ -43,22 +52,46 @@ const ACCOUNTS: &str = "username,email,model,authorisation_basis,authorisation_r
 async fn a_file_is_a_diff_until_it_is_committed() {
     let app = TestApp::start().await;
     import(&app.owner, "models", MODELS).await;
-    let staged = send(&app.owner, "kind=accounts&file_name=a.csv", ACCOUNTS).await.expect(201);
+    let staged = send(&app.owner, "kind=accounts&file_name=a.csv", ACCOUNTS)
+        .await
+        .expect(201);
     assert_eq!(counts(&staged), [2, 0, 0, 0]);
     assert_eq!(staged["state"], "staged");
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 0);
 
-    assert_eq!(commit(&app.owner, &staged, "all").await.expect(200)["state"], "committed");
-    assert_eq!(value::<i64>(&app, "select count(*) from accounts where lifecycle_state = 'imported'").await, 2);
-    assert_eq!(commit(&app.owner, &staged, "all").await.problem(409), "import_state");
+    assert_eq!(
+        commit(&app.owner, &staged, "all").await.expect(200)["state"],
+        "committed"
+    );
+    assert_eq!(
+        value::<i64>(
+            &app,
+            "select count(*) from accounts where lifecycle_state = 'imported'"
+        )
+        .await,
+        2
+    );
+    assert_eq!(
+        commit(&app.owner, &staged, "all").await.problem(409),
+        "import_state"
+    );
 
     let again = send(&app.owner, "kind=accounts", ACCOUNTS).await.expect(201);
     assert_eq!(counts(&again), [0, 0, 2, 0]);
 
-    let other = ACCOUNTS.replace("bo@example.com", "bo@example.org").replace("CANARY-first", "CANARY-second");
+    let other = ACCOUNTS
+        .replace("bo@example.com", "bo@example.org")
+        .replace("CANARY-first", "CANARY-second");
     let changed = send(&app.owner, "kind=accounts", other).await.expect(201);
     assert_eq!(counts(&changed), [0, 2, 0, 0]);
-    let rows = app.owner.get(&format!("/v1/imports/{}/rows?filter=verdict:changed", changed["id"])).await.expect(200);
+    let rows = app
+        .owner
+        .get(&format!(
+            "/v1/imports/{}/rows?filter=verdict:changed",
+            changed["id"]
+        ))
+        .await
+        .expect(200);
     assert_eq!(rows["items"][1]["before"], json!({"email": "bo@example.com"}));
     assert_eq!(rows["items"][1]["data"], json!({"email": "bo@example.org"}));
     assert!(!rows.to_string().contains("CANARY"), "{rows}");
@@ -76,12 +109,26 @@ async fn all_faults_are_told_and_the_good_rows_can_be_had() {
         no.reference,y@example.com,Northside,owned,\n";
     let staged = send(&app.owner, "kind=accounts", file).await.expect(201);
     assert_eq!(counts(&staged), [1, 0, 0, 4]);
-    let rows = app.owner.get(&format!("/v1/imports/{}/rows?filter=verdict:rejected", staged["id"])).await.expect(200);
+    let rows = app
+        .owner
+        .get(&format!(
+            "/v1/imports/{}/rows?filter=verdict:rejected",
+            staged["id"]
+        ))
+        .await
+        .expect(200);
     let codes: Vec<Vec<&str>> = rows["items"]
         .as_array()
         .expect("rows")
         .iter()
-        .map(|row| row["faults"].as_array().expect("faults").iter().filter_map(|f| f["column"].as_str()).collect())
+        .map(|row| {
+            row["faults"]
+                .as_array()
+                .expect("faults")
+                .iter()
+                .filter_map(|f| f["column"].as_str())
+                .collect()
+        })
         .collect();
     assert_eq!(
         codes,
@@ -92,12 +139,19 @@ async fn all_faults_are_told_and_the_good_rows_can_be_had() {
             vec!["authorisation_reference"]
         ]
     );
-    assert_eq!(commit(&app.owner, &staged, "all").await.problem(409), "rows_rejected");
+    assert_eq!(
+        commit(&app.owner, &staged, "all").await.problem(409),
+        "rows_rejected"
+    );
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 0);
     commit(&app.owner, &staged, "good").await.expect(200);
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 1);
 
-    let rejected = app.owner.get(&format!("/v1/imports/{}/rejected", staged["id"])).await.expect(200);
+    let rejected = app
+        .owner
+        .get(&format!("/v1/imports/{}/rejected", staged["id"]))
+        .await
+        .expect(200);
     let rejected = rejected.as_str().expect("a file");
     assert_eq!(rejected.lines().count(), 5, "{rejected}");
     let mended = rejected.replace("Nowhere", "Southside");
@@ -110,23 +164,50 @@ async fn an_undone_import_leaves_what_was_touched_since() {
     let app = TestApp::start().await;
     import(&app.owner, "models", MODELS).await;
     let first = import(&app.owner, "accounts", ACCOUNTS).await;
-    let second =
-        import(&app.owner, "accounts", "username,email,bio\nana.one,new@example.com,Hello\nbo_two,b2@example.com,Hi\n").await;
+    let second = import(
+        &app.owner,
+        "accounts",
+        "username,email,bio\nana.one,new@example.com,Hello\nbo_two,b2@example.com,Hi\n",
+    )
+    .await;
     assert_eq!(counts(&second), [0, 2, 0, 0]);
     sqlx::query("update accounts set bio = 'mine' where username = 'bo_two'")
         .execute(&mut app.superuser().await)
         .await
         .expect("update");
 
-    let undone = app.owner.post(&format!("/v1/imports/{}/undo", second["id"]), json!({})).await.expect(200);
-    assert_eq!((undone["restored"].as_i64(), undone["kept"].as_i64()), (Some(1), Some(1)));
-    assert_eq!(value::<String>(&app, "select email from accounts where username = 'ana.one'").await, "ana@example.com");
-    assert_eq!(value::<String>(&app, "select email from accounts where username = 'bo_two'").await, "b2@example.com");
+    let undone = app
+        .owner
+        .post(&format!("/v1/imports/{}/undo", second["id"]), json!({}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (undone["restored"].as_i64(), undone["kept"].as_i64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(
+        value::<String>(&app, "select email from accounts where username = 'ana.one'").await,
+        "ana@example.com"
+    );
+    assert_eq!(
+        value::<String>(&app, "select email from accounts where username = 'bo_two'").await,
+        "b2@example.com"
+    );
 
-    let undone = app.owner.post(&format!("/v1/imports/{}/undo", first["id"]), json!({})).await.expect(200);
-    assert_eq!((undone["removed"].as_i64(), undone["kept"].as_i64()), (Some(1), Some(1)));
+    let undone = app
+        .owner
+        .post(&format!("/v1/imports/{}/undo", first["id"]), json!({}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (undone["removed"].as_i64(), undone["kept"].as_i64()),
+        (Some(1), Some(1))
+    );
     assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 1);
-    let again = app.owner.post(&format!("/v1/imports/{}/undo", first["id"]), json!({})).await;
+    let again = app
+        .owner
+        .post(&format!("/v1/imports/{}/undo", first["id"]), json!({}))
+        .await;
     assert_eq!(again.problem(409), "import_state");
 }
 
@@ -135,7 +216,14 @@ async fn what_is_exported_imports_again_unchanged() {
     let app = TestApp::start().await;
     for (kind, name, wrong, file) in sample_files() {
         let staged = send(&app.owner, &format!("kind={kind}"), file).await.expect(201);
-        let rows = app.owner.get(&format!("/v1/imports/{}/rows?filter=verdict:rejected", staged["id"])).await.expect(200);
+        let rows = app
+            .owner
+            .get(&format!(
+                "/v1/imports/{}/rows?filter=verdict:rejected",
+                staged["id"]
+            ))
+            .await
+            .expect(200);
         assert_eq!(staged["rejected_rows"], wrong, "{name}: {rows:#}");
         commit(&app.owner, &staged, "good").await.expect(200);
     }
@@ -143,7 +231,9 @@ async fn what_is_exported_imports_again_unchanged() {
     assert_eq!(value::<i64>(&app, "select count(*) from proxies").await, 240);
     for kind in ["models", "proxies", "content", "texts", "accounts"] {
         let file = exported(&app.owner, kind, "").await;
-        let again = send(&app.owner, &format!("kind={kind}"), file.clone()).await.expect(201);
+        let again = send(&app.owner, &format!("kind={kind}"), file.clone())
+            .await
+            .expect(201);
         let lines = again["same_rows"].as_i64().expect("a count");
         assert_eq!(counts(&again), [0, 0, lines, 0], "{kind}");
         assert!(lines > 0, "{kind}");
@@ -172,7 +262,14 @@ fn sample_files() -> Vec<(&'static str, &'static str, i64, Vec<u8>)> {
         ("accounts", "accounts-agency.csv", 5),
         ("accounts", "accounts-campus.txt", 3),
     ]
-    .map(|(kind, name, wrong)| (kind, name, wrong, std::fs::read(folder.join(name)).expect("a file")))
+    .map(|(kind, name, wrong)| {
+        (
+            kind,
+            name,
+            wrong,
+            std::fs::read(folder.join(name)).expect("a file"),
+        )
+    })
     .into()
 }
 
@@ -183,15 +280,34 @@ async fn secrets_leave_only_with_an_owner_who_asks_and_it_is_written_down() {
     import(&app.owner, "accounts", ACCOUNTS).await;
     assert!(!exported(&app.owner, "accounts", "").await.contains("CANARY"));
     let admin = app.person(muster_wire::Role::Admin).await;
-    assert_eq!(admin.get("/v1/exports/accounts?secrets=true").await.problem(403), "forbidden");
-    assert!(exported(&app.owner, "accounts", "?secrets=true").await.contains("CANARY-first"));
-    assert_eq!(value::<i64>(&app, "select count(*) from audit_log where action = 'secrets.export'").await, 1);
+    assert_eq!(
+        admin.get("/v1/exports/accounts?secrets=true").await.problem(403),
+        "forbidden"
+    );
+    assert!(
+        exported(&app.owner, "accounts", "?secrets=true")
+            .await
+            .contains("CANARY-first")
+    );
+    assert_eq!(
+        value::<i64>(
+            &app,
+            "select count(*) from audit_log where action = 'secrets.export'"
+        )
+        .await,
+        1
+    );
 }
 
 #[tokio::test]
 async fn the_shape_of_bought_accounts_is_refused_whole() {
     let app = TestApp::start().await;
-    let answer = send(&app.owner, "kind=accounts", "ana1:pw1:ana1@example.com:pw\nbo2:pw2:bo2@example.com:pw\n").await;
+    let answer = send(
+        &app.owner,
+        "kind=accounts",
+        "ana1:pw1:ana1@example.com:pw\nbo2:pw2:bo2@example.com:pw\n",
+    )
+    .await;
     assert_eq!(answer.problem(422), "unreadable_file");
     assert_eq!(value::<i64>(&app, "select count(*) from import_rows").await, 0);
 }
@@ -201,6 +317,15 @@ async fn a_row_without_a_secret_keeps_the_stored_one() {
     let app = TestApp::start().await;
     import(&app.owner, "models", MODELS).await;
     import(&app.owner, "accounts", ACCOUNTS).await;
-    import(&app.owner, "accounts", "username,email,password\nana.one,other@example.com,\n").await;
-    assert!(exported(&app.owner, "accounts", "?secrets=true").await.contains("CANARY-first"));
+    import(
+        &app.owner,
+        "accounts",
+        "username,email,password\nana.one,other@example.com,\n",
+    )
+    .await;
+    assert!(
+        exported(&app.owner, "accounts", "?secrets=true")
+            .await
+            .contains("CANARY-first")
+    );
 }

@@ -91,7 +91,9 @@ impl Load {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waited).await.expect("work goes on");
+        tokio::time::timeout(Duration::from_secs(60), waited)
+            .await
+            .expect("work goes on");
     }
 
     async fn stop(mut self) -> HashMap<Lease, Outcome> {
@@ -104,8 +106,15 @@ impl Load {
 
 /// Claims a few steps and reports them; what breaks on the way is the point of the test.
 async fn work_once(client: &Client, acknowledged: &Acknowledged, count: &AtomicU64) {
-    let claim = Claim { max: 10, wait_ms: 0, steps: Vec::new(), model_id: None };
-    let Ok(Ok(claimed)) = tokio::time::timeout(Duration::from_secs(5), client.claim(&claim)).await else { return };
+    let claim = Claim {
+        max: 10,
+        wait_ms: 0,
+        steps: Vec::new(),
+        model_id: None,
+    };
+    let Ok(Ok(claimed)) = tokio::time::timeout(Duration::from_secs(5), client.claim(&claim)).await else {
+        return;
+    };
     if claimed.items.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         return;
@@ -116,14 +125,23 @@ async fn work_once(client: &Client, acknowledged: &Acknowledged, count: &AtomicU
         .enumerate()
         .map(|(i, item)| StepResult {
             lease: item.lease,
-            outcome: if i % 7 == 6 { Outcome::Failed } else { Outcome::Completed },
+            outcome: if i % 7 == 6 {
+                Outcome::Failed
+            } else {
+                Outcome::Completed
+            },
             execution_time_ms: 5,
             response: None,
             error: None,
         })
         .collect();
-    let report = Report { bot_session_id: None, results };
-    let Ok(Ok(reported)) = tokio::time::timeout(Duration::from_secs(20), client.report(&report)).await else { return };
+    let report = Report {
+        bot_session_id: None,
+        results,
+    };
+    let Ok(Ok(reported)) = tokio::time::timeout(Duration::from_secs(20), client.report(&report)).await else {
+        return;
+    };
     let mut known = acknowledged.lock().expect("a lock");
     for receipt in reported.receipts {
         // A repeated report is told `duplicate`; that acknowledges too.
@@ -137,17 +155,27 @@ async fn work_once(client: &Client, acknowledged: &Acknowledged, count: &AtomicU
 
 /// Every acknowledged step is in the log, once, with the outcome that was acknowledged.
 async fn nothing_lost(db: &mut PgConnection, acknowledged: HashMap<Lease, Outcome>) {
-    let rows: Vec<(i64, i64, String)> =
-        sqlx::query_as("select account_id, lease, status from warmup_step_logs where completed_at is not null")
-            .fetch_all(db)
-            .await
-            .expect("the log");
+    let rows: Vec<(i64, i64, String)> = sqlx::query_as(
+        "select account_id, lease, status from warmup_step_logs where completed_at is not null",
+    )
+    .fetch_all(db)
+    .await
+    .expect("the log");
     let stored: HashMap<(i64, i64), String> = rows.iter().map(|(a, l, s)| ((*a, *l), s.clone())).collect();
     assert_eq!(stored.len(), rows.len(), "a lease is in the log twice");
-    assert!(acknowledged.len() > 500, "only {} steps: the test saw too little", acknowledged.len());
+    assert!(
+        acknowledged.len() > 500,
+        "only {} steps: the test saw too little",
+        acknowledged.len()
+    );
     for (lease, outcome) in &acknowledged {
         let status = stored.get(&(lease.account.0, lease.token)).map(String::as_str);
-        assert_eq!(status, Some(outcome.word()), "lease {lease}, of {}", acknowledged.len());
+        assert_eq!(
+            status,
+            Some(outcome.word()),
+            "lease {lease}, of {}",
+            acknowledged.len()
+        );
     }
 }
 
@@ -161,33 +189,50 @@ struct Ground {
 
 impl Ground {
     async fn make() -> Self {
-        let cluster = Cluster::temporary(cluster::Settings::default()).await.expect("a cluster");
+        let cluster = Cluster::temporary(cluster::Settings::default())
+            .await
+            .expect("a cluster");
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await.expect("it migrates");
         let folder = tempfile::tempdir().expect("a folder");
-        let keys = Keyring::new(MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key"));
-        let made = tenants::create(&owner_role, &keys, "First", "ana@example.com", "Ana").await.expect("a tenant");
-        let this = Self { cluster, tenant: made.tenant, keys, folder };
+        let keys =
+            Keyring::new(MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key"));
+        let made = tenants::create(&owner_role, &keys, "First", "ana@example.com", "Ana")
+            .await
+            .expect("a tenant");
+        let this = Self {
+            cluster,
+            tenant: made.tenant,
+            keys,
+            folder,
+        };
         warm_accounts(&mut this.superuser().await, this.tenant, ACCOUNTS).await;
         this
     }
 
     async fn superuser(&self) -> PgConnection {
-        PgConnection::connect_with(&self.cluster.url(cluster::SUPERUSER, cluster::DATABASE)).await.expect("a connection")
+        PgConnection::connect_with(&self.cluster.url(cluster::SUPERUSER, cluster::DATABASE))
+            .await
+            .expect("a connection")
     }
 
     async fn db(&self) -> Db {
-        Db::connect(self.cluster.url(cluster::APP, cluster::DATABASE), 2).await.expect("the app's role")
+        Db::connect(self.cluster.url(cluster::APP, cluster::DATABASE), 2)
+            .await
+            .expect("the app's role")
     }
 
     async fn bot_token(&self) -> SecretString {
         let db = self.db().await;
         let actor = Actor::system(self.tenant);
         let mut tx = db.begin(&actor).await.expect("a transaction");
-        let bot = muster::bots::create(&mut tx, &actor, "killed", "").await.expect("a bot");
+        let bot = muster::bots::create(&mut tx, &actor, "killed", "")
+            .await
+            .expect("a bot");
         let expires = chrono::Utc::now() + chrono::Duration::days(1);
-        let (_, token) =
-            muster::tokens::issue(&mut tx, &actor, "test", Bearer::Bot(bot), expires).await.expect("a token");
+        let (_, token) = muster::tokens::issue(&mut tx, &actor, "test", Bearer::Bot(bot), expires)
+            .await
+            .expect("a token");
         tx.commit().await.expect("commit");
         token
     }
@@ -211,7 +256,13 @@ struct Served {
 
 /// Starts the real binary and waits until it says where it serves.
 fn serve(ground: &Ground) -> Served {
-    let url = |role: &str| ground.cluster.url(role, cluster::DATABASE).to_url_lossy().to_string();
+    let url = |role: &str| {
+        ground
+            .cluster
+            .url(role, cluster::DATABASE)
+            .to_url_lossy()
+            .to_string()
+    };
     let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(["serve", "--listen", "127.0.0.1:0", "--retry-ms", "1"])
         .env("MUSTER_DATABASE_URL", url(cluster::APP))
@@ -250,8 +301,12 @@ async fn killing_the_server_at_random_moments_loses_nothing_acknowledged() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_postgres_at_random_moments_loses_nothing_acknowledged() {
     let ground = Ground::make().await;
-    let settings =
-        ServeSettings { listen: ([127, 0, 0, 1], 0).into(), retry_ms: 1, lease_secs: 10, ..ServeSettings::default() };
+    let settings = ServeSettings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        retry_ms: 1,
+        lease_secs: 10,
+        ..ServeSettings::default()
+    };
     let server = Server::start(
         ground.cluster.url(cluster::APP, cluster::DATABASE),
         ground.cluster.url(cluster::SCHEDULER, cluster::DATABASE),
@@ -264,10 +319,19 @@ async fn killing_postgres_at_random_moments_loses_nothing_acknowledged() {
     let load = Load::start(server.url(), &ground.bot_token().await);
     for round in 0..u64::from(KILLS) {
         load.progress(20 + 37 * (round % 5)).await;
-        let running = state.wait_for(|s| matches!(s, ServerState::Running { .. })).await.expect("it runs");
-        let ServerState::Running { pid: before } = *running else { unreachable!("waited for") };
+        let running = state
+            .wait_for(|s| matches!(s, ServerState::Running { .. }))
+            .await
+            .expect("it runs");
+        let ServerState::Running { pid: before } = *running else {
+            unreachable!("waited for")
+        };
         drop(running);
-        kill(Pid::from_raw(i32::try_from(before).expect("a pid")), Signal::SIGKILL).expect("SIGKILL");
+        kill(
+            Pid::from_raw(i32::try_from(before).expect("a pid")),
+            Signal::SIGKILL,
+        )
+        .expect("SIGKILL");
         let back = |s: &ServerState| matches!(s, ServerState::Running { pid } if *pid != before);
         state.wait_for(back).await.expect("it comes back");
     }

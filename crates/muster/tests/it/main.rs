@@ -5,6 +5,8 @@ mod assign;
 mod audit;
 mod bots;
 mod catalogue;
+mod cli;
+mod cli_files;
 mod cluster;
 mod conformance;
 mod content;

@@ -8,10 +8,7 @@ use crate::support::{Caller, TestApp, hostile, value};
 
 /// Makes a model, and gives its id.
 pub async fn model(caller: &Caller, name: &str) -> i64 {
-    let made = caller
-        .post("/v1/models", json!({"name": name}))
-        .await
-        .expect(201);
+    let made = caller.post("/v1/models", json!({"name": name})).await.expect(201);
     made["id"].as_i64().expect("an id")
 }
 
@@ -40,11 +37,7 @@ pub async fn account_warming_up(app: &TestApp, model: i64) -> AccountId {
         "update accounts set proxy_id = (select id from proxies), lifecycle_state = 'proxy_assigned' where id = $1",
         "update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now() where id = $1",
     ] {
-        sqlx::query(change)
-            .bind(id)
-            .execute(&mut db)
-            .await
-            .expect(change);
+        sqlx::query(change).bind(id).execute(&mut db).await.expect(change);
     }
     AccountId(id)
 }
@@ -52,11 +45,7 @@ pub async fn account_warming_up(app: &TestApp, model: i64) -> AccountId {
 #[tokio::test]
 async fn a_model_is_read_as_it_was_made() {
     let app = TestApp::start().await;
-    let made = app
-        .owner
-        .post("/v1/models", full("North Side"))
-        .await
-        .expect(201);
+    let made = app.owner.post("/v1/models", full("North Side")).await.expect(201);
     let read = app.owner.get(&format!("/v1/models/{}", made["id"])).await;
     assert_eq!(
         read.headers["etag"].to_str().ok(),
@@ -111,14 +100,8 @@ async fn a_taken_name_is_refused_and_the_cure_is_told() {
     let app = TestApp::start().await;
     model(&app.owner, "North Side").await;
     let other = model(&app.owner, "South Side").await;
-    let refused = app
-        .owner
-        .post("/v1/models", json!({"name": "North Side"}))
-        .await;
-    let detail = refused.body["detail"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let refused = app.owner.post("/v1/models", json!({"name": "North Side"})).await;
+    let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
     assert!(
         detail.contains("North Side") && detail.contains("choose another name"),
         "{detail}"
@@ -126,10 +109,7 @@ async fn a_taken_name_is_refused_and_the_cure_is_told() {
     assert_eq!(refused.problem(409), "already_exists");
     let renamed = app
         .owner
-        .patch(
-            &format!("/v1/models/{other}"),
-            json!({"name": "North Side"}),
-        )
+        .patch(&format!("/v1/models/{other}"), json!({"name": "North Side"}))
         .await;
     assert_eq!(renamed.problem(409), "already_exists");
     let (_, neighbour) = app.other_tenant().await;
@@ -139,11 +119,7 @@ async fn a_taken_name_is_refused_and_the_cure_is_told() {
 #[tokio::test]
 async fn a_change_leaves_what_it_does_not_name_and_clears_what_is_null() {
     let app = TestApp::start().await;
-    let made = app
-        .owner
-        .post("/v1/models", full("North Side"))
-        .await
-        .expect(201);
+    let made = app.owner.post("/v1/models", full("North Side")).await.expect(201);
     let path = format!("/v1/models/{}", made["id"]);
     let same = app.owner.patch(&path, json!({})).await.expect(200);
     for field in full("").as_object().expect("an object").keys() {
@@ -179,10 +155,7 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
     };
     change(1).await.expect(200);
     assert_eq!(change(2).await.problem(412), "changed");
-    assert_eq!(
-        app.owner.get(&path).await.expect(200)["daily_follow_limit"],
-        1
-    );
+    assert_eq!(app.owner.get(&path).await.expect(200)["daily_follow_limit"], 1);
 }
 
 #[tokio::test]
@@ -230,11 +203,7 @@ async fn models_are_listed_by_status_and_words_page_by_page() {
         .await
         .expect(201);
     let names = async |query: &str| {
-        let page = app
-            .owner
-            .get(&format!("/v1/models?{query}"))
-            .await
-            .expect(200);
+        let page = app.owner.get(&format!("/v1/models?{query}")).await.expect(200);
         let items = page["items"].as_array().expect("items").clone();
         let names: Vec<_> = items
             .iter()
@@ -268,10 +237,7 @@ async fn a_model_with_accounts_is_not_deleted() {
     let path = format!("/v1/models/{id}");
     account_warming_up(&app, id).await;
     let refused = app.owner.delete(&path).await;
-    let detail = refused.body["detail"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
     assert!(detail.starts_with("1 accounts belong to"), "{detail}");
     assert_eq!(refused.problem(409), "has_accounts");
     sqlx::query("update accounts set model_id = null")
@@ -305,11 +271,7 @@ async fn a_paused_model_holds_its_work_until_it_is_resumed() {
     assert_eq!(resumed["status"], "active");
     assert_eq!(hold().await, None);
     assert_eq!(
-        value::<String>(
-            &app,
-            "select reason from audit_log where action = 'model.pause'"
-        )
-        .await,
+        value::<String>(&app, "select reason from audit_log where action = 'model.pause'").await,
         "The client asked for a break"
     );
 }
@@ -372,10 +334,7 @@ async fn hostile_requests_to_models_are_refused_by_name() {
     )
     .await;
     assert_eq!(
-        neighbour
-            .get(&format!("/v1/models/{foreign}"))
-            .await
-            .expect(200)["name"],
+        neighbour.get(&format!("/v1/models/{foreign}")).await.expect(200)["name"],
         "Theirs"
     );
     assert_eq!(app.owner.get(&path).await.expect(200)["name"], "Mine");

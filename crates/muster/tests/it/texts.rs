@@ -94,10 +94,7 @@ async fn a_change_of_a_text_leaves_the_rest() {
         "select jsonb_agg(action order by at) from audit_log where object_type = 'text'",
     )
     .await;
-    assert_eq!(
-        written,
-        json!(["text.create", "text.update", "text.delete"])
-    );
+    assert_eq!(written, json!(["text.create", "text.update", "text.delete"]));
 }
 
 #[tokio::test]
@@ -107,10 +104,7 @@ async fn a_text_has_ten_thousand_characters_whatever_their_bytes() {
     body["text_content"] = json!("🏔".repeat(10_000));
     text(&app.owner, body.clone()).await;
     body["text_content"] = json!("a".repeat(10_001));
-    assert_eq!(
-        app.owner.post("/v1/texts", body).await.problem(422),
-        "invalid"
-    );
+    assert_eq!(app.owner.post("/v1/texts", body).await.problem(422), "invalid");
 }
 
 #[tokio::test]
@@ -177,17 +171,7 @@ async fn hostile_requests_to_texts_are_refused_by_name() {
     hostile::if_match(&app.owner, Method::PATCH, &path, Some(&valid)).await;
     hostile::if_match(&app.owner, Method::DELETE, &path, None).await;
     hostile::ids(&app.owner, Method::GET, "/v1/texts/{id}", None, foreign).await;
-    hostile::ids(
-        &app.owner,
-        Method::PATCH,
-        "/v1/texts/{id}",
-        Some(&valid),
-        foreign,
-    )
-    .await;
+    hostile::ids(&app.owner, Method::PATCH, "/v1/texts/{id}", Some(&valid), foreign).await;
     hostile::ids(&app.owner, Method::DELETE, "/v1/texts/{id}", None, foreign).await;
-    neighbour
-        .get(&format!("/v1/texts/{foreign}"))
-        .await
-        .expect(200);
+    neighbour.get(&format!("/v1/texts/{foreign}")).await.expect(200);
 }

@@ -10,7 +10,7 @@ use std::{
 const FILE_LINES_MAX: usize = 700;
 
 /// Longer files, as long as they were when the rule was made. This list may only shrink.
-const LONGER_FILES: &[(&str, usize)] = &[("crates/muster/tests/it/work.rs", 1108)];
+const LONGER_FILES: &[(&str, usize)] = &[];
 
 /// Features, from the lowest up: each may use those before it.
 const FEATURES: &[&str] = &[

@@ -49,10 +49,7 @@ pub const FAULTS: &str = "
 
 /// Claims up to `max` steps.
 pub async fn claim(by: &Caller, max: u32) -> Vec<Value> {
-    let claimed = by
-        .post("/v1/work/claim", json!({ "max": max }))
-        .await
-        .expect(200);
+    let claimed = by.post("/v1/work/claim", json!({ "max": max })).await.expect(200);
     claimed["items"].as_array().expect("items").clone()
 }
 
@@ -65,7 +62,8 @@ pub fn only(items: Vec<Value>) -> Value {
 
 /// Reports one lease; gives its receipt.
 pub async fn report(by: &Caller, lease: &Value, outcome: &str) -> Value {
-    let body = json!({ "results": [{ "lease": lease, "outcome": outcome, "error": format!("why it {outcome}") }] });
+    let body =
+        json!({ "results": [{ "lease": lease, "outcome": outcome, "error": format!("why it {outcome}") }] });
     by.post("/v1/work/report", body).await.expect(200)["receipts"][0].clone()
 }
 
@@ -80,10 +78,8 @@ pub async fn start_with_retry_ms(retry_ms: u32) -> TestApp {
 
 /// Lets every lease run out.
 pub async fn expire(app: &TestApp) {
-    app.run(
-        "update work_queue set leased_until = now() - interval '1 second' where state = 'leased'",
-    )
-    .await;
+    app.run("update work_queue set leased_until = now() - interval '1 second' where state = 'leased'")
+        .await;
 }
 
 /// Lets every retry fall due.
@@ -115,25 +111,20 @@ async fn an_account_is_led_through_its_whole_warmup() {
         assert_eq!(item["attempt"], 1);
         assert_eq!(item["content"].is_null(), step == 1, "{item:#}");
         assert_eq!(item["text"].is_null(), step == 0, "{item:#}");
-        assert!(
-            claim(&bot, 10).await.is_empty(),
-            "one account has one live step"
-        );
+        assert!(claim(&bot, 10).await.is_empty(), "one account has one live step");
         assert_eq!(
             report(&bot, &item["lease"], "completed").await["verdict"],
             "accepted"
         );
     }
     assert!(claim(&bot, 10).await.is_empty());
-    let state =
-        "select concat_ws(' ', lifecycle_state, warmup_step, warmup_completed_at is not null,
+    let state = "select concat_ws(' ', lifecycle_state, warmup_step, warmup_completed_at is not null,
         requires_human_review, last_bot_action_by) from accounts";
     assert_eq!(
         app.look(state).await,
         Some(format!("human_review 5 t f bot:{id}"))
     );
-    let history =
-        "select string_agg(concat_ws(' ', event, triggered_by, bot_id), ', ' order by created_at)
+    let history = "select string_agg(concat_ws(' ', event, triggered_by, bot_id), ', ' order by created_at)
         from account_state_history";
     assert_eq!(
         app.look(history).await,
@@ -141,18 +132,15 @@ async fn an_account_is_led_through_its_whole_warmup() {
             "import system, assign_proxy system, start_warmup system, finish_warmup bot {id}"
         ))
     );
-    let logs = "select string_agg(concat_ws(' ', step_number, status, retry_count, bot_id), ', ' order by lease)
+    let logs =
+        "select string_agg(concat_ws(' ', step_number, status, retry_count, bot_id), ', ' order by lease)
         from warmup_step_logs where completed_at >= started_at";
-    let expected: Vec<_> = (1..=5)
-        .map(|step| format!("{step} completed 0 {id}"))
-        .collect();
+    let expected: Vec<_> = (1..=5).map(|step| format!("{step} completed 0 {id}")).collect();
     assert_eq!(app.look(logs).await, Some(expected.join(", ")));
     app.fold().await;
     let used = "select concat_ws(' ', sum(usage_count), sum(success_count), count(last_used_at))";
     assert_eq!(
-        app.look(format!("{used} from model_content"))
-            .await
-            .as_deref(),
+        app.look(format!("{used} from model_content")).await.as_deref(),
         Some("4 4 4")
     );
     assert_eq!(
@@ -236,9 +224,7 @@ async fn a_repeated_report_is_a_duplicate_with_the_outcome_accepted_first() {
         "duplicate"
     );
     assert_eq!(
-        app.look("select count(*) from warmup_step_logs")
-            .await
-            .as_deref(),
+        app.look("select count(*) from warmup_step_logs").await.as_deref(),
         Some("1")
     );
     assert_eq!(
@@ -279,11 +265,7 @@ async fn a_lease_named_twice_in_one_report_counts_once() {
         .collect();
     assert_eq!(
         told,
-        [
-            ("accepted", "failed"),
-            ("stale", ""),
-            ("duplicate", "failed")
-        ]
+        [("accepted", "failed"), ("stale", ""), ("duplicate", "failed")]
     );
 }
 
@@ -296,10 +278,7 @@ async fn the_lease_of_another_bot_can_neither_be_reported_extended_nor_released(
     let person = app.person(Role::Operator).await;
     let lease = only(claim(&bot, 1).await)["lease"].clone();
     for stranger in [&other, &person] {
-        assert_eq!(
-            report(stranger, &lease, "completed").await["verdict"],
-            "stale"
-        );
+        assert_eq!(report(stranger, &lease, "completed").await["verdict"], "stale");
         for path in ["/v1/work/extend", "/v1/work/release"] {
             let states = stranger
                 .post(path, json!({ "leases": [lease] }))
@@ -309,19 +288,12 @@ async fn the_lease_of_another_bot_can_neither_be_reported_extended_nor_released(
         }
     }
     let (_, foreigner) = app.other_tenant().await;
-    assert_eq!(
-        report(&foreigner, &lease, "completed").await["verdict"],
-        "stale"
-    );
-    assert_eq!(
-        report(&bot, &lease, "completed").await["verdict"],
-        "accepted"
-    );
+    assert_eq!(report(&foreigner, &lease, "completed").await["verdict"], "stale");
+    assert_eq!(report(&bot, &lease, "completed").await["verdict"], "accepted");
 }
 
 #[tokio::test]
-async fn a_failed_step_waits_longer_each_time_and_the_fifth_failure_hands_the_account_to_a_person()
-{
+async fn a_failed_step_waits_longer_each_time_and_the_fifth_failure_hands_the_account_to_a_person() {
     let app = start_with_retry_ms(60_000).await;
     app.warm_accounts(1).await;
     let (_, bot) = app.bot("b1").await;
@@ -339,8 +311,7 @@ async fn a_failed_step_waits_longer_each_time_and_the_fifth_failure_hands_the_ac
             "attempt {attempt}: {wait} s"
         );
         assert!(claim(&bot, 1).await.is_empty());
-        let told =
-            "select concat_ws(' ', lifecycle_state, retry_count, last_error_message) from accounts";
+        let told = "select concat_ws(' ', lifecycle_state, retry_count, last_error_message) from accounts";
         assert_eq!(
             app.look(told).await,
             Some(format!("warming_up {attempt} why it failed"))
@@ -353,10 +324,7 @@ async fn a_failed_step_waits_longer_each_time_and_the_fifth_failure_hands_the_ac
     assert_eq!(app.look(told).await.as_deref(), Some("human_review 1 t 5"));
     let history = "select concat_ws(' ', event, transition_reason) from account_state_history
         order by created_at desc limit 1";
-    assert_eq!(
-        app.look(history).await.as_deref(),
-        Some("escalate why it failed")
-    );
+    assert_eq!(app.look(history).await.as_deref(), Some("escalate why it failed"));
     assert_eq!(app.look(FAULTS).await, None);
 }
 
@@ -368,9 +336,7 @@ async fn the_wait_for_a_retry_is_at_most_an_hour_and_its_jitter() {
     app.run("update work_queue set attempt = 3").await;
     report(&bot, &only(claim(&bot, 1).await)["lease"], "failed").await;
     let wait = app
-        .look(
-            "select extract(epoch from run_at - now())::int between 2870 and 4320 from work_queue",
-        )
+        .look("select extract(epoch from run_at - now())::int between 2870 and 4320 from work_queue")
         .await;
     assert_eq!(wait.as_deref(), Some("true"));
 }
@@ -451,8 +417,7 @@ async fn an_account_whose_leases_keep_running_out_is_handed_to_a_person() {
         expire(&app).await;
         assert_eq!(app.reap().await, 1);
     }
-    let told =
-        "select concat_ws(' ', event, triggered_by, transition_reason) from account_state_history
+    let told = "select concat_ws(' ', event, triggered_by, transition_reason) from account_state_history
         order by created_at desc limit 1";
     assert_eq!(
         app.look(told).await.as_deref(),
@@ -468,10 +433,7 @@ async fn a_released_step_costs_no_attempt_and_leaves_no_log() {
     let (_, bot) = app.bot("b1").await;
     let first = only(claim(&bot, 1).await);
     let states = bot
-        .post(
-            "/v1/work/release",
-            json!({ "leases": [first["lease"], "999.1"] }),
-        )
+        .post("/v1/work/release", json!({ "leases": [first["lease"], "999.1"] }))
         .await
         .expect(200);
     assert_eq!(
@@ -486,9 +448,7 @@ async fn a_released_step_costs_no_attempt_and_leaves_no_log() {
         "stale"
     );
     assert_eq!(
-        app.look("select count(*) from warmup_step_logs")
-            .await
-            .as_deref(),
+        app.look("select count(*) from warmup_step_logs").await.as_deref(),
         Some("0")
     );
 }
@@ -527,14 +487,14 @@ async fn an_account_that_is_retired_while_leased_loses_its_lease() {
     app.run("update accounts set lifecycle_state = 'cleanup', proxy_id = null")
         .await;
     assert_eq!(report(&bot, &lease, "completed").await["verdict"], "stale");
-    app.run("update accounts set lifecycle_state = 'imported', warmup_step = null, warmup_started_at = null;
+    app.run(
+        "update accounts set lifecycle_state = 'imported', warmup_step = null, warmup_started_at = null;
         update accounts set lifecycle_state = 'proxy_assigned', proxy_id = 1;
-        update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()").await;
+        update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()",
+    )
+    .await;
     let again = only(claim(&bot, 1).await);
-    assert_ne!(
-        again["lease"], lease,
-        "the fencing token does not begin again"
-    );
+    assert_ne!(again["lease"], lease, "the fencing token does not begin again");
     assert_eq!(report(&bot, &lease, "completed").await["verdict"], "stale");
     assert_eq!(app.look(FAULTS).await, None);
 }

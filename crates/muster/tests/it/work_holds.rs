@@ -81,10 +81,7 @@ async fn a_held_account_is_not_handed_out_and_its_hold_ends_with_its_cause() {
             "accepted"
         );
         make_due(&app).await;
-        assert!(
-            claim(&bot, 1).await.is_empty() || hold == "pool_empty",
-            "{hold}"
-        );
+        assert!(claim(&bot, 1).await.is_empty() || hold == "pool_empty", "{hold}");
         app.run(cure).await;
         app.run("update work_queue set attempt = 0, run_at = now(), state = 'ready', hold = null, leased_at = null,
             leased_until = null, bot_id = null").await;
@@ -131,8 +128,7 @@ async fn the_steps_of_an_empty_pool_hide_no_others() {
     app.run(format!("delete from model_content where model_id = {poor}"))
         .await;
     assert_eq!(only(claim(&bot, 1).await)["account"]["model_id"], rich);
-    let held =
-        format!("select count(*) from work_queue where hold = 'pool_empty' and model_id = {poor}");
+    let held = format!("select count(*) from work_queue where hold = 'pool_empty' and model_id = {poor}");
     assert_eq!(app.look(held).await.as_deref(), Some("5"));
     app.run(format!("update model_content set model_id = {poor} where id = (select min(id) from model_content where content_type = 'pfp')")).await;
     assert_eq!(claim(&bot, 10).await.len(), 5);
@@ -186,10 +182,7 @@ async fn steps_for_people_are_given_to_people_and_to_nobody_else() {
     let model = app.warm_accounts(2).await;
     let (_, bot) = app.bot("b1").await;
     let person = app.person(Role::Reviewer).await;
-    assert!(
-        claim(&person, 10).await.is_empty(),
-        "a bot's step is no person's"
-    );
+    assert!(claim(&person, 10).await.is_empty(), "a bot's step is no person's");
     app.run(format!(
         "update models set people_steps = '{{1,4}}' where id = {model}"
     ))

@@ -66,11 +66,7 @@ async fn claimers_never_share_a_lease() {
     let mut claimers = tokio::task::JoinSet::new();
     for n in 0..64 {
         let (id, _) = app.bot(&format!("b{n}")).await;
-        let (db, settings, actor) = (
-            app.app.db.clone(),
-            app.app.settings.clone(),
-            bot_actor(&app, id),
-        );
+        let (db, settings, actor) = (app.app.db.clone(), app.app.settings.clone(), bot_actor(&app, id));
         let (given, held, claims) = (given.clone(), held.clone(), claims.clone());
         claimers.spawn(async move {
             while claims.load(Ordering::Relaxed) < CLAIMS {
@@ -163,11 +159,7 @@ async fn work_goes_on_while_its_causes_change() {
                         .await
                         .expect("a report");
                     tx.commit().await.expect("commit");
-                    accepted += reported
-                        .receipts
-                        .iter()
-                        .filter(|r| r.outcome.is_some())
-                        .count();
+                    accepted += reported.receipts.iter().filter(|r| r.outcome.is_some()).count();
                 }
             }
             accepted
@@ -180,18 +172,14 @@ async fn work_goes_on_while_its_causes_change() {
             "update accounts set status = 'suspended' {odd} and lifecycle_state = 'warming_up'"
         ))
         .await;
-        app.run(format!(
-            "update models set status = 'paused' where id = {model}"
-        ))
-        .await;
+        app.run(format!("update models set status = 'paused' where id = {model}"))
+            .await;
         app.run(format!(
             "delete from model_content {model_sql} and content_type in ('pfp', 'story')"
         ))
         .await;
-        app.run(format!(
-            "update models set status = 'active' where id = {model}"
-        ))
-        .await;
+        app.run(format!("update models set status = 'active' where id = {model}"))
+            .await;
         app.run("update work_queue set leased_until = now() - interval '1 ms' where state = 'leased' and account_id % 5 = 0").await;
         app.reap().await;
         app.run(format!("update accounts set status = 'active' {odd}"))
@@ -204,8 +192,7 @@ async fn work_goes_on_while_its_causes_change() {
         .await;
         app.fold().await;
     }
-    let working =
-        "select count(*) from work_queue where state in ('ready', 'leased') and run_at <= now()";
+    let working = "select count(*) from work_queue where state in ('ready', 'leased') and run_at <= now()";
     while app.look(working).await.as_deref() != Some("0") {
         tokio::task::yield_now().await;
     }
@@ -278,9 +265,7 @@ impl Expected {
             Outcome::Completed if self.step < 5 => (self.step, self.attempt) = (self.step + 1, 0),
             Outcome::Completed => (self.state, self.attempt) = ("human_review", 0),
             Outcome::Failed if self.attempt < 4 => self.attempt += 1,
-            Outcome::Failed | Outcome::RequiresReview => {
-                (self.state, self.attempt) = ("human_review", 0)
-            }
+            Outcome::Failed | Outcome::RequiresReview => (self.state, self.attempt) = ("human_review", 0),
         }
     }
 }
@@ -331,10 +316,7 @@ impl World<'_> {
             }
             Happening::LateReport(n) => {
                 if let Some(lease) = self.lost.get(n) {
-                    assert_eq!(
-                        report(self.bot, lease, "completed").await["verdict"],
-                        "stale"
-                    );
+                    assert_eq!(report(self.bot, lease, "completed").await["verdict"], "stale");
                 }
             }
             Happening::Expire(n) => {
@@ -366,7 +348,11 @@ impl World<'_> {
                 let Some(id) = self.nth(n, |a| a.state != "cleanup") else {
                     return;
                 };
-                self.app.run(format!("update accounts set lifecycle_state = 'cleanup', proxy_id = null where id = {id}")).await;
+                self.app
+                    .run(format!(
+                        "update accounts set lifecycle_state = 'cleanup', proxy_id = null where id = {id}"
+                    ))
+                    .await;
                 let lost = self.account(id).lease.take();
                 self.lost.extend(lost);
                 self.account(id).state = "cleanup";
@@ -398,9 +384,7 @@ impl World<'_> {
                 };
                 let status = if suspended { "suspended" } else { "active" };
                 self.app
-                    .run(format!(
-                        "update accounts set status = '{status}' where id = {id}"
-                    ))
+                    .run(format!("update accounts set status = '{status}' where id = {id}"))
                     .await;
                 self.account(id).suspended = suspended;
             }
@@ -425,9 +409,7 @@ impl World<'_> {
             .await;
         let state = self
             .app
-            .look(format!(
-                "select lifecycle_state from accounts where id = {id}"
-            ))
+            .look(format!("select lifecycle_state from accounts where id = {id}"))
             .await;
         if state.as_deref() == Some("warming_up") {
             let account = self.account(id);
@@ -443,8 +425,7 @@ impl World<'_> {
         let claimed = self.bot.post("/v1/work/claim", body).await.expect(200);
         let items = claimed["items"].as_array().expect("items");
         let paused = self.paused;
-        let can =
-            |a: &Expected| a.state == "warming_up" && a.lease.is_none() && !a.suspended && !paused;
+        let can = |a: &Expected| a.state == "warming_up" && a.lease.is_none() && !a.suspended && !paused;
         let ready = self.accounts.values().filter(|a| can(a)).count();
         assert_eq!(items.len(), ready.min(max as usize), "{:#?}", self.accounts);
         for item in items {
@@ -464,17 +445,8 @@ impl World<'_> {
         let expected: Vec<_> = expected
             .into_iter()
             .map(|(id, a)| {
-                let attempt = if a.state == "warming_up" {
-                    a.attempt
-                } else {
-                    0
-                };
-                format!(
-                    "{id} {} {} {attempt} {}",
-                    a.state,
-                    a.step,
-                    a.lease.is_some()
-                )
+                let attempt = if a.state == "warming_up" { a.attempt } else { 0 };
+                format!("{id} {} {} {attempt} {}", a.state, a.step, a.lease.is_some())
             })
             .collect();
         let seen = self.app.look(format!(
@@ -501,43 +473,42 @@ fn whatever_happens_queue_accounts_history_and_logs_agree() {
         failure_persistence: None,
         ..Config::default()
     };
-    let run =
-        TestRunner::new(config).run(&prop::collection::vec(happening(), 1..40), |happenings| {
-            runtime.block_on(async {
-                let model = app.warm_accounts(3).await;
-                let ids = app
-                    .look(format!(
-                        "select string_agg(id::text, ' ') from accounts where model_id = {model}"
-                    ))
-                    .await;
-                let ids = ids.expect("accounts");
-                let fresh = Expected {
-                    state: "warming_up",
-                    step: 1,
-                    attempt: 0,
-                    suspended: false,
-                    lease: None,
-                };
-                let accounts = ids
-                    .split(' ')
-                    .map(|id| (id.parse().expect("an id"), fresh.clone()))
-                    .collect();
-                let mut world = World {
-                    app: &app,
-                    bot: &bot,
-                    model,
-                    paused: false,
-                    accounts,
-                    lost: Vec::new(),
-                };
-                for what in happenings {
-                    world.happens(what).await;
-                    world.compare().await;
-                }
-                assert_eq!(app.look(FAULTS).await, None);
-            });
-            Ok(())
+    let run = TestRunner::new(config).run(&prop::collection::vec(happening(), 1..40), |happenings| {
+        runtime.block_on(async {
+            let model = app.warm_accounts(3).await;
+            let ids = app
+                .look(format!(
+                    "select string_agg(id::text, ' ') from accounts where model_id = {model}"
+                ))
+                .await;
+            let ids = ids.expect("accounts");
+            let fresh = Expected {
+                state: "warming_up",
+                step: 1,
+                attempt: 0,
+                suspended: false,
+                lease: None,
+            };
+            let accounts = ids
+                .split(' ')
+                .map(|id| (id.parse().expect("an id"), fresh.clone()))
+                .collect();
+            let mut world = World {
+                app: &app,
+                bot: &bot,
+                model,
+                paused: false,
+                accounts,
+                lost: Vec::new(),
+            };
+            for what in happenings {
+                world.happens(what).await;
+                world.compare().await;
+            }
+            assert_eq!(app.look(FAULTS).await, None);
         });
+        Ok(())
+    });
     run.expect("the accounts and the model agree");
     let _guard = runtime.enter();
     drop(app);

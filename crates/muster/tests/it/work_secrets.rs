@@ -20,12 +20,7 @@ async fn credentials_open_for_held_leases_only_and_each_opening_is_written_down(
         .begin(&Actor::system(app.tenant))
         .await
         .expect("a transaction");
-    let keys = app
-        .app
-        .keys
-        .tenant(&mut tx, app.tenant)
-        .await
-        .expect("keys");
+    let keys = app.app.keys.tenant(&mut tx, app.tenant).await.expect("keys");
     for (sql, place, secret) in [
         (
             "update accounts set password_encrypted = $1 where id = 1",
@@ -70,10 +65,7 @@ async fn credentials_open_for_held_leases_only_and_each_opening_is_written_down(
             .as_deref(),
         Some("0")
     );
-    let opened = bot
-        .post("/v1/work/credentials", leases.clone())
-        .await
-        .expect(200);
+    let opened = bot.post("/v1/work/credentials", leases.clone()).await.expect(200);
     assert_eq!(
         opened["leases"],
         json!([
@@ -82,12 +74,10 @@ async fn credentials_open_for_held_leases_only_and_each_opening_is_written_down(
             { "lease": "2.2", "held": false },
         ])
     );
-    let audited = "select string_agg(concat_ws(' ', object_id, bot_id, after->>'lease'), ', ' order by object_id)
+    let audited =
+        "select string_agg(concat_ws(' ', object_id, bot_id, after->>'lease'), ', ' order by object_id)
         from audit_log where action = 'credentials.open'";
-    assert_eq!(
-        app.look(audited).await,
-        Some(format!("1 {id} 1.1, 2 {id} 2.1"))
-    );
+    assert_eq!(app.look(audited).await, Some(format!("1 {id} 1.1, 2 {id} 2.1")));
     expire(&app).await;
     let late = bot.post("/v1/work/credentials", leases).await.expect(200);
     assert!(
@@ -114,10 +104,7 @@ async fn session_data_is_kept_sealed_for_whoever_holds_the_lease_next() {
     let first = only(claim(&bot, 1).await);
     assert_eq!(bot.get(&path(&first)).await.expect(200), json!({}));
     for data in ["cookies-CANARY", "cookies-CANARY-2"] {
-        let put = bot
-            .put(&path(&first), json!({ "data": data }))
-            .await
-            .expect(200);
+        let put = bot.put(&path(&first), json!({ "data": data })).await.expect(200);
         assert!(put["updated_at"].is_string() && put["data"].is_null());
         assert_eq!(bot.get(&path(&first)).await.expect(200)["data"], data);
     }
@@ -133,9 +120,7 @@ async fn session_data_is_kept_sealed_for_whoever_holds_the_lease_next() {
     );
     report(&bot, &first["lease"], "completed").await;
     assert_eq!(
-        bot.put(&path(&first), json!({ "data": "x" }))
-            .await
-            .problem(409),
+        bot.put(&path(&first), json!({ "data": "x" })).await.problem(409),
         "lease_lost"
     );
     let second = only(claim(&other, 1).await);
@@ -154,10 +139,7 @@ async fn session_data_is_kept_sealed_for_whoever_holds_the_lease_next() {
     let long = json!({ "data": "x".repeat(262_145) });
     assert_eq!(other.put(&path(&third), long).await.problem(422), "invalid");
     assert_eq!(
-        other
-            .get("/v1/work/session?lease=nonsense")
-            .await
-            .problem(422),
+        other.get("/v1/work/session?lease=nonsense").await.problem(422),
         "invalid"
     );
 }

@@ -64,11 +64,7 @@ async fn a_claim_that_waits_is_answered_when_the_server_stops() {
     let app = TestApp::start().await;
     let (_, bot) = app.bot("b1").await;
     let stop = tokio_util::sync::CancellationToken::new();
-    let timers = tokio::spawn(tick::run(
-        app.app.clone(),
-        app.scheduler().await,
-        stop.clone(),
-    ));
+    let timers = tokio::spawn(tick::run(app.app.clone(), app.scheduler().await, stop.clone()));
     let waiting = tokio::spawn(async move {
         bot.post("/v1/work/claim", json!({ "max": 1, "wait_ms": 30_000 }))
             .await
@@ -93,15 +89,11 @@ async fn the_timers_forget_old_keys_and_make_partitions() {
     .await;
     let scheduler = app.scheduler().await;
     assert_eq!(
-        tick::forget_keys(&app.app, &scheduler)
-            .await
-            .expect("it forgets"),
+        tick::forget_keys(&app.app, &scheduler).await.expect("it forgets"),
         1
     );
     assert_eq!(
-        app.look("select key from idempotency_keys")
-            .await
-            .as_deref(),
+        app.look("select key from idempotency_keys").await.as_deref(),
         Some("new")
     );
     assert_eq!(

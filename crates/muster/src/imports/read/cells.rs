@@ -525,7 +525,10 @@ pub(super) fn handle(text: &str) -> Result<String, (&'static str, String)> {
         ));
     }
     if handle.starts_with('.') || handle.ends_with('.') {
-        return Err(("handle_full_stop", "a handle neither begins nor ends with a full stop: correct it".into()));
+        return Err((
+            "handle_full_stop",
+            "a handle neither begins nor ends with a full stop: correct it".into(),
+        ));
     }
     if handle.len() > EXACT_DIGITS_MAX && handle.bytes().all(|byte| byte.is_ascii_digit()) {
         let message =

@@ -60,10 +60,7 @@ async fn refused(caller: &Caller, request: RequestBuilder, status: u16, what: &s
 }
 
 fn points_at(answer: &Answer, pointer: &str, what: &str) {
-    let faults = answer.body["errors"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let faults = answer.body["errors"].as_array().cloned().unwrap_or_default();
     assert!(
         faults.iter().any(|fault| fault["pointer"] == pointer),
         "{what}: no fault points at {pointer}: {:#}",
@@ -126,31 +123,12 @@ pub async fn body(caller: &Caller, method: Method, path: &str, valid: &Value) {
     let what = |case: &str| format!("{method} {path}: {case}");
     let json = valid.to_string();
 
-    refused(
-        caller,
-        request().body(json.clone()),
-        415,
-        &what("no media type"),
-    )
-    .await;
-    let plain = request()
-        .header("content-type", "text/plain")
-        .body(json.clone());
+    refused(caller, request().body(json.clone()), 415, &what("no media type")).await;
+    let plain = request().header("content-type", "text/plain").body(json.clone());
     refused(caller, plain, 415, &what("text/plain")).await;
 
-    let send = |bytes: Vec<u8>| {
-        request()
-            .header("content-type", "application/json")
-            .body(bytes)
-    };
-    for broken in [
-        "",
-        "{",
-        "nul",
-        "{'a': 1}",
-        "\u{feff}{}",
-        &json[..json.len() - 1],
-    ] {
+    let send = |bytes: Vec<u8>| request().header("content-type", "application/json").body(bytes);
+    for broken in ["", "{", "nul", "{'a': 1}", "\u{feff}{}", &json[..json.len() - 1]] {
         refused(
             caller,
             send(broken.into()),
@@ -222,13 +200,7 @@ pub async fn body(caller: &Caller, method: Method, path: &str, valid: &Value) {
         }
         if value.is_string() {
             let case = what(&format!("a NUL in {field}"));
-            let answer = refused(
-                caller,
-                request().json(&with(field, json!("a\0b"))),
-                422,
-                &case,
-            )
-            .await;
+            let answer = refused(caller, request().json(&with(field, json!("a\0b"))), 422, &case).await;
             points_at(&answer, &pointer, &case);
             let mark = with(field, json!("MARK")).to_string();
             let case = what(&format!("{field} is not UTF-8"));

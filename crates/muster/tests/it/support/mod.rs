@@ -117,10 +117,7 @@ impl Cluster {
             ])
             .arg(&data);
         unprivileged(&mut initdb);
-        let made = initdb
-            .stdout(Stdio::null())
-            .output()
-            .expect("initdb starts");
+        let made = initdb.stdout(Stdio::null()).output().expect("initdb starts");
         assert!(
             made.status.success(),
             "initdb: {}",
@@ -149,13 +146,9 @@ impl Cluster {
         unprivileged(&mut shell);
         let mut shell = shell.spawn().expect("sh starts");
         std::mem::forget(shell.stdin.take());
-        let cluster = Self {
-            socket: folder,
-            data,
-        };
+        let cluster = Self { socket: folder, data };
         let until = Instant::now() + Duration::from_secs(30);
-        while std::os::unix::net::UnixStream::connect(cluster.socket.join(".s.PGSQL.5432")).is_err()
-        {
+        while std::os::unix::net::UnixStream::connect(cluster.socket.join(".s.PGSQL.5432")).is_err() {
             assert!(
                 Instant::now() < until,
                 "PostgreSQL did not start: see {}/log",
@@ -181,8 +174,7 @@ impl Cluster {
             match PgConnection::connect_with(&self.options("postgres", database)).await {
                 Ok(db) => return db,
                 // The socket is there a moment before the server is ready.
-                Err(error)
-                    if Instant::now() < until && error.to_string().contains("starting up") => {}
+                Err(error) if Instant::now() < until && error.to_string().contains("starting up") => {}
                 Err(error) => panic!("no connection to {database}: {error}"),
             }
         }
@@ -287,15 +279,9 @@ impl TestApp {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let owner_role = CLUSTER.options("muster_owner", &self.database);
         let email = format!("owner{n}@example.com");
-        let made = tenants::create(
-            &owner_role,
-            &self.app.keys,
-            &format!("Tenant {n}"),
-            &email,
-            "Olu",
-        )
-        .await
-        .expect("a tenant");
+        let made = tenants::create(&owner_role, &self.app.keys, &format!("Tenant {n}"), &email, "Olu")
+            .await
+            .expect("a tenant");
         (
             made.tenant,
             self.caller(made.tenant, Bearer::Operator(made.owner, Role::Owner))
@@ -320,13 +306,12 @@ impl TestApp {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut db = self.superuser().await;
-        let id: i64 =
-            sqlx::query_scalar("insert into operators (email, name) values ($1, $2) returning id")
-                .bind(format!("{role}{n}@example.com"))
-                .bind(role.word())
-                .fetch_one(&mut db)
-                .await
-                .expect("an operator");
+        let id: i64 = sqlx::query_scalar("insert into operators (email, name) values ($1, $2) returning id")
+            .bind(format!("{role}{n}@example.com"))
+            .bind(role.word())
+            .fetch_one(&mut db)
+            .await
+            .expect("an operator");
         sqlx::query("insert into memberships (tenant_id, operator_id, role) values ($1, $2, $3)")
             .bind(self.tenant.0)
             .bind(id)
@@ -342,9 +327,7 @@ impl TestApp {
     pub async fn bot(&self, name: &str) -> (BotId, Caller) {
         let actor = Actor::system(self.tenant);
         let mut tx = self.app.db.begin(&actor).await.expect("a transaction");
-        let id = bots::create(&mut tx, &actor, name, "")
-            .await
-            .expect("a bot");
+        let id = bots::create(&mut tx, &actor, name, "").await.expect("a bot");
         tx.commit().await.expect("commit");
         (id, self.caller(self.tenant, Bearer::Bot(id)).await)
     }
@@ -398,10 +381,7 @@ impl Caller {
     pub fn new(url: &str, token: Option<SecretString>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // No proxy from the environment may come between.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client");
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
             http,
             url: url.to_owned(),
@@ -447,8 +427,7 @@ impl Caller {
 
     /// POST with JSON.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(self.request(Method::POST, path).json(&body))
-            .await
+        self.send(self.request(Method::POST, path).json(&body)).await
     }
 
     /// PUT with JSON.
@@ -458,8 +437,7 @@ impl Caller {
 
     /// PATCH with JSON.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.send(self.request(Method::PATCH, path).json(&body))
-            .await
+        self.send(self.request(Method::PATCH, path).json(&body)).await
     }
 
     /// DELETE.
@@ -484,15 +462,8 @@ impl Answer {
             .get("content-type")
             .map(|v| v.to_str().unwrap_or_default().to_owned());
         let body = self.expect(status);
-        assert_eq!(
-            kind.as_deref(),
-            Some("application/problem+json"),
-            "{body:#}"
-        );
-        body["code"]
-            .as_str()
-            .expect("a problem has a code")
-            .to_owned()
+        assert_eq!(kind.as_deref(), Some("application/problem+json"), "{body:#}");
+        body["code"].as_str().expect("a problem has a code").to_owned()
     }
 }
 

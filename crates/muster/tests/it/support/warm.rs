@@ -54,11 +54,7 @@ impl TestApp {
     pub fn run(&self, sql: impl Into<String>) -> impl Future<Output = ()> {
         let sql = sql.into();
         async move {
-            let done = self
-                .superuser()
-                .await
-                .execute(AssertSqlSafe(sql.clone()))
-                .await;
+            let done = self.superuser().await.execute(AssertSqlSafe(sql.clone())).await;
             done.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }
