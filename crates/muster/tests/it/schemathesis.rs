@@ -46,22 +46,40 @@ async fn furnish(app: &TestApp) {
     app.person(Role::Operator).await;
     let files = [
         ("models", "name\nNorthside\n"),
-        ("accounts", "username,email,model,authorisation_basis,authorisation_reference,password\n\
-            ana.one,ana@example.com,Northside,owned,C-1,secret-one\nb@d!,no mail,Nowhere,stolen,,secret-two\n"),
+        (
+            "accounts",
+            "username,email,model,authorisation_basis,authorisation_reference,password\n\
+            ana.one,ana@example.com,Northside,owned,C-1,secret-one\nb@d!,no mail,Nowhere,stolen,,secret-two\n",
+        ),
     ];
     for (kind, file) in files {
-        let request = app.owner.request(Method::POST, &format!("/v1/imports?kind={kind}")).body(file);
+        let request = app
+            .owner
+            .request(Method::POST, &format!("/v1/imports?kind={kind}"))
+            .body(file);
         let staged = app.owner.send(request).await.expect(201);
         let rows = json!({"rows": "good"});
-        app.owner.post(&format!("/v1/imports/{}/commit", staged["id"]), rows).await.expect(200);
+        app.owner
+            .post(&format!("/v1/imports/{}/commit", staged["id"]), rows)
+            .await
+            .expect(200);
     }
 }
 
 /// The document as it is served, but that ids are small and that no claim waits long.
 async fn document(app: &TestApp) -> Value {
     let mut document = app.owner.get("/v1/openapi.json").await.expect(200);
-    for operation in document["paths"].as_object_mut().expect("paths").values_mut().filter_map(Value::as_object_mut) {
-        for parameter in operation.values_mut().filter_map(|o| o.get_mut("parameters")?.as_array_mut()).flatten() {
+    for operation in document["paths"]
+        .as_object_mut()
+        .expect("paths")
+        .values_mut()
+        .filter_map(Value::as_object_mut)
+    {
+        for parameter in operation
+            .values_mut()
+            .filter_map(|o| o.get_mut("parameters")?.as_array_mut())
+            .flatten()
+        {
             if parameter["in"] == "path" && parameter["schema"]["type"] == "integer" {
                 parameter["schema"]["minimum"] = 1.into();
                 parameter["schema"]["maximum"] = IDS_MAX.into();
@@ -73,11 +91,24 @@ async fn document(app: &TestApp) -> Value {
 }
 
 /// Runs as this caller with these options; gives what was found when something was.
-async fn run(program: &Path, document: &Path, caller: Option<&Caller>, url: &str, options: &[&str]) -> Result<(), String> {
+async fn run(
+    program: &Path,
+    document: &Path,
+    caller: Option<&Caller>,
+    url: &str,
+    options: &[&str],
+) -> Result<(), String> {
     let examples = std::env::var("MUSTER_SCHEMATHESIS_EXAMPLES");
     let mut command = Command::new(program);
     command.arg("run").arg(document);
-    command.args(["--url", url, "--checks", CHECKS, "--continue-on-failure", "--no-color"]);
+    command.args([
+        "--url",
+        url,
+        "--checks",
+        CHECKS,
+        "--continue-on-failure",
+        "--no-color",
+    ]);
     command.args(["--warnings", "off", "--suppress-health-check", "all"]);
     command.args(["--request-timeout", "30", "--exclude-operation-id", NEVER]);
     command.args(["--max-examples", examples.as_deref().unwrap_or(EXAMPLES)]);
@@ -90,11 +121,24 @@ async fn run(program: &Path, document: &Path, caller: Option<&Caller>, url: &str
         command.args(["--header", &format!("Authorization: Bearer {}", caller.token())]);
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let done = command.args(options).current_dir(folder.path()).stdin(Stdio::null()).output().await.expect("it runs");
+    let done = command
+        .args(options)
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("it runs");
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    let summary = said.lines().skip_while(|line| !line.contains(" SUMMARY ")).collect::<Vec<_>>();
+    let summary = said
+        .lines()
+        .skip_while(|line| !line.contains(" SUMMARY "))
+        .collect::<Vec<_>>();
     println!("{}", summary.join("\n"));
-    if done.status.success() { Ok(()) } else { Err(said + &String::from_utf8_lossy(&done.stderr)) }
+    if done.status.success() {
+        Ok(())
+    } else {
+        Err(said + &String::from_utf8_lossy(&done.stderr))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,6 +180,15 @@ async fn whatever_is_asked_the_answer_is_one_that_the_document_tells_of() {
     }
     assert!(found.is_empty(), "{found}");
     assert_eq!(app.app.telemetry.bugs(), 0, "answers of status 500");
-    let answered = app.app.telemetry.render((0, 0)).lines().filter(|line| line.contains("status=\"2")).count();
-    assert!(answered > 50, "only {answered} endpoints did what was asked: the test reached too little");
+    let answered = app
+        .app
+        .telemetry
+        .render((0, 0))
+        .lines()
+        .filter(|line| line.contains("status=\"2"))
+        .count();
+    assert!(
+        answered > 50,
+        "only {answered} endpoints did what was asked: the test reached too little"
+    );
 }
