@@ -192,7 +192,7 @@ async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
 
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "server", security(()),
-    responses((status = 200, body = String, content_type = "text/plain")))]
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(app): State<App>) -> Response {
     let text = app.telemetry.render(app.db.connections());
     (

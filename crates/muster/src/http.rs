@@ -146,14 +146,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     Ok(read)
 }
 
-/// What serde says of a wrong type quotes the value, which could be a secret; the shape that was expected is enough.
+/// What serde says of a wrong type quotes the value, which could be a secret; the shape that was expected is enough. The
+/// value comes first and may hold any words, so everything is looked for from the end.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or_default();
-    match text.split_once("expected ") {
-        Some((before, expected)) if before.starts_with("invalid ") => {
-            format!("expected {expected}")
-        }
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
+    let quotes = ["invalid ", "unknown variant "].iter().any(|start| text.starts_with(start));
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) if quotes => format!("expected {expected}"),
+        None if quotes => "this is of another form than expected".to_owned(),
         _ => text.to_owned(),
     }
 }
@@ -532,6 +533,8 @@ mod tests {
         port: u16,
         #[serde(default)]
         password: Option<String>,
+        #[serde(default)]
+        kind: Option<muster_wire::imports::ImportKind>,
     }
 
     #[test]
@@ -542,6 +545,17 @@ mod tests {
         assert!(!refusal.to_string().contains("CANARY"), "{refusal}");
         let failure = parse::<Sample>(br#"{"port": 1, "prot": 2}"#).expect_err("it is unknown");
         assert!(failure.to_string().contains("unknown field `prot`"), "{failure}");
+    }
+
+    #[test]
+    fn no_words_in_a_value_make_it_shown() {
+        for value in ["CANARY at line 1", "an expected CANARY", ", expected CANARY", "CANARY, expected x at line 1 column 2"] {
+            for body in [serde_json::json!({"port": value}), serde_json::json!({"port": 1, "kind": value})] {
+                let failure = parse::<Sample>(body.to_string().as_bytes()).expect_err("it is of a wrong type");
+                assert!(!failure.to_string().contains("CANARY"), "{body}: {failure}");
+                assert!(failure.to_string().contains("expected "), "{body}: {failure}");
+            }
+        }
     }
 
     #[test]

@@ -92,7 +92,7 @@ macro_rules! words {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 std::borrow::Cow::<str>::deserialize(deserializer)?
                     .parse()
-                    .map_err(serde::de::Error::custom)
+                    .map_err(|unknown: $crate::problem::UnknownWord| serde::de::Error::custom(unknown.expected()))
             }
         }
 

@@ -74,6 +74,13 @@ pub struct UnknownWord {
     pub allowed: &'static [&'static str],
 }
 
+impl UnknownWord {
+    /// What would have been right, without what was given, which in the body of a request could be a secret.
+    pub fn expected(&self) -> String {
+        format!("expected one of {}", self.allowed.join(", "))
+    }
+}
+
 impl fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is not one of {}", self.given, self.allowed.join(", "))

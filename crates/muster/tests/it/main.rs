@@ -25,6 +25,8 @@ mod operators;
 mod probe;
 mod proxies;
 mod reviews;
+mod schemathesis;
+mod secrets;
 mod sessions;
 mod support;
 mod tenants;

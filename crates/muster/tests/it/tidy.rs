@@ -456,6 +456,27 @@ fn nothing_is_unsafe(file: &Source) -> Vec<String> {
     Vec::new()
 }
 
+fn secrets_are_not_shown_by_debug(file: &Source) -> Vec<String> {
+    let (mut faults, mut shown) = (Vec::new(), false);
+    for (at, line) in file.code().filter(|_| file.is(".rs") && file.path.contains("/src/")) {
+        let line = line.trim();
+        if line.starts_with("#[derive(") {
+            shown |= line.contains("Debug");
+        } else if line.ends_with("wire! {") {
+            shown = true;
+        } else if line == "}" {
+            shown = false;
+        }
+        let Some((name, kind)) = line.split_once(": ") else { continue };
+        let name = name.rsplit(' ').next().unwrap_or_default();
+        let secret = ["password", "token", "secret"].iter().any(|word| name == *word || name.ends_with(&format!("_{word}")));
+        if shown && secret && ["String,", "Option<String>,", "Option<Option<String>>,"].contains(&kind) {
+            faults.push(format!("{}:{at}: `{name}`: keep it as Secret or SecretString, whose `Debug` shows nothing", file.path));
+        }
+    }
+    faults
+}
+
 type Rule = fn(&Source) -> Vec<String>;
 
 /// Every rule, with a file that breaks it: path and text.
@@ -539,6 +560,16 @@ const RULES: &[(Rule, &str, &str)] = &[
         nothing_names_a_machine,
         "docs/operate.md",
         "See `/home/ana/muster`.\n",
+    ),
+    (
+        secrets_are_not_shown_by_debug,
+        "crates/wire/src/a.rs",
+        "crate::wire! {\n    pub struct A {\n        pub password: Option<String>,\n",
+    ),
+    (
+        secrets_are_not_shown_by_debug,
+        "crates/muster/src/a.rs",
+        "#[derive(Clone, Debug)]\nstruct A {\n    access_token: String,\n",
     ),
     (
         nothing_is_unsafe,

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::cells::{is_host_name, trimmed};
 
-/// The parts of a line; the values are as written and still to be checked.
-#[derive(Debug, PartialEq, Eq)]
+/// The parts of a line; the values are as written and still to be checked. Has no `Debug`: it holds a password.
+#[derive(PartialEq, Eq)]
 pub(super) struct ProxyLine {
     pub scheme: Option<String>,
     pub host: String,
