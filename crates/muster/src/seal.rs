@@ -422,7 +422,10 @@ impl Keyring {
     /// As [`MasterKeys::read`].
     pub fn from_file(path: &Path) -> Result<Self, MasterKeyError> {
         let master = MasterKeys::read_or_create(path)?;
-        Ok(Self { file: Some(path.into()), ..Self::new(master) })
+        Ok(Self {
+            file: Some(path.into()),
+            ..Self::new(master)
+        })
     }
 
     /// Reads the master keys' file again, when they came from one.

@@ -111,9 +111,7 @@ pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
 /// # Errors
 /// When the database fails.
 pub async fn forget_keys(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
-    let tenants: Vec<TenantId> = sqlx::query_file_scalar!("src/tick/tenants.sql")
-        .fetch_all(&mut *scheduler.connection().await?)
-        .await?;
+    let tenants = every_tenant(scheduler).await?;
     let mut total = 0;
     for tenant in tenants {
         let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
@@ -131,9 +129,7 @@ pub async fn forget_keys(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
 /// # Errors
 /// When the database fails.
 pub async fn test_proxies(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
-    let tenants: Vec<TenantId> = sqlx::query_file_scalar!("src/tick/tenants.sql")
-        .fetch_all(&mut *scheduler.connection().await?)
-        .await?;
+    let tenants = every_tenant(scheduler).await?;
     for tenant in &tenants {
         proxies::test::test_due(app, &Actor::scheduler(*tenant)).await?;
         app.work.notify(*tenant);
@@ -150,4 +146,10 @@ pub async fn make_partitions(scheduler: &SchedulerDb) -> Result<u64, Failure> {
         .fetch_one(&mut *scheduler.connection().await?)
         .await?;
     Ok(u64::from(made.unsigned_abs()))
+}
+
+async fn every_tenant(scheduler: &SchedulerDb) -> Result<Vec<TenantId>, Failure> {
+    Ok(sqlx::query_file_scalar!("src/tick/tenants.sql")
+        .fetch_all(&mut *scheduler.connection().await?)
+        .await?)
 }

@@ -147,6 +147,21 @@ struct Sealed {
     access_token: Option<Vec<u8>>,
 }
 
+/// The user name of an account, and its secrets.
+async fn sealed(tx: &mut Tx, actor: &Actor, id: AccountId) -> Result<(String, Sealed), Failure> {
+    let row = sqlx::query_file!("src/accounts/sealed.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| Refusal::not_found("account"))?;
+    Ok((
+        row.username,
+        Sealed {
+            password: row.password_encrypted,
+            access_token: row.access_token_encrypted,
+        },
+    ))
+}
+
 /// Makes an account, as `imported`.
 ///
 /// # Errors
@@ -224,14 +239,8 @@ pub async fn update(
         return Err(Refusal::conflict("authorisation_needed", detail).into());
     }
     let keys = keys.tenant(tx, actor.tenant).await?;
-    let stored = sqlx::query_file!("src/accounts/sealed.sql", actor.tenant.0, id.0)
-        .fetch_one(&mut **tx)
-        .await?;
+    let (_, mut sealed) = sealed(tx, actor, id).await?;
     let mut changed = difference(fields(&old)?, fields(&new)?);
-    let mut sealed = Sealed {
-        password: stored.password_encrypted,
-        access_token: stored.access_token_encrypted,
-    };
     for (name, place, change, sealed) in [
         ("password", PASSWORD, change.password.take(), &mut sealed.password),
         (
@@ -352,10 +361,7 @@ pub async fn reveal(
     reveal: &Reveal,
 ) -> Result<Revealed, Failure> {
     refuse(reveal.faults())?;
-    let row = sqlx::query_file!("src/accounts/sealed.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or_else(|| Refusal::not_found("account"))?;
+    let (username, sealed) = sealed(tx, actor, id).await?;
     let keys = keys.tenant(tx, actor.tenant).await?;
     let open = |(table, column), sealed: Option<Vec<u8>>| {
         sealed
@@ -364,9 +370,9 @@ pub async fn reveal(
     };
     let revealed = Revealed {
         id,
-        username: row.username,
-        password: open(PASSWORD, row.password_encrypted)?.map(Secret),
-        access_token: open(ACCESS_TOKEN, row.access_token_encrypted)?.map(Secret),
+        username,
+        password: open(PASSWORD, sealed.password)?.map(Secret),
+        access_token: open(ACCESS_TOKEN, sealed.access_token)?.map(Secret),
     };
     let entry = audit::Entry {
         action: "account.reveal",

@@ -41,8 +41,14 @@ impl MasterKey {
         match self {
             MasterKey::New { file } => {
                 let keys = MasterKeys::read(&file.master_key_file)?.rotate(&file.master_key_file)?;
-                println!("Master key {} is in front of {}.", keys.id(), file.master_key_file.display());
-                println!("Copy the file to every server, and to where its backup is kept; then `muster master-key wrap`.");
+                println!(
+                    "Master key {} is in front of {}.",
+                    keys.id(),
+                    file.master_key_file.display()
+                );
+                println!(
+                    "Copy the file to every server, and to where its backup is kept; then `muster master-key wrap`."
+                );
                 Ok(())
             }
             MasterKey::Wrap { file, owner } => {
@@ -51,11 +57,18 @@ impl MasterKey {
                 if done.left > 0 {
                     return Err(Exit::new(
                         4,
-                        format!("{} data keys were made meanwhile under an old master key: run it again", done.left),
+                        format!(
+                            "{} data keys were made meanwhile under an old master key: run it again",
+                            done.left
+                        ),
                     ));
                 }
                 let keys = master.forget_old(&file.master_key_file)?;
-                println!("{} data keys are wrapped by {}, now the only master key in the file.", done.rewrapped, keys.id());
+                println!(
+                    "{} data keys are wrapped by {}, now the only master key in the file.",
+                    done.rewrapped,
+                    keys.id()
+                );
                 Ok(())
             }
         }

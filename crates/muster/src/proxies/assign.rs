@@ -217,19 +217,23 @@ pub async fn move_away(
             return Err(refuse_proxy(tx, actor, to, "/to", None).await?);
         }
     }
-    let accounts = sqlx::query_file_scalar!("src/proxies/on_proxy.sql", actor.tenant.0, from.0)
-        .fetch_all(&mut **tx)
-        .await?;
+    let accounts = on_proxy(tx, actor, from).await?;
     let moved = give(tx, actor, &accounts, Some(from), request.to).await?;
-    let left = sqlx::query_file_scalar!("src/proxies/on_proxy.sql", actor.tenant.0, from.0)
-        .fetch_all(&mut **tx)
-        .await?;
+    let left = on_proxy(tx, actor, from).await?;
     let unplaced = left.into_iter().map(AccountId).collect();
     Ok(MovedAway {
         moved,
         unplaced,
         dry_run: request.dry_run,
     })
+}
+
+async fn on_proxy(tx: &mut Tx, actor: &Actor, proxy: ProxyId) -> Result<Vec<i64>, Failure> {
+    Ok(
+        sqlx::query_file_scalar!("src/proxies/on_proxy.sql", actor.tenant.0, proxy.0)
+            .fetch_all(&mut **tx)
+            .await?,
+    )
 }
 
 /// Gives accounts that are on one proxy, or on none and imported, places on one proxy or on any. Those that are elsewhere

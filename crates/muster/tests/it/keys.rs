@@ -396,22 +396,40 @@ async fn a_running_server_goes_on_when_the_master_key_is_exchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("master.key");
     let server = Keyring::from_file(&path).expect("a keyring");
-    let made = tenants::create(&owner_role, &server, "First", "ana@example.com", "Ana").await.expect("a tenant");
-    let db = Db::connect(CLUSTER.options("muster_app", &database), 1).await.expect("the app's role");
+    let made = tenants::create(&owner_role, &server, "First", "ana@example.com", "Ana")
+        .await
+        .expect("a tenant");
+    let db = Db::connect(CLUSTER.options("muster_app", &database), 1)
+        .await
+        .expect("the app's role");
     let actor = Actor::system(made.tenant);
     let place = Place::new("accounts", "password_encrypted", 1);
     let mut tx = db.begin(&actor).await.expect("a transaction");
-    let sealed = server.tenant(&mut tx, made.tenant).await.expect("keys").seal(&place, &"s3cret".into());
+    let sealed = server
+        .tenant(&mut tx, made.tenant)
+        .await
+        .expect("keys")
+        .seal(&place, &"s3cret".into());
 
     // As `muster master-key new` and `wrap` do, in another process.
-    let rotated = MasterKeys::read(&path).expect("the file").rotate(&path).expect("it rotates");
-    let done = keys::rewrap_all(&owner_role, &Keyring::new(rotated.clone())).await.expect("it wraps");
+    let rotated = MasterKeys::read(&path)
+        .expect("the file")
+        .rotate(&path)
+        .expect("it rotates");
+    let done = keys::rewrap_all(&owner_role, &Keyring::new(rotated.clone()))
+        .await
+        .expect("it wraps");
     assert_eq!((done.rewrapped, done.left), (1, 0));
     let newest = rotated.forget_old(&path).expect("it forgets").id();
 
     // As after the moment for which keys are remembered.
     server.forget();
-    let opened = server.tenant(&mut tx, made.tenant).await.expect("keys").open(&place, &sealed).expect("it opens");
+    let opened = server
+        .tenant(&mut tx, made.tenant)
+        .await
+        .expect("keys")
+        .open(&place, &sealed)
+        .expect("it opens");
     assert_eq!(opened.expose_secret(), "s3cret");
     assert_eq!(server.new_data_key(made.tenant, 2).expect("a key").1, newest);
 }

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use muster_wire::{Event, Role, State, lifecycle::TABLE};
+use muster_wire::{Event, Role, State, TenantId, lifecycle::TABLE};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use crate::support::{CLUSTER, Caller, TestApp, value};
 
@@ -313,11 +313,6 @@ async fn the_database_stores_no_transition_that_the_lifecycle_does_not_have() {
     let mut db = PgConnection::connect_with(&options)
         .await
         .expect("the app's role");
-    sqlx::query("select set_config('muster.tenant_id', $1, false)")
-        .bind(app.tenant.0.to_string())
-        .execute(&mut db)
-        .await
-        .expect("the tenant");
     let (mut legals, mut illegals) = (0, 0);
     for from in State::ALL.iter().copied() {
         for complete in [false, true] {
@@ -334,7 +329,7 @@ async fn the_database_stores_no_transition_that_the_lifecycle_does_not_have() {
             for to in State::ALL.iter().copied() {
                 for after in [false, true] {
                     let without_proxy = matches!(to, State::Imported | State::Cleanup);
-                    let mut tx = db.begin().await.expect("begin");
+                    let mut tx = of_tenant(&mut db, app.tenant).await;
                     let done = sqlx::query(
                         "update accounts set lifecycle_state = $2, proxy_id = $3, warmup_step = 3, \
                          warmup_started_at = now(), warmup_completed_at = case when $4 then now() end where id = $1",
@@ -415,6 +410,17 @@ async fn place(app: &TestApp, root: &mut PgConnection, state: State, complete: b
     (id, proxy)
 }
 
+/// A transaction in which the application's role sees this tenant.
+async fn of_tenant(db: &mut PgConnection, tenant: TenantId) -> Transaction<'_, Postgres> {
+    let mut tx = db.begin().await.expect("begin");
+    sqlx::query("select set_config('muster.tenant_id', $1, true)")
+        .bind(tenant.0.to_string())
+        .execute(&mut *tx)
+        .await
+        .expect("the tenant");
+    tx
+}
+
 #[tokio::test]
 async fn history_tells_only_what_the_lifecycle_knows() {
     let app = TestApp::start().await;
@@ -422,11 +428,6 @@ async fn history_tells_only_what_the_lifecycle_knows() {
     let mut db = PgConnection::connect_with(&options)
         .await
         .expect("the app's role");
-    sqlx::query("select set_config('muster.tenant_id', $1, false)")
-        .bind(app.tenant.0.to_string())
-        .execute(&mut db)
-        .await
-        .expect("the tenant");
     let mut known = 0;
     let events = Event::ALL.iter().map(|e| e.word()).chain(["import", "delete"]);
     for event in events {
@@ -436,6 +437,7 @@ async fn history_tells_only_what_the_lifecycle_knows() {
                     .iter()
                     .any(|t| t.event.word() == event && Some(t.from) == from && t.to == *to)
                     || (event == "import" && from.is_none() && *to == State::Imported);
+                let mut tx = of_tenant(&mut db, app.tenant).await;
                 let told = sqlx::query(
                     "insert into account_state_history (tenant_id, account_id, event, from_state, to_state, triggered_by) \
                      values ($1, 1, $2, $3, $4, 'system')",
@@ -444,7 +446,7 @@ async fn history_tells_only_what_the_lifecycle_knows() {
                 .bind(event)
                 .bind(from.map(|s| s.word()))
                 .bind(to.word())
-                .execute(&mut db)
+                .execute(&mut *tx)
                 .await;
                 assert_eq!(told.is_ok(), legal, "{event} from {from:?} to {to}: {told:?}");
                 known += i32::from(legal);
