@@ -151,7 +151,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
-    let quotes = ["invalid ", "unknown variant "].iter().any(|start| text.starts_with(start));
+    let quotes = ["invalid ", "unknown variant "]
+        .iter()
+        .any(|start| text.starts_with(start));
     match text.rsplit_once(", expected ") {
         Some((_, expected)) if quotes => format!("expected {expected}"),
         None if quotes => "this is of another form than expected".to_owned(),
@@ -549,9 +551,18 @@ mod tests {
 
     #[test]
     fn no_words_in_a_value_make_it_shown() {
-        for value in ["CANARY at line 1", "an expected CANARY", ", expected CANARY", "CANARY, expected x at line 1 column 2"] {
-            for body in [serde_json::json!({"port": value}), serde_json::json!({"port": 1, "kind": value})] {
-                let failure = parse::<Sample>(body.to_string().as_bytes()).expect_err("it is of a wrong type");
+        for value in [
+            "CANARY at line 1",
+            "an expected CANARY",
+            ", expected CANARY",
+            "CANARY, expected x at line 1 column 2",
+        ] {
+            for body in [
+                serde_json::json!({"port": value}),
+                serde_json::json!({"port": 1, "kind": value}),
+            ] {
+                let failure =
+                    parse::<Sample>(body.to_string().as_bytes()).expect_err("it is of a wrong type");
                 assert!(!failure.to_string().contains("CANARY"), "{body}: {failure}");
                 assert!(failure.to_string().contains("expected "), "{body}: {failure}");
             }

@@ -458,7 +458,10 @@ fn nothing_is_unsafe(file: &Source) -> Vec<String> {
 
 fn secrets_are_not_shown_by_debug(file: &Source) -> Vec<String> {
     let (mut faults, mut shown) = (Vec::new(), false);
-    for (at, line) in file.code().filter(|_| file.is(".rs") && file.path.contains("/src/")) {
+    for (at, line) in file
+        .code()
+        .filter(|_| file.is(".rs") && file.path.contains("/src/"))
+    {
         let line = line.trim();
         if line.starts_with("#[derive(") {
             shown |= line.contains("Debug");
@@ -467,11 +470,18 @@ fn secrets_are_not_shown_by_debug(file: &Source) -> Vec<String> {
         } else if line == "}" {
             shown = false;
         }
-        let Some((name, kind)) = line.split_once(": ") else { continue };
+        let Some((name, kind)) = line.split_once(": ") else {
+            continue;
+        };
         let name = name.rsplit(' ').next().unwrap_or_default();
-        let secret = ["password", "token", "secret"].iter().any(|word| name == *word || name.ends_with(&format!("_{word}")));
+        let secret = ["password", "token", "secret"]
+            .iter()
+            .any(|word| name == *word || name.ends_with(&format!("_{word}")));
         if shown && secret && ["String,", "Option<String>,", "Option<Option<String>>,"].contains(&kind) {
-            faults.push(format!("{}:{at}: `{name}`: keep it as Secret or SecretString, whose `Debug` shows nothing", file.path));
+            faults.push(format!(
+                "{}:{at}: `{name}`: keep it as Secret or SecretString, whose `Debug` shows nothing",
+                file.path
+            ));
         }
     }
     faults

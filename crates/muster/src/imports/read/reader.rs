@@ -395,7 +395,11 @@ fn raw_cells(kind: Kind, columns: Option<&Columns>, cells: &[String]) -> Vec<Raw
 /// Moves the cells of a table to their fields; false when the row is passed over.
 fn fill_from_table(row: &mut Cells<'_>, columns: &Columns, cells: Vec<String>) -> bool {
     // Where one is missing, a secret may stand in the column of another.
-    let secrets = columns.targets.iter().flatten().any(|target| fields(row.kind)[*target].secret);
+    let secrets = columns
+        .targets
+        .iter()
+        .flatten()
+        .any(|target| fields(row.kind)[*target].secret);
     row.mask_all = secrets && cells.len() < columns.targets.len();
     let extra = cells
         .iter()
