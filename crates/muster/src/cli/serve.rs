@@ -1,6 +1,9 @@
 //! The commands that run a server, or make a database ready for one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use chrono::{Duration, Utc};
 use clap::Args;
@@ -191,7 +194,7 @@ impl Serve {
         .await?;
         println!("Muster serves on {}", server.url());
         told_to_stop().await?;
-        println!("Stopping.");
+        say("Stopping.");
         Ok(server.stop().await?)
     }
 }
@@ -204,7 +207,7 @@ impl Up {
         let stopped = told_to_stop();
         let cluster = Cluster::start(&self.data, cluster::Settings::default()).await?;
         let served = self.serve(&cluster, stopped).await;
-        println!("Stopping.");
+        say("Stopping.");
         cluster.stop().await?;
         served
     }
@@ -307,6 +310,11 @@ fn greet(url: &str, data: &Path, key_file: &Path, token: Option<&SecretString>) 
         None => println!("  tokens             as printed at the first start; `muster tokens` makes others"),
     }
     println!("Ctrl-C stops it cleanly.");
+}
+
+/// Says something on standard output, to whoever still reads it.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Waits for SIGINT or SIGTERM, from the moment it is called.
