@@ -621,9 +621,6 @@ fn every_rule_sees_what_breaks_it() {
 }
 
 #[test]
-fn the_list_of_longer_files_only_shrinks() {}
-
-#[test]
 fn every_statement_is_used_in_one_place() {
     let tree = tree();
     let mut uses: BTreeMap<String, Vec<String>> = BTreeMap::new();
