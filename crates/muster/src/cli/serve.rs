@@ -30,6 +30,9 @@ use crate::{
 /// How long the first owner's token is good for.
 const FIRST_TOKEN_DAYS: i64 = 365;
 
+/// The wait before the first retry of a simulated step, at most.
+const DEMO_RETRY_MS: u32 = 1_000;
+
 /// Start everything here: an embedded PostgreSQL, the server, and its timers.
 #[derive(Debug, Args)]
 pub struct Up {
@@ -223,11 +226,16 @@ impl Up {
         schema::migrate(&owner_role).await?;
         let token = self.first_tenant(&owner_role, &keys).await?;
         let demo = self.demo;
+        let mut settings = self.settings;
+        if demo {
+            // Who watches does not want to wait half a minute for a retry.
+            settings.retry_ms = settings.retry_ms.min(DEMO_RETRY_MS);
+        }
         let server = Server::start(
             cluster.url(cluster::APP, cluster::DATABASE),
             cluster.url(cluster::SCHEDULER, cluster::DATABASE),
             keys,
-            self.settings,
+            settings,
         )
         .await?;
         greet(&server.url(), cluster.dir(), &key_file, token.as_ref());

@@ -31,7 +31,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use reader::open;
+pub use reader::{Reader, open};
 pub use rows::{
     ACCOUNT_STATUSES, AUTHORISATION_BASES, AccountRow, CONTENT_TYPES, ContentRow, MODEL_STATUSES, ModelRow,
     PROXY_STATUSES, ProxyRow, Row, SCHEMES, TEXT_TYPES, TextRow, UNKNOWN,
