@@ -190,23 +190,30 @@ async fn watch(
             break;
         }
     }
-    let waiting: Count = owner
-        .get("/v1/accounts/count", &[("filter", "state:human_review")])
-        .await?;
-    let first: Page<Review> = owner.get("/v1/reviews", &[("limit", "1")]).await?;
-    bar.suspend(|| {
+    let finished = ("filter", "kind:finished");
+    let waiting: Count = owner.get("/v1/reviews/count", &[finished]).await?;
+    let all: Count = owner.get("/v1/reviews/count", &[]).await?;
+    let first: Page<Review> = owner.get("/v1/reviews", &[("limit", "1"), finished]).await?;
+    bar.finish_and_clear();
+    println!(
+        "\nThe warm-up is over, and {} accounts wait for your decision. In another terminal, with the token above:",
+        all.count
+    );
+    println!("\n  muster reviews list kind:finished");
+    if let Some(review) = first.items.first() {
         println!(
-            "\nThe warm-up is over: {} accounts wait for your decision. In another terminal:",
-            waiting.count
+            "  muster reviews decide approve {} --reason 'looks good'",
+            review.account.id
         );
-        println!("  muster reviews list");
-        if let Some(review) = first.items.first() {
-            println!(
-                "  muster reviews decide approve {} --reason 'looks good'",
-                review.account.id
-            );
-        }
-        println!("  muster accounts do activate --filter state:ready --reason 'go'");
-    });
+        println!("  muster accounts history {}", review.account.id);
+    }
+    println!("  muster accounts do activate --filter state:ready --expect 1 --reason 'go'");
+    println!(
+        "\n{} of them stopped at a step; the bots go on with those that you resume:",
+        all.count - waiting.count
+    );
+    println!("\n  muster reviews list kind:escalated");
+    println!("  muster reviews decide resume ID --reason 'try again'");
+    stop.cancelled().await;
     Ok(())
 }
