@@ -10,6 +10,7 @@ mod cli_files;
 mod cluster;
 mod conformance;
 mod content;
+mod demo;
 mod doctor;
 mod endpoints;
 mod gate;
