@@ -239,8 +239,6 @@ pub struct Identity {
     pub tenant: TenantId,
     /// Who.
     pub who: Who,
-    /// Which token, of those in the table of tokens; none for sessions.
-    pub token: Option<i64>,
     /// Its allowance.
     pub requests_per_minute: u32,
     /// That of its tenant.
@@ -495,7 +493,6 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
                         id: row.operator_id,
                         role: row.role,
                     },
-                    token: None,
                     requests_per_minute: row.requests_per_minute.unsigned_abs(),
                     tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
                 })
@@ -516,7 +513,6 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
                 Some(Identity {
                     tenant,
                     who,
-                    token: Some(row.id),
                     requests_per_minute: row.requests_per_minute.unsigned_abs(),
                     tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
                 })

@@ -91,11 +91,8 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_read(&self, actor: &Actor) -> Result<Tx, Failure> {
-        let mut tx = self.begin(actor).await?;
-        sqlx::query_scalar!("select set_config('plan_cache_mode', 'force_custom_plan', true)")
-            .fetch_one(&mut *tx)
-            .await?;
-        Ok(tx)
+        self.open("begin; set local plan_cache_mode = force_custom_plan", actor)
+            .await
     }
 
     /// Calls the function that finds who signs in, the one statement for which no tenant is known yet.

@@ -20,7 +20,6 @@ use super::{
 use crate::{
     actor::Actor,
     app::App,
-    db::Tx,
     http::{Body, Create, Id, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     problem::Failure,
 };
@@ -37,14 +36,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_account_authorisations))
         .routes(routes!(reveal_account))
         .routes(routes!(transition_account))
-}
-
-/// Commits what may have made steps ready to be claimed: changes, transitions and decisions of accounts all end here.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn commit_work(tx: Tx) -> Result<(), Failure> {
-    tx.commit().await
 }
 
 /// Lists accounts. Qualifiers: `model:` (name, id or none), `state:`, `status:`, `proxy:` (id or none), `step:` (1 to 5 or
@@ -141,7 +132,7 @@ async fn update_account(
 ) -> Result<Versioned<Account>, Failure> {
     let mut tx = app.db.begin(&actor).await?;
     let body = super::update(&mut tx, &actor, &app.keys, id, if_match, change).await?;
-    commit_work(tx).await?;
+    tx.commit().await?;
     Ok(Versioned {
         version: body.version,
         body,
@@ -224,7 +215,7 @@ async fn transition_account(
     let mut tx = app.db.begin(&actor).await?;
     lifecycle::transition(&mut tx, &actor, asked.event, asked.reason.as_deref(), id).await?;
     let body = super::get(&mut tx, &actor, id).await?;
-    commit_work(tx).await?;
+    tx.commit().await?;
     Ok(Versioned {
         version: body.version,
         body,
@@ -258,6 +249,6 @@ async fn transition_accounts(
         dry_run: asked.dry_run,
     };
     let moved = lifecycle::transition_all(&mut tx, &actor, bulk).await?;
-    commit_work(tx).await?;
+    tx.commit().await?;
     Ok(Json(moved))
 }

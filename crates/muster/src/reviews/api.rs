@@ -9,11 +9,7 @@ use muster_wire::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    accounts::{
-        self,
-        api::{CountQuery, commit_work},
-        filter::AccountFilter,
-    },
+    accounts::{self, api::CountQuery, filter::AccountFilter},
     actor::Actor,
     app::App,
     http::{Body, Id, ListQuery, Problems, Query, Reply, Versioned},
@@ -69,7 +65,7 @@ async fn decide_review(
 ) -> Result<Versioned<Account>, Failure> {
     let mut tx = app.db.begin(&actor).await?;
     let body = super::decide(&mut tx, &actor, id, &asked).await?;
-    commit_work(tx).await?;
+    tx.commit().await?;
     Ok(Versioned {
         version: body.version,
         body,
@@ -86,6 +82,6 @@ async fn decide_reviews(
 ) -> Reply<Transitions> {
     let mut tx = app.db.begin_read(&actor).await?;
     let decided = super::decide_all(&mut tx, &actor, asked).await?;
-    commit_work(tx).await?;
+    tx.commit().await?;
     Ok(Json(decided))
 }

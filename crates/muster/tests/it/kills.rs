@@ -61,14 +61,13 @@ struct Load {
 
 impl Load {
     fn start(url: String, token: &SecretString) -> Self {
-        let this = Self {
+        let mut this = Self {
             url: Arc::new(Mutex::new(url)),
             acknowledged: Acknowledged::default(),
             count: Arc::default(),
             stop: Arc::default(),
             bots: JoinSet::new(),
         };
-        let mut this = this;
         for _ in 0..BOTS {
             let (url, acknowledged) = (this.url.clone(), this.acknowledged.clone());
             let (count, stop, token) = (this.count.clone(), this.stop.clone(), token.clone());

@@ -5,9 +5,8 @@
 pub mod warm;
 
 use std::{
-    io::Write as _,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::{
         LazyLock,
@@ -480,11 +479,4 @@ where
         .fetch_one(&mut app.superuser().await)
         .await
         .expect("one value")
-}
-
-/// Writes a file for a test.
-pub fn write(path: &Path, bytes: &[u8]) {
-    std::fs::File::create(path)
-        .and_then(|mut f| f.write_all(bytes))
-        .expect("it is written");
 }
