@@ -9,6 +9,8 @@ mod cli;
 mod cli_files;
 mod cluster;
 mod conformance;
+mod console;
+mod console_today;
 mod content;
 mod demo;
 mod doctor;
