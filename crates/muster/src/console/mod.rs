@@ -56,7 +56,11 @@ const fn screen(path: &'static str, label: &'static str, icon: &'static str, key
 }
 
 /// The navigation: groups of screens, in the order in which they are shown.
-pub const SCREENS: &[(&str, &[Screen])] = &[("Work", &[screen("/", "Today", "today", 't')])];
+pub const SCREENS: &[(&str, &[Screen])] = &[
+    ("Work", &[screen("/", "Today", "today", 't')]),
+    ("Supplies", &[]),
+    ("Control", &[]),
+];
 
 /// The routes of all pages. Each feature brings its own.
 pub fn routes() -> Router<App> {

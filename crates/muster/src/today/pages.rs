@@ -60,11 +60,16 @@ impl TodayPage {
         accounts(&format!("state:{state} stuck:>{STUCK_DAYS}d"))
     }
 
-    /// How wide the part of a bar is that shows a state, of a hundred.
-    fn share(&self, funnel: &Funnel, state: &Lifecycle) -> i64 {
-        (funnel.count(*state) * 100)
-            .checked_div(funnel.total())
-            .unwrap_or(0)
+    /// The parts of the bar of a model: where each begins, how wide it is, of a hundred, and the state that it shows.
+    fn shares(&self, funnel: &Funnel) -> Vec<(i64, i64, Lifecycle)> {
+        let of_hundred = |count: i64| (count * 100).checked_div(funnel.total()).unwrap_or(0);
+        let mut before = 0;
+        let part = |state: &Lifecycle| {
+            let (begin, width) = (of_hundred(before), of_hundred(funnel.count(*state)));
+            before += funnel.count(*state);
+            (begin, width, *state)
+        };
+        self.states().iter().map(part).collect()
     }
 
     fn quiet(&self) -> bool {

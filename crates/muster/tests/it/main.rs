@@ -29,6 +29,7 @@ mod probe;
 mod proxies;
 mod reviews;
 mod schemathesis;
+mod screenshots;
 mod secrets;
 mod sessions;
 mod support;

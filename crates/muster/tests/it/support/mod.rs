@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test module uses some of it")]
 
 pub mod browser;
+pub mod showcase;
 pub mod warm;
 
 use std::{
