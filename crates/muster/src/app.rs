@@ -33,7 +33,7 @@ use crate::{
     },
     seal::Keyring,
     telemetry::Telemetry,
-    work::bells::Bells,
+    work::{bells::Bells, claim::Wanted, report::Reports, together::Together},
 };
 
 /// The longest that a request can take. Longer than the longest wait for work.
@@ -58,6 +58,10 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// The bells that wake claims which wait for work.
     pub work: Arc<Bells>,
+    /// The claims that are being served, and those that wait to be.
+    pub claims: Arc<Together<Wanted>>,
+    /// The reports likewise.
+    pub reports: Arc<Together<Reports>>,
     /// Tests proxies; its limits hold for all callers together.
     pub probe: Arc<Probe>,
 }
@@ -79,6 +83,8 @@ impl App {
             gate: Arc::default(),
             telemetry: Arc::default(),
             work: Arc::default(),
+            claims: Arc::default(),
+            reports: Arc::default(),
         }
     }
 

@@ -269,7 +269,7 @@ async fn warming(app: &TestApp) -> (Vec<i64>, Vec<i64>) {
     assign(app, json!({})).await;
     change(
         app,
-        "update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()
+        "update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()
          where id = any ($1)",
         &ids,
     )
