@@ -194,6 +194,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Goes back to plans that are kept, in a transaction of [`Db::begin_read`] that writes: foreign keys look something up
+    /// for each row, and would be planned for each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_plans(&mut self) -> Result<(), Failure> {
+        sqlx::query_scalar!("select set_config('plan_cache_mode', 'auto', true)")
+            .fetch_one(&mut **self)
+            .await?;
+        Ok(())
+    }
+
     /// Says why, for the history that this transaction writes from here on.
     ///
     /// # Errors

@@ -5,14 +5,13 @@ use muster_wire::imports::ImportKind;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::read::{self, AccountRow, ContentRow, Fault, Kind, ModelRow, ProxyRow, Row, TextRow};
 
 /// What one row sets: the fields in the form of the `*_fields` functions of the schema, and the secrets beside them.
 #[derive(Debug)]
 pub struct Shaped {
-    /// What makes it the same thing as a stored one.
+    /// What makes it the same thing as a stored one: its name, or what it is told apart by, as a JSON array.
     pub key: String,
     /// The fields; null clears one. Fields that the file says nothing about are absent.
     pub data: Map<String, Value>,
@@ -64,21 +63,6 @@ const NEVER_BLANK: &[&str] = &[
     "order_priority",
 ];
 
-/// The key of content and texts, which have no name: what they are.
-fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The key of a proxy: what a provider tells its proxies apart by.
-fn proxy_key(row: &ProxyRow) -> String {
-    json!([row.scheme, row.host, row.port, row.username]).to_string()
-}
-
 /// Shapes a row that has been read. `fields` are the fields that the file sets.
 ///
 /// # Errors
@@ -88,24 +72,18 @@ pub fn shape(row: Row, fields: &[String]) -> Result<Shaped, Vec<Fault>> {
         Row::Account(row) => account(*row)?,
         Row::Proxy(row) => {
             let row = *row;
-            (proxy_key(&row), proxy(&row), row.password, None)
+            let key = json!([row.scheme, row.host, row.port, row.username]).to_string();
+            (key, proxy(&row), row.password, None)
         }
         Row::Model(row) => (row.name.clone(), model(&row), None, None),
         Row::Content(row) => {
-            let text = row.text_content.as_deref().unwrap_or("\u{0}");
-            (
-                digest(&[&row.model, &row.content_type, &row.image_url, text]),
-                content(&row),
-                None,
-                None,
-            )
+            let key = json!([row.model, row.content_type, row.image_url, row.text_content]).to_string();
+            (key, content(&row), None, None)
         }
-        Row::Text(row) => (
-            digest(&[&row.model, &row.content_type, &row.text_content]),
-            text(&row),
-            None,
-            None,
-        ),
+        Row::Text(row) => {
+            let key = json!([row.model, row.content_type, row.text_content]).to_string();
+            (key, text(&row), None, None)
+        }
     };
     let Value::Object(all) = all else {
         unreachable!("each shape is an object")
