@@ -194,13 +194,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Goes back to plans that are kept, in a transaction of [`Db::begin_read`] that writes: foreign keys look something up
-    /// for each row, and would be planned for each.
+    /// Has the statements from here on planned for their own parameters, as [`Db::begin_read`] does, or once for any. The
+    /// latter finds each of many rows by its key, however little is known of a table that has just been filled, and spares
+    /// foreign keys, which look something up for each row, a plan for each.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn keep_plans(&mut self) -> Result<(), Failure> {
-        sqlx::query_scalar!("select set_config('plan_cache_mode', 'auto', true)")
+    pub async fn plan_for_given(&mut self, given: bool) -> Result<(), Failure> {
+        let mode = if given {
+            "force_custom_plan"
+        } else {
+            "force_generic_plan"
+        };
+        sqlx::query_scalar!("select set_config('plan_cache_mode', $1, true)", mode)
             .fetch_one(&mut **self)
             .await?;
         Ok(())

@@ -92,7 +92,9 @@ impl Staged {
 
     /// What makes the row's thing the same as a stored one, where it is to be looked for.
     pub fn wanted(&self) -> Option<&str> {
-        self.key.as_deref().filter(|_| self.verdict != RowVerdict::Rejected)
+        self.key
+            .as_deref()
+            .filter(|_| self.verdict != RowVerdict::Rejected)
     }
 
     /// How many bytes its cells have.

@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// Rows that are compared and stored together, at most.
-const BATCH_ROWS_MAX: usize = 5_000;
+const BATCH_ROWS_MAX: usize = 2_000;
 
 /// What the cells of a batch hold together, about: long rows make small batches.
-const BATCH_BYTES_MAX: usize = 4 << 20;
+const BATCH_BYTES_MAX: usize = 2 << 20;
 
 /// Batches that are compared and stored side by side: while the database stores one, another is sealed and written down.
 const BATCHES_AT_ONCE: usize = 2;
@@ -271,7 +271,8 @@ impl Staging {
             &column(rows, |row| row.sealed_password.as_deref()) as &[Option<&[u8]>],
             &column(rows, |row| row.sealed_token.as_deref()) as &[Option<&[u8]>],
             &column(rows, |row| row.sealed_raw.as_deref()) as &[Option<&[u8]>],
-            &column(rows, |row| (!row.faults.is_empty()).then_some(Json(&row.faults))) as &[Option<Json<&Vec<read::Fault>>>],
+            &column(rows, |row| (!row.faults.is_empty()).then_some(Json(&row.faults)))
+                as &[Option<Json<&Vec<read::Fault>>>],
             &column(rows, |row| row.before.as_ref().map(Json)) as &[Option<Json<&Map<String, Value>>>],
             &column(rows, |row| row.before_password.as_deref()) as &[Option<&[u8]>],
             &column(rows, |row| row.before_token.as_deref()) as &[Option<&[u8]>],
@@ -399,5 +400,43 @@ fn key_column(kind: ImportKind) -> &'static str {
         ImportKind::Models => "name",
         ImportKind::Content => "image_url",
         ImportKind::Texts => "text_content",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imports::read::{Item, ModelRow, Row};
+
+    fn row(number: u64, name: &str) -> Staged {
+        let row = Row::Model(Box::new(ModelRow {
+            name: name.to_owned(),
+            ..ModelRow::default()
+        }));
+        let item = Item {
+            number,
+            row: Ok(row),
+            raw: Vec::new(),
+        };
+        Staged::read(item, &[])
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_file_is_bounded() {
+        let mut seen = Seen::of_at_most(2);
+        for (number, name, verdict) in [
+            (2, "a", RowVerdict::New),
+            (3, "b", RowVerdict::New),
+            (4, "a", RowVerdict::Rejected),
+        ] {
+            let mut row = row(number, name);
+            seen.refuse_twice(ImportKind::Models, &mut row)
+                .expect("two things fit");
+            assert_eq!(row.verdict, verdict, "line {number}");
+        }
+        assert!(
+            seen.refuse_twice(ImportKind::Models, &mut row(5, "c")).is_err(),
+            "a third does not"
+        );
     }
 }

@@ -54,6 +54,7 @@ pub async fn assign(tx: &mut Tx, actor: &Actor, request: &Assign) -> Result<Assi
     let left: Vec<i64> = eligible.into_iter().filter(|id| !given.contains(id)).collect();
     if !left.is_empty() {
         // There was no room; or the account was changed while its lock was waited for.
+        tx.plan_for_given(true).await?;
         wanted = Wanted {
             ids: Some(left),
             ..Wanted::default()
@@ -274,7 +275,6 @@ async fn give_locked(
     proxies.retain(|proxy| proxy.active && from.map(|id| id.0) != Some(proxy.id));
     let placed = share(accounts, &proxies);
     let (ids, to): (Vec<_>, Vec<_>) = placed.iter().map(|p| (p.account_id.0, p.proxy_id.0)).unzip();
-    tx.keep_plans().await?;
     sqlx::query_file!("src/proxies/place.sql", actor.tenant.0, &ids, &to)
         .execute(&mut **tx)
         .await?;
@@ -348,7 +348,9 @@ pub(super) struct LockedProxy {
     active: bool,
 }
 
+/// Locks accounts, the first of the locks. From here on they are found by their keys.
 async fn lock_accounts(tx: &mut Tx, actor: &Actor, accounts: &[i64]) -> Result<Vec<LockedAccount>, Failure> {
+    tx.plan_for_given(false).await?;
     let rows = sqlx::query_file_as!(
         LockedAccount,
         "src/proxies/lock_accounts.sql",
