@@ -104,15 +104,16 @@ begin
         raise exception 'an account begins as imported' using errcode = 'MU001';
     end if;
 
+    -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
         tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
-    select tenant_id, id, 'import', null, 'imported', muster_reason(), muster_triggered_by(), muster_bot(),
-        muster_operator(), muster_request()
+    select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
+        (select muster_bot()), (select muster_operator()), (select muster_request())
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
-    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at, muster_operator(),
-        muster_request()
+    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at,
+        (select muster_operator()), (select muster_request())
     from new_rows where authorisation_basis is not null;
 
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
@@ -518,11 +519,15 @@ CREATE FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_chan
     SET enable_nestloop TO 'on'
     AS $$
     with locked as materialized (
-        select p.id from proxies p where p.tenant_id = p_tenant and p.id = any (p_proxies) order by p.id for no key update
+        select p.id, d.change
+        from unnest(p_proxies, p_changes) d (id, change) join proxies p on p.tenant_id = p_tenant and p.id = d.id
+        where d.change <> 0
+        order by p.id
+        for no key update of p
     )
-    update proxies p set account_count = p.account_count + d.change
-    from unnest(p_proxies, p_changes) d (id, change) join locked using (id)
-    where p.tenant_id = p_tenant and p.id = d.id and d.change <> 0
+    update proxies p set account_count = p.account_count + l.change
+    from locked l
+    where p.tenant_id = p_tenant and p.id = l.id
 $$;
 
 CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
@@ -1849,8 +1854,6 @@ CREATE INDEX idx_text_pools_usage ON public.text_pools USING btree (tenant_id, u
 CREATE INDEX idx_warmup_logs_failed ON ONLY public.warmup_step_logs USING btree (tenant_id, started_at) WHERE (status <> 'completed'::text);
 
 CREATE INDEX idx_warmup_logs_started_at ON ONLY public.warmup_step_logs USING brin (started_at);
-
-CREATE INDEX import_rows_key ON public.import_rows USING btree (tenant_id, import_id, key);
 
 CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
 

@@ -29,15 +29,16 @@ begin
         raise exception 'an account begins as imported' using errcode = 'MU001';
     end if;
 
+    -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
         tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
-    select tenant_id, id, 'import', null, 'imported', muster_reason(), muster_triggered_by(), muster_bot(),
-        muster_operator(), muster_request()
+    select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
+        (select muster_bot()), (select muster_operator()), (select muster_request())
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
-    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at, muster_operator(),
-        muster_request()
+    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at,
+        (select muster_operator()), (select muster_request())
     from new_rows where authorisation_basis is not null;
 
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
@@ -86,16 +87,21 @@ $$
     where m.tenant_id = p_tenant and m.id = d.id
 $$;
 
--- Adds to the counters of proxies, in the order of their ids so that concurrent statements do not deadlock.
+-- Adds to the counters of proxies, in the order of their ids so that concurrent statements do not deadlock. However wrong the
+-- guess of how many there are, each is found by its key: the arrays are joined to nothing but keys.
 create or replace function count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) returns void
     language sql set enable_nestloop = on as
 $$
     with locked as materialized (
-        select p.id from proxies p where p.tenant_id = p_tenant and p.id = any (p_proxies) order by p.id for no key update
+        select p.id, d.change
+        from unnest(p_proxies, p_changes) d (id, change) join proxies p on p.tenant_id = p_tenant and p.id = d.id
+        where d.change <> 0
+        order by p.id
+        for no key update of p
     )
-    update proxies p set account_count = p.account_count + d.change
-    from unnest(p_proxies, p_changes) d (id, change) join locked using (id)
-    where p.tenant_id = p_tenant and p.id = d.id and d.change <> 0
+    update proxies p set account_count = p.account_count + l.change
+    from locked l
+    where p.tenant_id = p_tenant and p.id = l.id
 $$;
 
 -- The plans of a trigger are kept with the connection, made for the few or many rows of its first call: a nested loop over
