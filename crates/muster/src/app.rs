@@ -34,7 +34,7 @@ use crate::{
     },
     seal::Keyring,
     telemetry::Telemetry,
-    work::bells::Bells,
+    work::{bells::Bells, claim::Wanted, report::Reports, together::Together},
 };
 
 /// The longest that a request can take. Longer than the longest wait for work.
@@ -61,6 +61,10 @@ pub struct App {
     pub work: Arc<Bells>,
     /// The bells that tell open pages of changes.
     pub live: Arc<Live>,
+    /// The claims that are being served, and those that wait to be.
+    pub claims: Arc<Together<Wanted>>,
+    /// The reports likewise.
+    pub reports: Arc<Together<Reports>>,
     /// Tests proxies; its limits hold for all callers together.
     pub probe: Arc<Probe>,
 }
@@ -83,6 +87,8 @@ impl App {
             telemetry: Arc::default(),
             work: Arc::default(),
             live: Arc::default(),
+            claims: Arc::default(),
+            reports: Arc::default(),
         }
     }
 

@@ -194,6 +194,24 @@ impl Tx {
         Ok(())
     }
 
+    /// Has the statements from here on planned for their own parameters, as [`Db::begin_read`] does, or once for any. The
+    /// latter finds each of many rows by its key, however little is known of a table that has just been filled, and spares
+    /// foreign keys, which look something up for each row, a plan for each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_for_given(&mut self, given: bool) -> Result<(), Failure> {
+        let mode = if given {
+            "force_custom_plan"
+        } else {
+            "force_generic_plan"
+        };
+        sqlx::query_scalar!("select set_config('plan_cache_mode', $1, true)", mode)
+            .fetch_one(&mut **self)
+            .await?;
+        Ok(())
+    }
+
     /// Says why, for the history that this transaction writes from here on.
     ///
     /// # Errors

@@ -17,3 +17,12 @@ $$ select nullif(current_setting('muster.request_id', true), '')::uuid $$;
 
 create or replace function muster_reason() returns text language sql stable parallel safe as
 $$ select nullif(current_setting('muster.reason', true), '') $$;
+
+-- Who is acting on which account, where a transaction does what several actors asked for; no rows where it acts for one.
+create or replace function muster_acts()
+    returns table (account_id bigint, bot_id bigint, operator_id bigint, request_id uuid) language sql stable as
+$$
+    select account_id, bot_id, operator_id, request_id
+    from jsonb_to_recordset(nullif(current_setting('muster.acts', true), '')::jsonb)
+        as act (account_id bigint, bot_id bigint, operator_id bigint, request_id uuid)
+$$;

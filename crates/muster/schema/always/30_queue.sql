@@ -56,7 +56,7 @@ $$
     select from models where tenant_id = p_tenant and id = any (p_models) order by id for key share;
     select refresh_queue(p_tenant, array(
         select account_id from work_queue
-        where tenant_id = p_tenant and model_id = any (p_models) and state <> 'idle' and hold = 'pool_empty'))
+        where tenant_id = p_tenant and model_id = any (p_models) and state = 'held' and hold = 'pool_empty'))
 $$;
 
 -- As for accounts, transition tables are hashed, never looped over: see accounts_updated.
@@ -65,8 +65,8 @@ create or replace function models_updated() returns trigger
 $$
 begin
     perform refresh_queue(c.tenant_id, array(
-        select q.account_id from work_queue q
-        where q.tenant_id = c.tenant_id and q.model_id = any (c.ids) and q.state <> 'idle'))
+        select a.id from accounts a
+        where a.tenant_id = c.tenant_id and a.model_id = any (c.ids) and a.lifecycle_state = 'warming_up'))
     from (
         select n.tenant_id, array_agg(n.id) as ids
         from new_rows n join old_rows o using (tenant_id, id)

@@ -29,15 +29,16 @@ begin
         raise exception 'an account begins as imported' using errcode = 'MU001';
     end if;
 
+    -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
         tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
-    select tenant_id, id, 'import', null, 'imported', muster_reason(), muster_triggered_by(), muster_bot(),
-        muster_operator(), muster_request()
+    select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
+        (select muster_bot()), (select muster_operator()), (select muster_request())
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
-    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at, muster_operator(),
-        muster_request()
+    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at,
+        (select muster_operator()), (select muster_request())
     from new_rows where authorisation_basis is not null;
 
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
@@ -86,16 +87,21 @@ $$
     where m.tenant_id = p_tenant and m.id = d.id
 $$;
 
--- Adds to the counters of proxies, in the order of their ids so that concurrent statements do not deadlock.
+-- Adds to the counters of proxies, in the order of their ids so that concurrent statements do not deadlock. However wrong the
+-- guess of how many there are, each is found by its key: the arrays are joined to nothing but keys.
 create or replace function count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) returns void
     language sql set enable_nestloop = on as
 $$
     with locked as materialized (
-        select p.id from proxies p where p.tenant_id = p_tenant and p.id = any (p_proxies) order by p.id for no key update
+        select p.id, d.change
+        from unnest(p_proxies, p_changes) d (id, change) join proxies p on p.tenant_id = p_tenant and p.id = d.id
+        where d.change <> 0
+        order by p.id
+        for no key update of p
     )
-    update proxies p set account_count = p.account_count + d.change
-    from unnest(p_proxies, p_changes) d (id, change) join locked using (id)
-    where p.tenant_id = p_tenant and p.id = d.id and d.change <> 0
+    update proxies p set account_count = p.account_count + l.change
+    from locked l
+    where p.tenant_id = p_tenant and p.id = l.id
 $$;
 
 -- The plans of a trigger are kept with the connection, made for the few or many rows of its first call: a nested loop over
@@ -153,35 +159,49 @@ begin
                 using errcode = 'MU001';
         end if;
 
-        insert into account_state_history (
-            tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
-            request_id, metadata)
-        select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
-            coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
-            muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
-            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
-        from new_rows n
-        join old_rows o using (tenant_id, id)
-        join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
-            and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null))
-        where n.lifecycle_state <> o.lifecycle_state;
-
-        -- An account that stops warming up gives up its step; its fencing token stays, so a late report is stale.
+        -- An account that stops warming up gives up its step, which a report has done already; its fencing token stays, so
+        -- a late report is stale.
         update work_queue q
-        set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null,
-            operator_id = null, content_id = null, text_id = null
+        set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
+            content_id = null, text_id = null
         where q.tenant_id = any (array(select distinct tenant_id from new_rows))
             and q.account_id = any (array(
                 select n.id from new_rows n join old_rows o using (tenant_id, id)
-                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'));
+                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'))
+            and q.state <> 'idle';
 
+        -- A warm-up that begins does so with its first step, one that is resumed with the step it stopped at.
         insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
-        select n.tenant_id, n.id, n.model_id, n.warmup_step, 'held', 'no_model', '-infinity'
+        select n.tenant_id, n.id, n.model_id,
+            coalesce((
+                select r.step from work_queue r
+                where r.tenant_id = n.tenant_id and r.account_id = n.id and o.lifecycle_state = 'human_review'), 1),
+            'held', 'no_model', '-infinity'
         from new_rows n join old_rows o using (tenant_id, id)
         where o.lifecycle_state <> 'warming_up' and n.lifecycle_state = 'warming_up'
         order by n.id
         on conflict (tenant_id, account_id) do update
         set step = excluded.step, state = 'held', hold = 'no_model', attempt = 0, run_at = now();
+
+        insert into account_state_history (
+            tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
+            request_id, metadata)
+        select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
+            coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
+            case when c.account_id is null then muster_triggered_by() when c.bot_id is null then 'user' else 'bot' end,
+            case when c.account_id is null then muster_bot() else c.bot_id end,
+            case when c.account_id is null then muster_operator() else c.operator_id end,
+            coalesce(c.request_id, muster_request()),
+            jsonb_strip_nulls(jsonb_build_object(
+                'warmup_step', case when coalesce(n.warmup_started_at, o.warmup_started_at) is not null then (
+                    select q.step from work_queue q where q.tenant_id = n.tenant_id and q.account_id = n.id) end,
+                'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
+        from new_rows n
+        join old_rows o using (tenant_id, id)
+        join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
+            and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null))
+        left join muster_acts() c on c.account_id = n.id
+        where n.lifecycle_state <> o.lifecycle_state;
     end if;
 
     if moved or held then

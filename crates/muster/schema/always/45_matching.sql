@@ -18,7 +18,7 @@ $$
         and (p ->> 'no_model' is null or a.model_id is null)
         and (p ->> 'proxy_id' is null or a.proxy_id = (p ->> 'proxy_id')::bigint)
         and (p ->> 'no_proxy' is null or a.proxy_id is null)
-        and (p ->> 'step' is null or a.warmup_step = (p ->> 'step')::smallint)
+        and (p ->> 'step' is null or (q.step = (p ->> 'step')::smallint and a.warmup_started_at is not null))
         and (p ->> 'review' is null or a.requires_human_review = (p ->> 'review')::boolean)
         and (p ->> 'username' is null or starts_with(a.username, p ->> 'username'))
         and (p ->> 'stuck_longer_secs' is null

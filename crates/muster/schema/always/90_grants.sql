@@ -49,9 +49,9 @@ grant update (
 grant select, insert, delete on accounts to muster_app;
 grant update (
     username, email, password_encrypted, access_token_encrypted, status, model_id, assigned_at, lifecycle_state,
-    state_changed_at, warmup_step, warmup_started_at, warmup_completed_at, proxy_id, proxy_assigned_at,
-    authorisation_basis, authorisation_reference, authorisation_expires_at, last_bot_action_by, last_bot_action_at,
-    requires_human_review, last_error_message, last_error_at, retry_count, bio, profile_picture_url, location_city,
+    state_changed_at, warmup_started_at, warmup_completed_at, proxy_id, proxy_assigned_at,
+    authorisation_basis, authorisation_reference, authorisation_expires_at,
+    requires_human_review, last_error_message, last_error_at, bio, profile_picture_url, location_city,
     location_campus, location_niche, birthday, device_info, content_type, updated_at) on accounts to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
@@ -72,7 +72,7 @@ grant select, insert, delete on content_uses to muster_app;
 grant select, insert on work_queue to muster_app;
 grant update (
     model_id, step, people_mask, state, hold, authorised_until, attempt, run_at, lease, leased_at, leased_until, bot_id,
-    operator_id, content_id, text_id) on work_queue to muster_app;
+    operator_id, content_id, text_id, last_bot_action_by, last_bot_action_at) on work_queue to muster_app;
 grant select, insert, delete on bot_sessions to muster_app;
 grant update (data_encrypted, bot_id, updated_at) on bot_sessions to muster_app;
 grant select, insert, delete on daily_metrics to muster_app;

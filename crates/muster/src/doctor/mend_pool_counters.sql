@@ -1,9 +1,9 @@
 -- Sets the counters of content and texts to what the step log says, and folds in what was pending.
 with logged as (
-    select l.tenant_id, k.pool, (l.content_used ->> k.pool)::bigint as item_id, count(*) as used,
-        count(*) filter (where l.status = 'completed') as succeeded
-    from warmup_step_logs l cross join (values ('content'), ('text')) k (pool)
-    where l.completed_at is not null and l.content_used ->> k.pool is not null
+    select l.tenant_id, k.pool, k.item_id, count(*) as used, count(*) filter (where l.status = 'completed') as succeeded
+    from warmup_step_logs l
+    cross join lateral (values ('content', l.content_id), ('text', l.text_id)) k (pool, item_id)
+    where l.completed_at is not null and k.item_id is not null
     group by 1, 2, 3
 ), folded as (
     delete from content_uses

@@ -1,6 +1,6 @@
--- Makes the queue what accounts, models and proxies say. A lease stays where account and step are still the leased ones.
+-- Makes the queue what accounts, models and proxies say. Leases stay; an account that the queue has never heard of begins.
 with truth as (
-    select a.tenant_id, a.id, a.model_id, a.warmup_step, coalesce(m.people_mask, 0) as people_mask,
+    select a.tenant_id, a.id, a.model_id, coalesce(m.people_mask, 0) as people_mask,
         case when a.authorisation_basis is null then '-infinity'::timestamptz
             else coalesce(a.authorisation_expires_at, 'infinity') end as authorised_until,
         case
@@ -19,22 +19,16 @@ with truth as (
     where a.lifecycle_state = 'warming_up'
 ), emptied as (
     update work_queue q
-    set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
+    set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
         content_id = null, text_id = null
     where q.state <> 'idle' and not exists (select from truth t where t.tenant_id = q.tenant_id and t.id = q.account_id)
 )
 insert into work_queue as q (tenant_id, account_id, model_id, step, people_mask, authorised_until, hold, state)
-select tenant_id, id, model_id, warmup_step, people_mask, authorised_until, hold,
-    case when hold is null then 'ready' else 'held' end
+select tenant_id, id, model_id, 1, people_mask, authorised_until, hold, case when hold is null then 'ready' else 'held' end
 from truth
 on conflict (tenant_id, account_id) do update
 set model_id = excluded.model_id, people_mask = excluded.people_mask, authorised_until = excluded.authorised_until,
-    hold = excluded.hold, step = excluded.step,
-    state = case when q.state = 'leased' and q.step = excluded.step then 'leased' else excluded.state end,
-    leased_at = case when q.step = excluded.step then q.leased_at end,
-    leased_until = case when q.step = excluded.step then q.leased_until end,
-    attempt = case when q.step = excluded.step then q.attempt else 0 end
+    hold = excluded.hold, state = case when q.state = 'leased' then 'leased' else excluded.state end
 where q.state = 'idle'
-    or (q.model_id, q.people_mask, q.authorised_until, q.hold, q.step)
-        is distinct from
-        (excluded.model_id, excluded.people_mask, excluded.authorised_until, excluded.hold, excluded.step)
+    or (q.model_id, q.people_mask, q.authorised_until, q.hold)
+        is distinct from (excluded.model_id, excluded.people_mask, excluded.authorised_until, excluded.hold)

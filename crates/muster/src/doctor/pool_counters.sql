@@ -1,14 +1,16 @@
 -- Content and texts whose counters, with the uses not yet folded in, are not what the step log says.
 with logged as (
-    select k.pool, (l.content_used ->> k.pool)::bigint as item_id, count(*) as used,
-        count(*) filter (where l.status = 'completed') as succeeded
-    from warmup_step_logs l cross join (values ('content'), ('text')) k (pool)
-    where l.tenant_id = $1 and l.completed_at is not null and l.content_used ->> k.pool is not null
+    select k.pool, k.item_id, count(*) as used, count(*) filter (where l.status = 'completed') as succeeded
+    from warmup_step_logs l
+    cross join lateral (values ('content', l.content_id), ('text', l.text_id)) k (pool, item_id)
+    where l.tenant_id = $1 and l.completed_at is not null and k.item_id is not null
     group by 1, 2
 ), pending as (
-    select u.pool, u.item_id, sum(u.used) as used, sum(u.succeeded) as succeeded
-    from content_uses u
-    where u.tenant_id = $1
+    select k.pool, k.item_id, count(*) as used, count(*) filter (where u.succeeded) as succeeded
+    from content_uses n
+    cross join lateral unnest(n.content_ids, n.text_ids, n.succeeded) u (content_id, text_id, succeeded)
+    cross join lateral (values ('content', u.content_id), ('text', u.text_id)) k (pool, item_id)
+    where n.tenant_id = $1 and k.item_id is not null
     group by 1, 2
 ), counted as (
     select 'content' as pool, c.id, c.usage_count, c.success_count from model_content c where c.tenant_id = $1

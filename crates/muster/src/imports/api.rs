@@ -157,8 +157,9 @@ async fn rejected_rows(
     actor: Actor,
     Id(id): Id<ImportId>,
 ) -> Result<Response, Failure> {
-    let file = export::rejected(&app, &actor, id).await?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], file).into_response())
+    let file = export::rejected(app, actor, id).await?;
+    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    Ok((headers, RawBody::from_stream(file)).into_response())
 }
 
 /// Stores the rows of a staged import, all of them or the good ones, in one step.

@@ -118,43 +118,72 @@ fn opened(
     }
 }
 
-/// Writes the rejected rows of an import as they stood in the file, to be mended and imported again. They hold what the sender
-/// sent, secrets too.
+/// Writes the rejected rows of an import as they stood in the file, to be mended and imported again, page by page as they are
+/// consumed. They hold what the sender sent, secrets too.
 ///
 /// # Errors
-/// When there is no such import.
-pub async fn rejected(app: &App, actor: &Actor, id: ImportId) -> Result<Vec<u8>, Failure> {
-    let mut tx = app.db.begin(actor).await?;
+/// When there is no such import, or its file could not be read.
+pub async fn rejected(
+    app: App,
+    actor: Actor,
+    id: ImportId,
+) -> Result<impl Stream<Item = Result<Bytes, Failure>>, Failure> {
+    let mut tx = app.db.begin(&actor).await?;
     let detected = sqlx::query_file_scalar!("src/imports/detected.sql", actor.tenant.0, id.0)
         .fetch_optional(&mut *tx)
         .await?
         .ok_or_else(|| Refusal::not_found("import"))?;
+    tx.commit().await?;
     let detected: Detected = serde_json::from_value(detected).map_err(|_| {
         Refusal::conflict(
             "import_state",
             "the import's file could not be read, so it has no rows",
         )
     })?;
-    let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
-    let mut out = Vec::new();
-    write::write_rejected_header(&detected, &mut out).map_err(Bug::new)?;
-    let (mut after, mut first) = (0, true);
-    loop {
-        let rows = sqlx::query_file!("src/imports/rejected.sql", actor.tenant.0, id.0, after, PAGE_ROWS)
-            .fetch_all(&mut *tx)
-            .await?;
-        let Some(last) = rows.last() else { break };
-        after = last.line;
-        for row in rows {
-            let Some(sealed) = row.raw_encrypted else { continue };
-            let text = keys.open(&raw_place(id.0, row.line), &sealed)?;
-            let cells: Vec<String> = serde_json::from_str(text.expose_secret()).map_err(Bug::new)?;
-            let cells: Vec<Raw> = cells.into_iter().map(|cell| Raw::Secret(cell.into())).collect();
-            write::write_rejected_row(&detected, &cells, first, &mut out).map_err(Bug::new)?;
-            first = false;
+    let mut header = Vec::new();
+    write::write_rejected_header(&detected, &mut header).map_err(Bug::new)?;
+    Ok(stream::try_unfold(Some((0, true, header)), move |state| {
+        let (app, actor, detected) = (app.clone(), actor.clone(), detected.clone());
+        async move {
+            let Some((after, first, mut out)) = state else {
+                return Ok::<_, Failure>(None);
+            };
+            let last = rejected_page(&app, &actor, id, &detected, (after, first), &mut out).await?;
+            if last.is_none() {
+                write::write_rejected_end(&detected, &mut out).map_err(Bug::new)?;
+            }
+            Ok(Some((
+                Bytes::from(out),
+                last.map(|(line, first)| (line, first, Vec::new())),
+            )))
         }
-    }
-    write::write_rejected_end(&detected, &mut out).map_err(Bug::new)?;
+    }))
+}
+
+/// Writes the next page of rejected rows, after a line, and whether none was written before; gives the same for the page after
+/// it, or none when there are no more.
+async fn rejected_page(
+    app: &App,
+    actor: &Actor,
+    id: ImportId,
+    detected: &Detected,
+    (after, mut first): (i64, bool),
+    out: &mut Vec<u8>,
+) -> Result<Option<(i64, bool)>, Failure> {
+    let mut tx = app.db.begin(actor).await?;
+    let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
+    let rows = sqlx::query_file!("src/imports/rejected.sql", actor.tenant.0, id.0, after, PAGE_ROWS)
+        .fetch_all(&mut *tx)
+        .await?;
     tx.commit().await?;
-    Ok(out)
+    let last = rows.last().map(|row| row.line);
+    for row in rows {
+        let Some(sealed) = row.raw_encrypted else { continue };
+        let text = keys.open(&raw_place(id.0, row.line), &sealed)?;
+        let cells: Vec<String> = serde_json::from_str(text.expose_secret()).map_err(Bug::new)?;
+        let cells: Vec<Raw> = cells.into_iter().map(|cell| Raw::Secret(cell.into())).collect();
+        write::write_rejected_row(detected, &cells, first, out).map_err(Bug::new)?;
+        first = false;
+    }
+    Ok(last.map(|line| (line, first)))
 }

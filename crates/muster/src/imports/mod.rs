@@ -19,19 +19,29 @@ use crate::{
 pub mod api;
 pub mod export;
 pub mod read;
+mod row;
 mod shape;
 mod stage;
 
 pub use stage::stage;
 
+/// Where things of a kind are stored.
+fn table(kind: ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Accounts => "accounts",
+        ImportKind::Proxies => "proxies",
+        ImportKind::Models => "models",
+        ImportKind::Content => "model_content",
+        ImportKind::Texts => "text_pools",
+    }
+}
+
 /// Where the secrets of a thing are stored.
 fn places(kind: ImportKind, id: i64) -> (Option<Place>, Option<Place>) {
+    let place = |column| Some(Place::new(table(kind), column, id));
     match kind {
-        ImportKind::Accounts => (
-            Some(Place::new("accounts", "password_encrypted", id)),
-            Some(Place::new("accounts", "access_token_encrypted", id)),
-        ),
-        ImportKind::Proxies => (Some(Place::new("proxies", "password_encrypted", id)), None),
+        ImportKind::Accounts => (place("password_encrypted"), place("access_token_encrypted")),
+        ImportKind::Proxies => (place("password_encrypted"), None),
         ImportKind::Models | ImportKind::Content | ImportKind::Texts => (None, None),
     }
 }

@@ -5,14 +5,13 @@ use muster_wire::imports::ImportKind;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::read::{self, AccountRow, ContentRow, Fault, Kind, ModelRow, ProxyRow, Row, TextRow};
 
 /// What one row sets: the fields in the form of the `*_fields` functions of the schema, and the secrets beside them.
 #[derive(Debug)]
 pub struct Shaped {
-    /// What makes it the same thing as a stored one.
+    /// What makes it the same thing as a stored one: its name, or what it is told apart by, as a JSON array.
     pub key: String,
     /// The fields; null clears one. Fields that the file says nothing about are absent.
     pub data: Map<String, Value>,
@@ -64,21 +63,6 @@ const NEVER_BLANK: &[&str] = &[
     "order_priority",
 ];
 
-/// The key of content and texts, which have no name: what they are.
-fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The key of a proxy: what a provider tells its proxies apart by.
-fn proxy_key(row: &ProxyRow) -> String {
-    json!([row.scheme, row.host, row.port, row.username]).to_string()
-}
-
 /// Shapes a row that has been read. `fields` are the fields that the file sets.
 ///
 /// # Errors
@@ -86,39 +70,17 @@ fn proxy_key(row: &ProxyRow) -> String {
 pub fn shape(row: Row, fields: &[String]) -> Result<Shaped, Vec<Fault>> {
     let (key, all, password, access_token) = match row {
         Row::Account(row) => account(*row)?,
-        Row::Proxy(row) => {
-            let row = *row;
-            (proxy_key(&row), proxy(&row), row.password, None)
-        }
-        Row::Model(row) => (row.name.clone(), model(&row), None, None),
-        Row::Content(row) => {
-            let text = row.text_content.as_deref().unwrap_or("\u{0}");
-            (
-                digest(&[&row.model, &row.content_type, &row.image_url, text]),
-                content(&row),
-                None,
-                None,
-            )
-        }
-        Row::Text(row) => (
-            digest(&[&row.model, &row.content_type, &row.text_content]),
-            text(&row),
-            None,
-            None,
-        ),
-    };
-    let Value::Object(all) = all else {
-        unreachable!("each shape is an object")
+        Row::Proxy(row) => proxy(*row),
+        Row::Model(row) => model(*row),
+        Row::Content(row) => content(row),
+        Row::Text(row) => text(row),
     };
     let data = all
         .into_iter()
         .filter(|(name, value)| {
-            if value.is_null() {
-                fields.iter().any(|f| f == name) && !NEVER_BLANK.contains(&name.as_str())
-            } else {
-                true
-            }
+            !value.is_null() || (fields.iter().any(|field| field == name) && !NEVER_BLANK.contains(name))
         })
+        .map(|(name, value)| (name.to_owned(), value))
         .collect();
     Ok(Shaped {
         key,
@@ -128,7 +90,10 @@ pub fn shape(row: Row, fields: &[String]) -> Result<Shaped, Vec<Fault>> {
     })
 }
 
-type Parts = (String, Value, Option<SecretString>, Option<SecretString>);
+/// The fields of a row, by name.
+type Fields = Vec<(&'static str, Value)>;
+
+type Parts = (String, Fields, Option<SecretString>, Option<SecretString>);
 
 fn account(row: AccountRow) -> Result<Parts, Vec<Fault>> {
     let mut faults = Vec::new();
@@ -157,47 +122,82 @@ fn account(row: AccountRow) -> Result<Parts, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let fields = json!({
-        "username": row.username, "email": row.email, "model": row.model, "status": row.status,
-        "authorisation_basis": row.authorisation_basis, "authorisation_reference": row.authorisation_reference,
-        "authorisation_expires_at": row.authorisation_expires_at.map(instant),
-        "bio": row.bio, "profile_picture_url": row.profile_picture_url, "location_city": row.location_city,
-        "location_campus": row.location_campus, "location_niche": row.location_niche,
-        "birthday": row.birthday.map(|day| day.to_string()), "device_info": row.device_info,
-        "content_type": row.content_type,
-    });
+    let fields = vec![
+        ("username", row.username.clone().into()),
+        ("email", row.email.into()),
+        ("model", row.model.into()),
+        ("status", row.status.into()),
+        ("authorisation_basis", row.authorisation_basis.into()),
+        ("authorisation_reference", row.authorisation_reference.into()),
+        (
+            "authorisation_expires_at",
+            row.authorisation_expires_at.map(instant).into(),
+        ),
+        ("bio", row.bio.into()),
+        ("profile_picture_url", row.profile_picture_url.into()),
+        ("location_city", row.location_city.into()),
+        ("location_campus", row.location_campus.into()),
+        ("location_niche", row.location_niche.into()),
+        ("birthday", row.birthday.map(|day| day.to_string()).into()),
+        ("device_info", row.device_info.into()),
+        ("content_type", row.content_type.into()),
+    ];
     Ok((row.username, fields, row.password, row.access_token))
 }
 
-fn proxy(row: &ProxyRow) -> Value {
-    json!({
-        "scheme": row.scheme, "host": row.host, "port": row.port, "username": row.username,
-        "exit_ip": row.exit_ip.map(|ip| ip.to_string()), "provider": row.provider, "location": row.location,
-        "monthly_cost": row.monthly_cost.map(money), "status": row.status, "model": row.model,
-        "max_accounts": row.max_accounts,
-    })
+fn proxy(row: ProxyRow) -> Parts {
+    let key = json!([row.scheme, row.host, row.port, row.username]).to_string();
+    let fields = vec![
+        ("scheme", row.scheme.into()),
+        ("host", row.host.into()),
+        ("port", row.port.into()),
+        ("username", row.username.into()),
+        ("exit_ip", row.exit_ip.map(|ip| ip.to_string()).into()),
+        ("provider", row.provider.into()),
+        ("location", row.location.into()),
+        ("monthly_cost", row.monthly_cost.map(money).into()),
+        ("status", row.status.into()),
+        ("model", row.model.into()),
+        ("max_accounts", row.max_accounts.into()),
+    ];
+    (key, fields, row.password, None)
 }
 
-fn model(row: &ModelRow) -> Value {
-    json!({
-        "name": row.name, "description": row.description, "status": row.status, "unfollow_ratio": row.unfollow_ratio,
-        "daily_follow_limit": row.daily_follow_limit, "posting_schedule": row.posting_schedule,
-        "people_steps": row.people_steps,
-    })
+fn model(row: ModelRow) -> Parts {
+    let fields = vec![
+        ("name", row.name.clone().into()),
+        ("description", row.description.into()),
+        ("status", row.status.into()),
+        ("unfollow_ratio", row.unfollow_ratio.into()),
+        ("daily_follow_limit", row.daily_follow_limit.into()),
+        ("posting_schedule", row.posting_schedule.into()),
+        ("people_steps", row.people_steps.into()),
+    ];
+    (row.name, fields, None, None)
 }
 
-fn content(row: &ContentRow) -> Value {
-    json!({
-        "model": row.model, "content_type": row.content_type, "image_url": row.image_url,
-        "text_content": row.text_content, "is_template": row.is_template, "order_priority": row.order_priority,
-    })
+fn content(row: ContentRow) -> Parts {
+    let key = json!([row.model, row.content_type, row.image_url, row.text_content]).to_string();
+    let fields = vec![
+        ("model", row.model.into()),
+        ("content_type", row.content_type.into()),
+        ("image_url", row.image_url.into()),
+        ("text_content", row.text_content.into()),
+        ("is_template", row.is_template.into()),
+        ("order_priority", row.order_priority.into()),
+    ];
+    (key, fields, None, None)
 }
 
-fn text(row: &TextRow) -> Value {
-    json!({
-        "model": row.model, "content_type": row.content_type, "text_content": row.text_content,
-        "is_template": row.is_template,
-    })
+fn text(row: TextRow) -> Parts {
+    let key = json!([row.model, row.content_type, row.text_content]).to_string();
+    let fields = vec![
+        ("model", row.model.into()),
+        ("content_type", row.content_type.into()),
+        ("text_content", row.text_content.into()),
+        ("is_template", row.is_template.into()),
+    ];
+    (key, fields, None, None)
 }
 
 /// The row of an export, from the fields as the schema gives them.

@@ -1,34 +1,47 @@
 //! Staging: a file is read on a thread of its own, row by row, and compared with what is stored, batch by batch.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+};
 
 use muster_wire::{
     ImportId,
     imports::{Import, ImportKind, ImportState, RowVerdict},
 };
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
-use tokio::{io::AsyncRead, sync::mpsc};
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use tokio::{io::AsyncRead, sync::mpsc, task::JoinSet};
 use tokio_util::io::SyncIoBridge;
 
 use super::{
-    drop_rows, places, raw_place,
-    read::{self, Detected, Fault, Item, Note, Raw},
-    set_state, shape, show,
+    drop_rows,
+    read::{self, Detected, Note},
+    row::{Staged, Stored},
+    set_state, shape, show, table,
 };
 use crate::{
     actor::Actor,
     app::App,
     db::Tx,
     problem::{Bug, Failure, Kind, Refusal},
-    seal::{Place, TenantKeys},
+    seal::TenantKeys,
 };
 
-/// Rows that are compared and stored together.
-const BATCH_ROWS: usize = 1000;
+/// Rows that are compared and stored together, at most.
+const BATCH_ROWS_MAX: usize = 2_000;
 
-/// Batches that may wait for the database while the file is read on.
-const BATCHES_WAITING_MAX: usize = 2;
+/// What the cells of a batch hold together, about: long rows make small batches.
+const BATCH_BYTES_MAX: usize = 2 << 20;
+
+/// Batches that are compared and stored side by side: while the database stores one, another is sealed and written down.
+const BATCHES_AT_ONCE: usize = 2;
+
+/// Batches that may wait for their turn while the file is read on.
+const BATCHES_WAITING_MAX: usize = 1;
+
+/// Rows of one file, at most. What is remembered of each, so that the same thing is found twice, takes some 20 bytes.
+const FILE_ROWS_MAX: usize = 3_000_000;
 
 /// Reads a file and compares it with what is stored. Nothing but the import itself is stored; its rows are the diff.
 ///
@@ -54,15 +67,14 @@ pub async fn stage(
     .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;
-    let mut staging = Staging {
-        app,
-        actor,
+    let staging = Staging {
+        app: app.clone(),
+        actor: actor.clone(),
         kind,
         id,
-        tally: Tally::default(),
     };
     match staging.read(options, source).await {
-        Ok((detected, notes)) => staging.end(ImportState::Staged, &detected, &notes).await,
+        Ok((tally, detected, notes)) => staging.end(&tally, &detected, &notes).await,
         Err(failure) => {
             staging.give_up().await?;
             Err(failure)
@@ -70,6 +82,7 @@ pub async fn stage(
     }
 }
 
+/// How many rows of each verdict there are.
 #[derive(Debug, Default)]
 struct Tally {
     new: i64,
@@ -78,105 +91,103 @@ struct Tally {
     rejected: i64,
 }
 
-struct Staging<'a> {
-    app: &'a App,
-    actor: &'a Actor,
+impl Tally {
+    fn of(rows: &[Staged]) -> Self {
+        let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count() as i64;
+        Self {
+            new: count(RowVerdict::New),
+            changed: count(RowVerdict::Changed),
+            same: count(RowVerdict::Same),
+            rejected: count(RowVerdict::Rejected),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.same += other.same;
+        self.rejected += other.rejected;
+    }
+}
+
+#[derive(Clone)]
+struct Staging {
+    app: App,
+    actor: Actor,
     kind: ImportKind,
     id: i64,
-    tally: Tally,
 }
 
 /// What the blocking half sends: first what the file is, then its rows.
 enum Piece {
     Detected(Detected),
-    Rows(Vec<Item>),
+    Rows(Vec<Staged>),
 }
 
-impl Staging<'_> {
+impl Staging {
     async fn read(
-        &mut self,
+        &self,
         options: read::Options,
         source: impl AsyncRead + Send + Unpin + 'static,
-    ) -> Result<(Detected, Vec<Note>), Failure> {
+    ) -> Result<(Tally, Detected, Vec<Note>), Failure> {
         let (pieces, mut arriving) = mpsc::channel(BATCHES_WAITING_MAX);
-        let kind = shape::kind(self.kind);
+        let kind = self.kind;
         let source = SyncIoBridge::new(source);
         let reading = tokio::task::spawn_blocking(move || read_file(kind, source, &options, &pieces));
-        let mut detected = None;
-        while let Some(piece) = arriving.recv().await {
-            match piece {
-                Piece::Detected(found) => detected = Some(found),
-                Piece::Rows(items) => {
-                    let fields = detected.as_ref().map_or(&[][..], |d| &d.fields);
-                    self.stage(items, fields).await?;
+        let mut batches = JoinSet::new();
+        let read = async {
+            let (mut detected, mut tally) = (None, Tally::default());
+            while let Some(piece) = arriving.recv().await {
+                match piece {
+                    Piece::Detected(found) => detected = Some(found),
+                    Piece::Rows(rows) => {
+                        if batches.len() == BATCHES_AT_ONCE
+                            && let Some(staged) = batches.join_next().await
+                        {
+                            tally.add(&staged.map_err(Bug::new)??);
+                        }
+                        batches.spawn(self.clone().stage(rows));
+                    }
                 }
             }
-        }
-        let notes = reading.await.map_err(Bug::new)??;
-        let detected = detected.ok_or_else(|| Bug::new("a file was read without being looked at"))?;
-        Ok((detected, notes))
+            while let Some(staged) = batches.join_next().await {
+                tally.add(&staged.map_err(Bug::new)??);
+            }
+            let notes = reading.await.map_err(Bug::new)??;
+            let detected = detected.ok_or_else(|| Bug::new("a file was read without being looked at"))?;
+            Ok((tally, detected, notes))
+        };
+        let read = read.await;
+        // When one failed, the others end before their rows are dropped.
+        while batches.join_next().await.is_some() {}
+        read
     }
 
     /// Compares a batch with what is stored, and stores the comparison.
-    async fn stage(&mut self, items: Vec<Item>, fields: &[String]) -> Result<(), Failure> {
-        let mut tx = self.app.db.begin(self.actor).await?;
+    async fn stage(self, mut rows: Vec<Staged>) -> Result<Tally, Failure> {
+        // Planned for what is stored now: a plan that was made when there was little would scan all for each batch.
+        let mut tx = self.app.db.begin_read(&self.actor).await?;
         let keys = self.app.keys.tenant(&mut tx, self.actor.tenant).await?;
-        let mut rows: Vec<Staged> = items
-            .into_iter()
-            .map(|item| Staged::shape(item, fields))
-            .collect();
-        self.refuse_twice(&mut tx, &mut rows).await?;
         self.refuse_unknown_models(&mut tx, &mut rows).await?;
         self.compare(&mut tx, &keys, &mut rows).await?;
         self.number_new(&mut tx, &keys, &mut rows).await?;
+        tx.commit().await?;
         for row in &mut rows {
             row.seal_raw(&keys, self.id);
-            match row.verdict {
-                RowVerdict::New => self.tally.new += 1,
-                RowVerdict::Changed => self.tally.changed += 1,
-                RowVerdict::Same => self.tally.same += 1,
-                RowVerdict::Rejected => self.tally.rejected += 1,
-            }
         }
+        // With plans that are kept: here a foreign key is looked up for each row.
+        let mut tx = self.app.db.begin(&self.actor).await?;
         self.store(&mut tx, &rows).await?;
-        tx.commit().await
-    }
-
-    /// The first row of a key counts; the others are the same thing twice.
-    async fn refuse_twice(&self, tx: &mut Tx, rows: &mut [Staged]) -> Result<(), Failure> {
-        let keys: Vec<String> = rows.iter().filter_map(|row| row.key.clone()).collect();
-        let earlier = sqlx::query_file!("src/imports/staged_keys.sql", self.actor.tenant.0, self.id, &keys)
-            .fetch_all(&mut **tx)
-            .await?;
-        let mut lines: HashMap<String, i64> = earlier.into_iter().map(|row| (row.key, row.line)).collect();
-        for row in rows.iter_mut() {
-            let Some(key) = row.key.clone() else { continue };
-            if let Some(first) = lines.get(&key) {
-                let message = format!("this is in the file already, on line {first}: keep one of the two");
-                row.reject(fault(self.key_column(), "twice", message));
-            } else {
-                lines.insert(key, row.line);
-            }
-        }
-        Ok(())
-    }
-
-    fn key_column(&self) -> &'static str {
-        match self.kind {
-            ImportKind::Accounts => "username",
-            ImportKind::Proxies => "host",
-            ImportKind::Models => "name",
-            ImportKind::Content => "image_url",
-            ImportKind::Texts => "text_content",
-        }
+        tx.commit().await?;
+        Ok(Tally::of(&rows))
     }
 
     async fn refuse_unknown_models(&self, tx: &mut Tx, rows: &mut [Staged]) -> Result<(), Failure> {
-        let named: HashSet<String> = rows.iter().filter_map(Staged::model).map(str::to_owned).collect();
+        let named: HashSet<&str> = rows.iter().filter_map(Staged::model).collect();
         if named.is_empty() || self.kind == ImportKind::Models {
             return Ok(());
         }
-        let named: Vec<String> = named.into_iter().collect();
+        let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
         let known: HashSet<String> =
             sqlx::query_file_scalar!("src/imports/model_names.sql", self.actor.tenant.0, &named)
                 .fetch_all(&mut **tx)
@@ -189,7 +200,7 @@ impl Staging<'_> {
             {
                 let shown: String = model.chars().take(100).collect();
                 let message = format!("there is no model {shown:?}: make it first, or correct the name");
-                row.reject(fault("model", "unknown_model", message));
+                row.reject("model", "unknown_model", message);
             }
         }
         Ok(())
@@ -197,26 +208,23 @@ impl Staging<'_> {
 
     /// Finds what is stored already, and what the rows change of it.
     async fn compare(&self, tx: &mut Tx, keys: &TenantKeys, rows: &mut [Staged]) -> Result<(), Failure> {
-        let data: Vec<Value> = rows.iter().map(|row| Value::Object(row.data.clone())).collect();
-        for stored in self.resolve(tx, &data).await? {
-            let Some(row) = usize::try_from(stored.ordinal - 1)
+        for stored in self.resolve(tx, rows).await? {
+            let row = usize::try_from(stored.ordinal - 1)
                 .ok()
-                .and_then(|at| rows.get_mut(at))
-            else {
-                continue;
-            };
-            if row.verdict != RowVerdict::Rejected {
+                .and_then(|at| rows.get_mut(at));
+            if let Some(row) = row {
                 row.compare(self.kind, keys, stored)?;
             }
         }
         Ok(())
     }
 
-    async fn resolve(&self, tx: &mut Tx, data: &[Value]) -> Result<Vec<Stored>, Failure> {
+    async fn resolve(&self, tx: &mut Tx, rows: &[Staged]) -> Result<Vec<Stored>, Failure> {
         let tenant = self.actor.tenant.0;
+        let keys: Vec<Option<&str>> = rows.iter().map(Staged::wanted).collect();
         macro_rules! resolve {
             ($file:literal) => {
-                sqlx::query_file_as!(Stored, $file, tenant, data)
+                sqlx::query_file_as!(Stored, $file, tenant, &keys as &[Option<&str>])
                     .fetch_all(&mut **tx)
                     .await?
             };
@@ -237,20 +245,9 @@ impl Staging<'_> {
             .filter(|row| row.verdict == RowVerdict::New)
             .collect();
         let count = i32::try_from(new.len()).map_err(Bug::new)?;
-        macro_rules! ids {
-            ($file:literal) => {
-                sqlx::query_file_scalar!($file, count)
-                    .fetch_all(&mut **tx)
-                    .await?
-            };
-        }
-        let ids = match self.kind {
-            ImportKind::Accounts => ids!("src/imports/ids_accounts.sql"),
-            ImportKind::Proxies => ids!("src/imports/ids_proxies.sql"),
-            ImportKind::Models => ids!("src/imports/ids_models.sql"),
-            ImportKind::Content => ids!("src/imports/ids_content.sql"),
-            ImportKind::Texts => ids!("src/imports/ids_texts.sql"),
-        };
+        let ids = sqlx::query_file_scalar!("src/imports/ids.sql", table(self.kind), count)
+            .fetch_all(&mut **tx)
+            .await?;
         for (row, id) in new.into_iter().zip(ids) {
             shape::with_defaults(self.kind, &mut row.data);
             row.target = Some(id);
@@ -260,86 +257,74 @@ impl Staging<'_> {
     }
 
     async fn store(&self, tx: &mut Tx, rows: &[Staged]) -> Result<(), Failure> {
-        let column = |value: fn(&Staged) -> Option<Vec<u8>>| rows.iter().map(value).collect::<Vec<_>>();
-        let lines: Vec<i64> = rows.iter().map(|row| row.line).collect();
-        let verdicts: Vec<String> = rows.iter().map(|row| row.verdict.word().to_owned()).collect();
-        let keys: Vec<Option<String>> = rows.iter().map(|row| row.key.clone()).collect();
-        let data: Vec<Option<Value>> = rows.iter().map(Staged::stored_data).collect();
-        let faults: Vec<Option<Value>> = rows.iter().map(Staged::stored_faults).collect();
-        let before: Vec<Option<Value>> = rows
-            .iter()
-            .map(|row| row.before.clone().map(Value::Object))
-            .collect();
-        let targets: Vec<Option<i64>> = rows.iter().map(|row| row.target).collect();
+        fn column<'r, T>(rows: &'r [Staged], value: impl Fn(&'r Staged) -> T) -> Vec<T> {
+            rows.iter().map(value).collect()
+        }
         sqlx::query_file!(
             "src/imports/stage.sql",
             self.actor.tenant.0,
             self.id,
-            &lines,
-            &verdicts,
-            &keys as &[Option<String>],
-            &data as &[Option<Value>],
-            &column(|row| row.sealed_password.clone()) as &[Option<Vec<u8>>],
-            &column(|row| row.sealed_token.clone()) as &[Option<Vec<u8>>],
-            &column(|row| row.sealed_raw.clone()) as &[Option<Vec<u8>>],
-            &faults as &[Option<Value>],
-            &before as &[Option<Value>],
-            &column(|row| row.before_password.clone()) as &[Option<Vec<u8>>],
-            &column(|row| row.before_token.clone()) as &[Option<Vec<u8>>],
-            &targets as &[Option<i64>],
+            &column(rows, |row| row.line),
+            &column(rows, |row| row.verdict.word()) as &[&str],
+            &column(rows, |row| row.key.as_deref()) as &[Option<&str>],
+            &column(rows, Staged::sets) as &[Option<Json<&Map<String, Value>>>],
+            &column(rows, |row| row.sealed_password.as_deref()) as &[Option<&[u8]>],
+            &column(rows, |row| row.sealed_token.as_deref()) as &[Option<&[u8]>],
+            &column(rows, |row| row.sealed_raw.as_deref()) as &[Option<&[u8]>],
+            &column(rows, |row| (!row.faults.is_empty()).then_some(Json(&row.faults)))
+                as &[Option<Json<&Vec<read::Fault>>>],
+            &column(rows, |row| row.before.as_ref().map(Json)) as &[Option<Json<&Map<String, Value>>>],
+            &column(rows, |row| row.before_password.as_deref()) as &[Option<&[u8]>],
+            &column(rows, |row| row.before_token.as_deref()) as &[Option<&[u8]>],
+            &column(rows, |row| row.target) as &[Option<i64>],
         )
         .execute(&mut **tx)
         .await?;
         Ok(())
     }
 
-    async fn end(self, state: ImportState, detected: &Detected, notes: &[Note]) -> Result<Import, Failure> {
-        let mut tx = self.app.db.begin(self.actor).await?;
+    async fn end(self, tally: &Tally, detected: &Detected, notes: &[Note]) -> Result<Import, Failure> {
+        let mut tx = self.app.db.begin(&self.actor).await?;
         sqlx::query_file!(
             "src/imports/staged.sql",
             self.actor.tenant.0,
             self.id,
-            state.word(),
             serde_json::to_value(detected).map_err(Bug::new)?,
             serde_json::to_value(notes).map_err(Bug::new)?,
-            self.tally.new,
-            self.tally.changed,
-            self.tally.same,
-            self.tally.rejected
+            tally.new,
+            tally.changed,
+            tally.same,
+            tally.rejected
         )
         .execute(&mut *tx)
         .await?;
-        let import = show(&mut tx, self.actor, ImportId(self.id)).await?;
+        let import = show(&mut tx, &self.actor, ImportId(self.id)).await?;
         tx.commit().await?;
         Ok(import)
     }
 
     /// Leaves nothing of a file that could not be read to its end but the note that it was tried.
     async fn give_up(self) -> Result<(), Failure> {
-        let mut tx = self.app.db.begin(self.actor).await?;
+        let mut tx = self.app.db.begin(&self.actor).await?;
         tx.take_your_time().await?;
-        drop_rows(&mut tx, self.actor, ImportId(self.id)).await?;
-        set_state(&mut tx, self.actor, ImportId(self.id), ImportState::Failed).await?;
+        drop_rows(&mut tx, &self.actor, ImportId(self.id)).await?;
+        set_state(&mut tx, &self.actor, ImportId(self.id), ImportState::Failed).await?;
         tx.commit().await
     }
 }
 
 /// The blocking half: reads the file and sends its rows on in batches, no faster than they are stored.
 fn read_file(
-    kind: read::Kind,
+    kind: ImportKind,
     source: impl std::io::Read,
     options: &read::Options,
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<Vec<Note>, Failure> {
     let broken = |error: std::io::Error| -> Failure {
-        Refusal::new(
-            Kind::Malformed,
-            "unreadable_file",
-            format!("the file broke off: {error}"),
-        )
-        .into()
+        let detail = format!("the file broke off: {error}");
+        Refusal::new(Kind::Malformed, "unreadable_file", detail).into()
     };
-    let mut reader = read::open(kind, source, options).map_err(|refused| {
+    let mut reader = read::open(shape::kind(kind), source, options).map_err(|refused| {
         let faults = refused
             .faults
             .iter()
@@ -352,14 +337,22 @@ fn read_file(
     })?;
     // A receiver that is gone has failed and says so itself.
     let send = |piece| pieces.blocking_send(piece).is_ok();
+    let fields = reader.detected().fields.clone();
     if !send(Piece::Detected(reader.detected().clone())) {
         return Ok(Vec::new());
     }
-    let mut batch = Vec::with_capacity(BATCH_ROWS);
+    let mut seen = Seen::of_at_most(FILE_ROWS_MAX);
+    let (mut batch, mut bytes) = (Vec::new(), 0);
     for item in reader.by_ref() {
-        batch.push(item.map_err(broken)?);
-        if batch.len() == BATCH_ROWS && !send(Piece::Rows(std::mem::take(&mut batch))) {
-            return Ok(Vec::new());
+        let mut row = Staged::read(item.map_err(broken)?, &fields);
+        seen.refuse_twice(kind, &mut row)?;
+        bytes += row.raw_bytes();
+        batch.push(row);
+        if batch.len() == BATCH_ROWS_MAX || bytes >= BATCH_BYTES_MAX {
+            bytes = 0;
+            if !send(Piece::Rows(std::mem::take(&mut batch))) {
+                return Ok(Vec::new());
+            }
         }
     }
     if !batch.is_empty() {
@@ -368,163 +361,82 @@ fn read_file(
     Ok(reader.notes().to_vec())
 }
 
-fn fault(column: &str, code: &'static str, message: impl Into<String>) -> Fault {
-    Fault {
-        column: column.to_owned(),
-        code: code.into(),
-        message: message.into(),
-        value: None,
-    }
+/// The things that a file has named so far, by a hash under a random key, each with its first line.
+struct Seen {
+    lines: HashMap<u64, i64>,
+    hash: RandomState,
+    rows_max: usize,
 }
 
-/// What is stored of a row's thing.
-struct Stored {
-    ordinal: i64,
-    id: i64,
-    fields: Value,
-    password_encrypted: Option<Vec<u8>>,
-    access_token_encrypted: Option<Vec<u8>>,
-}
-
-/// A row on its way into the import.
-struct Staged {
-    line: i64,
-    verdict: RowVerdict,
-    key: Option<String>,
-    data: Map<String, Value>,
-    password: Option<SecretString>,
-    token: Option<SecretString>,
-    raw: Vec<Raw>,
-    faults: Vec<Fault>,
-    before: Option<Map<String, Value>>,
-    target: Option<i64>,
-    sealed_password: Option<Vec<u8>>,
-    sealed_token: Option<Vec<u8>>,
-    sealed_raw: Option<Vec<u8>>,
-    before_password: Option<Vec<u8>>,
-    before_token: Option<Vec<u8>>,
-}
-
-impl Staged {
-    fn shape(item: Item, fields: &[String]) -> Self {
-        let shaped = item.row.and_then(|row| shape::shape(row, fields));
-        let mut row = Self {
-            line: i64::try_from(item.number).unwrap_or(i64::MAX),
-            verdict: RowVerdict::New,
-            key: None,
-            data: Map::new(),
-            password: None,
-            token: None,
-            raw: item.raw,
-            faults: Vec::new(),
-            before: None,
-            target: None,
-            sealed_password: None,
-            sealed_token: None,
-            sealed_raw: None,
-            before_password: None,
-            before_token: None,
-        };
-        match shaped {
-            Ok(shaped) => {
-                row.key = Some(shaped.key);
-                row.data = shaped.data;
-                row.password = shaped.password;
-                row.token = shaped.access_token;
-            }
-            Err(faults) => {
-                row.verdict = RowVerdict::Rejected;
-                row.faults = faults;
-            }
+impl Seen {
+    fn of_at_most(rows_max: usize) -> Self {
+        Self {
+            lines: HashMap::new(),
+            hash: RandomState::new(),
+            rows_max,
         }
-        row
     }
 
-    fn reject(&mut self, fault: Fault) {
-        self.verdict = RowVerdict::Rejected;
-        self.faults.push(fault);
-        // So that a later row of the same thing is not taken for a second one.
-        self.key = None;
-    }
-
-    fn model(&self) -> Option<&str> {
-        self.data.get("model").and_then(Value::as_str)
-    }
-
-    /// Finds out what the row changes of what is stored.
-    fn compare(&mut self, kind: ImportKind, keys: &TenantKeys, stored: Stored) -> Result<(), Failure> {
-        self.data
-            .retain(|name, value| stored.fields.get(name) != Some(value));
-        let before: Map<String, Value> = self
-            .data
-            .keys()
-            .map(|name| {
-                (
-                    name.clone(),
-                    stored.fields.get(name).cloned().unwrap_or(Value::Null),
-                )
-            })
-            .collect();
-        let (password, token) = places(kind, stored.id);
-        let changes = |new: &Option<SecretString>, old: &Option<Vec<u8>>, place: &Option<Place>| match (
-            new, old, place,
-        ) {
-            (Some(new), Some(old), Some(place)) => {
-                Ok::<_, Failure>(keys.open(place, old)?.expose_secret() != new.expose_secret())
-            }
-            (Some(_), None, Some(_)) => Ok(true),
-            _ => Ok(false),
-        };
-        if !changes(&self.password, &stored.password_encrypted, &password)? {
-            self.password = None;
+    /// The first row of a thing counts; the others are the same thing twice.
+    fn refuse_twice(&mut self, kind: ImportKind, row: &mut Staged) -> Result<(), Failure> {
+        let Some(key) = &row.key else { return Ok(()) };
+        let first = *self.lines.entry(self.hash.hash_one(key)).or_insert(row.line);
+        if first != row.line {
+            let message = format!("this is in the file already, on line {first}: keep one of the two");
+            row.reject(key_column(kind), "twice", message);
         }
-        if !changes(&self.token, &stored.access_token_encrypted, &token)? {
-            self.token = None;
+        if self.lines.len() > self.rows_max {
+            let detail = format!("a file has at most {} rows: split it", self.rows_max);
+            return Err(Refusal::new(Kind::Malformed, "too_many_rows", detail).into());
         }
-        self.target = Some(stored.id);
-        if self.data.is_empty() && self.password.is_none() && self.token.is_none() {
-            self.verdict = RowVerdict::Same;
-            return Ok(());
-        }
-        self.verdict = RowVerdict::Changed;
-        self.seal(kind, keys, stored.id);
-        self.before = Some(before);
-        self.before_password = stored.password_encrypted;
-        self.before_token = stored.access_token_encrypted;
         Ok(())
     }
+}
 
-    /// Seals the secrets for the place that they will be stored in.
-    fn seal(&mut self, kind: ImportKind, keys: &TenantKeys, id: i64) {
-        let (password, token) = places(kind, id);
-        let seal =
-            |secret: &Option<SecretString>, place: Option<Place>| Some(keys.seal(&place?, secret.as_ref()?));
-        self.sealed_password = seal(&self.password, password);
-        self.sealed_token = seal(&self.token, token);
+fn key_column(kind: ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Accounts => "username",
+        ImportKind::Proxies => "host",
+        ImportKind::Models => "name",
+        ImportKind::Content => "image_url",
+        ImportKind::Texts => "text_content",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imports::read::{Item, ModelRow, Row};
+
+    fn row(number: u64, name: &str) -> Staged {
+        let row = Row::Model(Box::new(ModelRow {
+            name: name.to_owned(),
+            ..ModelRow::default()
+        }));
+        let item = Item {
+            number,
+            row: Ok(row),
+            raw: Vec::new(),
+        };
+        Staged::read(item, &[])
     }
 
-    /// Keeps the cells of a rejected row, so that it can be given back as it was.
-    fn seal_raw(&mut self, keys: &TenantKeys, import: i64) {
-        if self.verdict == RowVerdict::Rejected {
-            let cells: Vec<&str> = self
-                .raw
-                .iter()
-                .map(|cell| match cell {
-                    Raw::Plain(text) => text.as_str(),
-                    Raw::Secret(secret) => secret.expose_secret(),
-                })
-                .collect();
-            self.sealed_raw =
-                Some(keys.seal(&raw_place(import, self.line), &json!(cells).to_string().into()));
+    #[test]
+    fn what_is_remembered_of_a_file_is_bounded() {
+        let mut seen = Seen::of_at_most(2);
+        for (number, name, verdict) in [
+            (2, "a", RowVerdict::New),
+            (3, "b", RowVerdict::New),
+            (4, "a", RowVerdict::Rejected),
+        ] {
+            let mut row = row(number, name);
+            seen.refuse_twice(ImportKind::Models, &mut row)
+                .expect("two things fit");
+            assert_eq!(row.verdict, verdict, "line {number}");
         }
-    }
-
-    fn stored_data(&self) -> Option<Value> {
-        (self.verdict != RowVerdict::Rejected && self.verdict != RowVerdict::Same)
-            .then(|| self.data.clone().into())
-    }
-
-    fn stored_faults(&self) -> Option<Value> {
-        (!self.faults.is_empty()).then(|| json!(self.faults))
+        assert!(
+            seen.refuse_twice(ImportKind::Models, &mut row(5, "c")).is_err(),
+            "a third does not"
+        );
     }
 }

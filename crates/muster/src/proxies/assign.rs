@@ -54,6 +54,7 @@ pub async fn assign(tx: &mut Tx, actor: &Actor, request: &Assign) -> Result<Assi
     let left: Vec<i64> = eligible.into_iter().filter(|id| !given.contains(id)).collect();
     if !left.is_empty() {
         // There was no room; or the account was changed while its lock was waited for.
+        tx.plan_for_given(true).await?;
         wanted = Wanted {
             ids: Some(left),
             ..Wanted::default()
@@ -265,9 +266,12 @@ async fn give_locked(
         let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
         lock_work(tx, actor, &ids, &[]).await?;
     }
-    let models: BTreeSet<_> = accounts.iter().filter_map(|account| account.model_id).collect();
-    let models: Vec<_> = models.into_iter().collect();
-    let mut proxies = lock_proxies(tx, actor, &models, to, from).await?;
+    let mut chosen = match to {
+        Some(to) => vec![to.0],
+        None => choose_proxies(tx, actor, accounts, from).await?,
+    };
+    chosen.extend(from.map(|id| id.0));
+    let mut proxies = lock_proxies(tx, actor, &chosen).await?;
     proxies.retain(|proxy| proxy.active && from.map(|id| id.0) != Some(proxy.id));
     let placed = share(accounts, &proxies);
     let (ids, to): (Vec<_>, Vec<_>) = placed.iter().map(|p| (p.account_id.0, p.proxy_id.0)).unzip();
@@ -344,7 +348,9 @@ pub(super) struct LockedProxy {
     active: bool,
 }
 
+/// Locks accounts, the first of the locks. From here on they are found by their keys.
 async fn lock_accounts(tx: &mut Tx, actor: &Actor, accounts: &[i64]) -> Result<Vec<LockedAccount>, Failure> {
+    tx.plan_for_given(false).await?;
     let rows = sqlx::query_file_as!(
         LockedAccount,
         "src/proxies/lock_accounts.sql",
@@ -356,24 +362,42 @@ async fn lock_accounts(tx: &mut Tx, actor: &Actor, accounts: &[i64]) -> Result<V
     Ok(rows)
 }
 
-/// Locks the proxies that may be counted and changed. The last of the locks.
+/// Names the proxies whose places these accounts would be given, no more than there are accounts.
+async fn choose_proxies(
+    tx: &mut Tx,
+    actor: &Actor,
+    accounts: &[LockedAccount],
+    except: Option<ProxyId>,
+) -> Result<Vec<i64>, Failure> {
+    let mut wanted = BTreeMap::<Option<i64>, i64>::new();
+    for account in accounts {
+        *wanted.entry(account.model_id).or_default() += 1;
+    }
+    let (models, counts): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+    // Or two who choose at once would choose the same places, and find too few of them.
+    sqlx::query_file!("src/proxies/lock_choice.sql", actor.tenant.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(sqlx::query_file_scalar!(
+        "src/proxies/choose.sql",
+        actor.tenant.0,
+        &models as &[Option<i64>],
+        &counts,
+        except.map(|id| id.0)
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Locks proxies that are to be counted and changed. The last of the locks.
 pub(super) async fn lock_proxies(
     tx: &mut Tx,
     actor: &Actor,
-    models: &[i64],
-    only: Option<ProxyId>,
-    from: Option<ProxyId>,
+    ids: &[i64],
 ) -> Result<Vec<LockedProxy>, Failure> {
-    let rows = sqlx::query_file_as!(
-        LockedProxy,
-        "src/proxies/lock_proxies.sql",
-        actor.tenant.0,
-        models,
-        only.map(|id| id.0),
-        from.map(|id| id.0)
-    )
-    .fetch_all(&mut **tx)
-    .await?;
+    let rows = sqlx::query_file_as!(LockedProxy, "src/proxies/lock_proxies.sql", actor.tenant.0, ids)
+        .fetch_all(&mut **tx)
+        .await?;
     Ok(rows)
 }
 

@@ -1,6 +1,6 @@
 -- Looks at accounts that want a proxy, in the order of their ids: those named ($2), or else imported ones that match. Says
--- what stands in the way of each, and on demand ($9) how many match in all.
-with matching as (
+-- what stands in the way of each, and on demand ($9) how many match in all; else no more are looked at than are given.
+with matching as not materialized (
     select a.id, case
             when a.lifecycle_state <> 'imported' then 'not_imported'
             when a.status <> 'active' then 'account_not_active'

@@ -222,7 +222,7 @@ pub async fn update(
     if change.status.is_some() {
         assign::lock_work(tx, actor, &[], &[id.0]).await?;
     }
-    assign::lock_proxies(tx, actor, &[], Some(id), None).await?;
+    assign::lock_proxies(tx, actor, &[id.0]).await?;
     let before = get(tx, actor, id).await?;
     if version.0.is_some_and(|version| version != before.version) {
         return Err(version.missed("proxy", true));
@@ -277,7 +277,7 @@ pub async fn update(
 /// # Errors
 /// When accounts use it; when there is none of this id, or it is another version; when the database fails.
 pub async fn delete(tx: &mut Tx, actor: &Actor, id: ProxyId, version: IfMatch) -> Result<(), Failure> {
-    assign::lock_proxies(tx, actor, &[], Some(id), None).await?;
+    assign::lock_proxies(tx, actor, &[id.0]).await?;
     let before = get(tx, actor, id).await?;
     if before.account_count > 0 {
         let detail = format!(

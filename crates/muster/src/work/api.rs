@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/v1/work/claim", tag = "work", request_body = Claim,
     responses((status = 200, body = Claimed), Problems))]
 async fn claim_work(State(app): State<App>, actor: Actor, Body(claim): Body<Claim>) -> Reply<Claimed> {
-    Ok(Json(super::claim_or_wait(&app, &actor, &claim).await?))
+    Ok(Json(super::claim(&app, &actor, &claim).await?))
 }
 
 /// Reports how leased steps ended.
@@ -42,12 +42,7 @@ async fn claim_work(State(app): State<App>, actor: Actor, Body(claim): Body<Clai
 #[utoipa::path(post, path = "/v1/work/report", tag = "work", request_body = Report,
     responses((status = 200, body = Reported), Problems))]
 async fn report_work(State(app): State<App>, actor: Actor, Body(report): Body<Report>) -> Reply<Reported> {
-    let mut tx = app.db.begin(&actor).await?;
-    let reported = super::report(&mut tx, &actor, &app.settings, &report).await?;
-    tx.commit().await?;
-    super::tally(&app, &reported);
-    app.work.notify(actor.tenant);
-    Ok(Json(reported))
+    Ok(Json(super::report(&app, &actor, report).await?))
 }
 
 /// Extends leases.

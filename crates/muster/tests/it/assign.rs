@@ -261,6 +261,23 @@ async fn concurrent_assignments_give_every_account_one_proxy() {
     assert_eq!(carried(&app).await.iter().sum::<i64>(), 120);
 }
 
+#[tokio::test]
+async fn concurrent_assignments_find_every_place_there_is() {
+    let app = TestApp::start().await;
+    let ids = accounts(&app, "a", 0, 60).await;
+    proxies(&app, "p", 0, 20).await;
+    let calls = ids
+        .chunks(10)
+        .map(|ids| assign(&app, json!({"account_ids": ids})));
+    let answers = join_all(calls).await;
+    let assigned: Vec<_> = answers.iter().map(|answer| &answer["assigned"]).collect();
+    assert_eq!(
+        assigned, [10; 6],
+        "sixty places, and nobody was told that there is no room"
+    );
+    assert_eq!(carried(&app).await, [3; 20]);
+}
+
 /// Thirty accounts over twenty proxies, all warming up so that their queue rows take part.
 async fn warming(app: &TestApp) -> (Vec<i64>, Vec<i64>) {
     let a = model(app, "A").await;
@@ -269,7 +286,7 @@ async fn warming(app: &TestApp) -> (Vec<i64>, Vec<i64>) {
     assign(app, json!({})).await;
     change(
         app,
-        "update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()
+        "update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()
          where id = any ($1)",
         &ids,
     )

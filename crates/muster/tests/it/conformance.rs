@@ -110,7 +110,7 @@ const TRIGGERS: &[&str] = &[
 /// For each index of the seed that was dropped: a query that it was for. The database is asked which index serves it now.
 const SERVED: &[(&str, &str)] = &[
     ("idx_accounts_warmup_step",
-        "select id from accounts where tenant_id = 1 and lifecycle_state = 'warming_up' and warmup_step = 3"),
+        "select account_id from work_queue where tenant_id = 1 and state = 'ready' and not for_people and step = 3"),
     ("idx_accounts_last_bot_action",
         "select distinct account_id from warmup_step_logs where tenant_id = 1 and started_at RECENT
          and bot_id is not null"),
@@ -142,9 +142,9 @@ const RECENT: &str = "between date_trunc('month', now()) + interval '15 days' - 
 const ROWS: &str = "
     set session_replication_role = replica;
     insert into tenants (id, name) overriding system value values (1, 'one'), (2, 'two');
-    insert into accounts (tenant_id, username, email, lifecycle_state, warmup_step, warmup_started_at, warmup_completed_at,
+    insert into accounts (tenant_id, username, email, lifecycle_state, warmup_started_at, warmup_completed_at,
             authorisation_basis, proxy_id)
-        select 1 + n % 2, 'u' || n, 'e', case when n % 20 = 0 then 'warming_up' else 'active' end, 1 + n % 5, now(),
+        select 1 + n % 2, 'u' || n, 'e', case when n % 20 = 0 then 'warming_up' else 'active' end, now(),
             case when n % 20 <> 0 then now() end, 'owned', n
         from generate_series(1, 10000) n;
     insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id)

@@ -25,11 +25,11 @@ const LIFE: &str = "
     update accounts set lifecycle_state = 'proxy_assigned', proxy_assigned_at = now(),
             proxy_id = (select p.id from proxies p where p.username = 'u' || (1 + (substr(accounts.username, 5)::int / 3)))
         where username not in ('life1', 'life2');
-    update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()
+    update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()
         where lifecycle_state = 'proxy_assigned' and username <> 'life3';
-    update accounts set lifecycle_state = 'human_review', requires_human_review = true, warmup_step = 2
+    update accounts set lifecycle_state = 'human_review', requires_human_review = true
         where username = 'life7';
-    update accounts set lifecycle_state = 'human_review', warmup_step = 5, warmup_completed_at = now()
+    update accounts set lifecycle_state = 'human_review', warmup_completed_at = now()
         where username in ('life8', 'life9', 'life10');
     update accounts set lifecycle_state = 'ready' where username in ('life9', 'life10');
     update accounts set lifecycle_state = 'active' where username = 'life10';
@@ -44,14 +44,13 @@ const LIFE: &str = "
     insert into text_pools (tenant_id, model_id, content_type, text_content)
         select muster_tenant(), id, 'bio', 'Hello' from models where name = 'Brand';
     insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status,
-            content_used)
+            content_id, text_id)
         select muster_tenant(), a.id, n, now(), case when n < 4 then now() end, 1, 'change_pfp',
             case n when 1 then 'failed' when 4 then 'failed' else 'completed' end,
-            jsonb_build_object('content', c.id, 'text', case when n = 3 then t.id end)
+            c.id, case when n = 3 then t.id end
         from accounts a, model_content c, text_pools t, generate_series(1, 4) n where a.username = 'life8';
-    insert into content_uses (tenant_id, pool, item_id, used, succeeded)
-        select muster_tenant(), 'content', id, 1, 1 from model_content
-        union all select muster_tenant(), 'text', id, 1, 1 from text_pools;
+    insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
+        select muster_tenant(), array[c.id], array[t.id], '{true}' from model_content c, text_pools t;
     insert into imports (tenant_id, kind, state, committed_at) values
         (muster_tenant(), 'accounts', 'committed', now()), (muster_tenant(), 'accounts', 'staged', null),
         (muster_tenant(), 'accounts', 'reading', null);
@@ -139,8 +138,6 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ("authorisations", "update accounts set authorisation_reference = 'forged' where username = 'life9'", 1, Cure::Repair),
     ("authorisations", "delete from authorisations", 11, Cure::Repair),
     ("queue_steps", "delete from work_queue where account_id = (select id from accounts where username = 'life4')", 1, Cure::Repair),
-    ("queue_steps", "update work_queue set step = 3 where account_id = (select id from accounts where username = 'life5')", 1,
-        Cure::Repair),
     ("queue_steps", "update work_queue set state = 'ready' where account_id = (select id from accounts where username = 'life10')", 1,
         Cure::Repair),
     ("queue_steps", "update work_queue set state = 'idle', hold = null
@@ -367,12 +364,12 @@ async fn the_doctor_is_silent_while_everything_moves() {
     };
     let (states, models, holds, uses, ()) = tokio::join!(
         move_on(
-            "update accounts set lifecycle_state = 'human_review', warmup_step = 2 where username = 'life5';
+            "update accounts set lifecycle_state = 'human_review' where username = 'life5';
              update accounts set lifecycle_state = 'cleanup', proxy_id = null where username = 'life5';
              update accounts set lifecycle_state = 'imported' where username = 'life5';
              update accounts set lifecycle_state = 'proxy_assigned',
                  proxy_id = (select id from proxies where username = 'u2') where username = 'life5';
-             update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()
+             update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()
                  where username = 'life5'"
         ),
         move_on(
@@ -385,15 +382,12 @@ async fn the_doctor_is_silent_while_everything_moves() {
         ),
         move_on(
             "insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name,
-                     status, content_used)
-                 select c.tenant_id, 1, 5, clock_timestamp(), now(), 1, 'change_pfp', 'completed',
-                     jsonb_build_object('content', c.id) from model_content c;
-             insert into content_uses (tenant_id, pool, item_id, used, succeeded)
-                 select tenant_id, 'content', id, 1, 1 from model_content;
-             with folded as (delete from content_uses where pool = 'content' returning item_id, used, succeeded)
-             update model_content c set usage_count = c.usage_count + f.used, success_count = c.success_count + f.succeeded
-                 from (select item_id, sum(used) as used, sum(succeeded) as succeeded from folded group by 1) f
-                 where c.id = f.item_id"
+                     status, content_id)
+                 select c.tenant_id, 1, 5, clock_timestamp(), now(), 1, 'change_pfp', 'completed', c.id
+                 from model_content c;
+             insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
+                 select tenant_id, array[id], '{null}', '{true}' from model_content;
+             select fold_content_uses(1)"
         ),
         look,
     );

@@ -1,7 +1,8 @@
 //! Imports and exports through HTTP: the diff, the commit, the undo, and that what is exported imports again unchanged.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -328,4 +329,163 @@ async fn a_row_without_a_secret_keeps_the_stored_one() {
             .await
             .contains("CANARY-first")
     );
+}
+
+/// Rows for more than two batches, each with a name of its own.
+fn many_models(count: usize) -> String {
+    let rows = (1..=count).map(|n| format!("Model {n},made by a test\n"));
+    std::iter::once("name,description\n".to_owned())
+        .chain(rows)
+        .collect()
+}
+
+#[tokio::test]
+async fn the_same_thing_far_apart_in_a_file_is_refused_with_both_lines_named() {
+    let app = TestApp::start().await;
+    let file = many_models(12_000) + "Model 1,again\nModel 11999,again\n";
+    let staged = send(&app.owner, "kind=models", file).await.expect(201);
+    assert_eq!(counts(&staged), [12_000, 0, 0, 2]);
+    let rows = app
+        .owner
+        .get(&format!(
+            "/v1/imports/{}/rows?filter=verdict:rejected",
+            staged["id"]
+        ))
+        .await
+        .expect(200);
+    let told: Vec<_> = rows["items"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| (row["line"].as_i64(), row["faults"][0]["message"].as_str()))
+        .collect();
+    let message = |line| format!("this is in the file already, on line {line}: keep one of the two");
+    assert_eq!(
+        told,
+        [
+            (Some(12_002), Some(&*message(2))),
+            (Some(12_003), Some(&*message(12_000)))
+        ]
+    );
+    commit(&app.owner, &staged, "good").await.expect(200);
+    assert_eq!(value::<i64>(&app, "select count(*) from models").await, 12_000);
+    let undone = app
+        .owner
+        .post(&format!("/v1/imports/{}/undo", staged["id"]), json!({}))
+        .await
+        .expect(200);
+    assert_eq!(undone["removed"], 12_000);
+}
+
+#[tokio::test]
+async fn characters_that_mean_something_elsewhere_are_stored_as_they_are() {
+    let app = TestApp::start().await;
+    let told = "tab\there, back\\slash \\N \\. {\"a\"} 'q' \u{1F98A} \u{202E}e\u{301} $1\nnext line";
+    let file = format!(
+        "name,description\nNorthside,\"{}\"\nSouthside,nul\0here\n",
+        told.replace('"', "\"\"")
+    );
+    let staged = send(&app.owner, "kind=models", file).await.expect(201);
+    assert_eq!(counts(&staged), [1, 0, 0, 1]);
+    let rows = app
+        .owner
+        .get(&format!("/v1/imports/{}/rows", staged["id"]))
+        .await
+        .expect(200);
+    assert_eq!(rows["items"][0]["data"]["description"], told);
+    assert_eq!(rows["items"][1]["faults"][0]["code"], "character_not_allowed");
+    commit(&app.owner, &staged, "good").await.expect(200);
+    assert_eq!(
+        value::<String>(&app, "select description from models").await,
+        told
+    );
+}
+
+/// Waits until the query counts something.
+async fn until_some(db: &mut sqlx::PgConnection, query: &'static str) {
+    let counted = async {
+        while sqlx::query_scalar::<_, i64>(query)
+            .fetch_one(&mut *db)
+            .await
+            .expect("a count")
+            == 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), counted)
+        .await
+        .expect(query);
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_leaves_nothing_but_the_note_that_it_was_tried() {
+    let app = TestApp::start().await;
+    let mut db = app.superuser().await;
+    let file = stream::iter([Ok(many_models(11_000))]);
+    let broken = stream::once(async move {
+        until_some(&mut db, "select count(*) from import_rows").await;
+        Err(std::io::Error::other("the sender goes away"))
+    });
+    let request = app
+        .owner
+        .request(Method::POST, "/v1/imports?kind=models")
+        .header("content-type", "application/octet-stream")
+        .body(reqwest::Body::wrap_stream(file.chain(broken)));
+    request.send().await.expect_err("the sender went away");
+    let failed = "select count(*) from imports where state = 'failed'";
+    until_some(&mut app.superuser().await, failed).await;
+    assert_eq!(value::<i64>(&app, "select count(*) from import_rows").await, 0);
+}
+
+#[tokio::test]
+async fn an_import_whose_server_was_killed_can_be_given_up() {
+    let app = TestApp::start().await;
+    let id: i64 = sqlx::query_scalar(
+        "with begun as (insert into imports (tenant_id, kind, state) values ($1, 'models', 'reading') returning id)
+         insert into import_rows (tenant_id, import_id, line, verdict) select $1, id, 2, 'new' from begun returning import_id",
+    )
+    .bind(app.tenant.0)
+    .fetch_one(&mut app.superuser().await)
+    .await
+    .expect("an import");
+    let import = json!({"id": id});
+    assert_eq!(
+        commit(&app.owner, &import, "all").await.problem(409),
+        "import_state"
+    );
+    let given_up = app
+        .owner
+        .send(app.owner.request(Method::DELETE, &format!("/v1/imports/{id}")))
+        .await
+        .expect(200);
+    assert_eq!(given_up["state"], "discarded");
+    assert_eq!(value::<i64>(&app, "select count(*) from import_rows").await, 0);
+}
+
+#[tokio::test]
+async fn rows_whose_model_is_gone_are_not_stored_without_it() {
+    let app = TestApp::start().await;
+    import(&app.owner, "models", MODELS).await;
+    let staged = send(&app.owner, "kind=accounts", ACCOUNTS).await.expect(201);
+    sqlx::query("delete from models where name = 'Southside'")
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("it is deleted");
+    assert_eq!(
+        commit(&app.owner, &staged, "all").await.problem(409),
+        "changed_since"
+    );
+    assert_eq!(value::<i64>(&app, "select count(*) from accounts").await, 0);
+}
+
+#[tokio::test]
+async fn proxies_of_one_host_and_port_are_told_apart_by_their_users() {
+    let app = TestApp::start().await;
+    let file = "scheme,host,port,username,location\n\
+        http,gate.example.com,8000,user-1,Leeds\nhttp,gate.example.com,8000,user-2,Leeds\nhttp,gate.example.com,8000,,Leeds\n";
+    import(&app.owner, "proxies", file).await;
+    let other = file.replace("user-2,Leeds", "user-2,York") + "http,gate.example.com,8000,user-3,Leeds\n";
+    let staged = send(&app.owner, "kind=proxies", other).await.expect(201);
+    assert_eq!(counts(&staged), [1, 1, 2, 0]);
 }

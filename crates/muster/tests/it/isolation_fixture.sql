@@ -28,7 +28,8 @@ insert into model_content (tenant_id, id, model_id, content_type, image_url) ove
     select t, t, t, 'any', 'https://example.com' from generate_series(1, 2) t;
 insert into text_pools (tenant_id, id, model_id, content_type, text_content) overriding system value
     select t, t, t, 'bio', 'x' from generate_series(1, 2) t;
-insert into content_uses (tenant_id, pool, item_id, used, succeeded) select t, 'content', t, 1, 1 from generate_series(1, 2) t;
+insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
+    select t, array[t], '{null}', '{true}' from generate_series(1, 2) t;
 insert into account_state_history (tenant_id, account_id, event, to_state, triggered_by)
     select t, t, 'import', 'imported', 'system' from generate_series(1, 2) t;
 insert into warmup_step_logs (tenant_id, account_id, lease, started_at, step_number, step_name, status)

@@ -66,15 +66,17 @@ pub async fn world(db: &mut PgConnection, id: i64, part: &str, proxy: i64) {
                     state_changed_at = now() where id = $1"
         }
         "start" => {
-            "update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now(), \
+            "update accounts set lifecycle_state = 'warming_up', warmup_started_at = now(), \
                     state_changed_at = now() where id = $1 and $2 > 0"
         }
         "finish" => {
-            "update accounts set lifecycle_state = 'human_review', warmup_step = 5, warmup_completed_at = now(), \
+            "with last as (update work_queue set step = 5 where account_id = $1) \
+                     update accounts set lifecycle_state = 'human_review', warmup_completed_at = now(), \
                      state_changed_at = now() where id = $1 and $2 > 0"
         }
         "escalate" => {
-            "update accounts set lifecycle_state = 'human_review', warmup_step = 3, requires_human_review = true, \
+            "with third as (update work_queue set step = 3 where account_id = $1) \
+                       update accounts set lifecycle_state = 'human_review', requires_human_review = true, \
                        last_error_message = 'the story was refused', state_changed_at = now() where id = $1 and $2 > 0"
         }
         "approve" => {
@@ -331,7 +333,7 @@ async fn the_database_stores_no_transition_that_the_lifecycle_does_not_have() {
                     let without_proxy = matches!(to, State::Imported | State::Cleanup);
                     let mut tx = of_tenant(&mut db, app.tenant).await;
                     let done = sqlx::query(
-                        "update accounts set lifecycle_state = $2, proxy_id = $3, warmup_step = 3, \
+                        "update accounts set lifecycle_state = $2, proxy_id = $3, \
                          warmup_started_at = now(), warmup_completed_at = case when $4 then now() end where id = $1",
                     )
                     .bind(id)
@@ -389,9 +391,9 @@ async fn place(app: &TestApp, root: &mut PgConnection, state: State, complete: b
         .await
         .expect("without triggers");
     let id = sqlx::query_scalar(
-        "insert into accounts (tenant_id, username, email, authorisation_basis, lifecycle_state, proxy_id, warmup_step, \
+        "insert into accounts (tenant_id, username, email, authorisation_basis, lifecycle_state, proxy_id, \
          warmup_started_at, warmup_completed_at) \
-         values ($1, $2, 'x@example.com', 'owned', $3, $4, 3, now(), case when $5 then now() end) returning id",
+         values ($1, $2, 'x@example.com', 'owned', $3, $4, now(), case when $5 then now() end) returning id",
     )
     .bind(app.tenant.0)
     .bind(format!("{state}.{complete}"))

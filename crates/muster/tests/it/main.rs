@@ -41,4 +41,5 @@ mod work;
 mod work_holds;
 mod work_races;
 mod work_secrets;
+mod work_together;
 mod work_waits;

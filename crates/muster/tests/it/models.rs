@@ -35,7 +35,7 @@ pub async fn account_warming_up(app: &TestApp, model: i64) -> AccountId {
         "insert into proxies (tenant_id, scheme, host, port, provider, location, monthly_cost)
         select tenant_id, 'http', 'p.example.com', 8080, 'p', 'l', 1 from accounts where id = $1",
         "update accounts set proxy_id = (select id from proxies), lifecycle_state = 'proxy_assigned' where id = $1",
-        "update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now() where id = $1",
+        "update accounts set lifecycle_state = 'warming_up', warmup_started_at = now() where id = $1",
     ] {
         sqlx::query(change).bind(id).execute(&mut db).await.expect(change);
     }

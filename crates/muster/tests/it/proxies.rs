@@ -249,7 +249,7 @@ async fn working_on(app: &TestApp, proxy: i64) -> i64 {
         .await
         .expect(200);
     sqlx::query(
-        "update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now() where id = $1",
+        "update accounts set lifecycle_state = 'warming_up', warmup_started_at = now() where id = $1",
     )
     .bind(id)
     .execute(&mut db)

@@ -39,8 +39,8 @@ async fn a_reviewer_sees_who_waits_longest_first_and_why() {
         .expect(200);
     sqlx::query(
         "insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, \
-         status, content_used, error_message) \
-         select $1, $2, n, now(), now(), 3, 'post_highlight', 'failed', '{\"content_id\": 7}', 'refused ' || n \
+         status, content_id, error_message) \
+         select $1, $2, n, now(), now(), 3, 'post_highlight', 'failed', 7, 'refused ' || n \
          from generate_series(1, 7) n",
     )
     .bind(app.tenant.0)
@@ -78,7 +78,7 @@ async fn a_reviewer_sees_who_waits_longest_first_and_why() {
         (
             attempts.len(),
             &attempts[0]["error"],
-            &attempts[0]["content_used"]["content_id"]
+            &attempts[0]["content_used"]["content"]
         ),
         (5, &json!("refused 7"), &json!(7))
     );

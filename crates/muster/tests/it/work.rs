@@ -12,9 +12,9 @@ pub const FAULTS: &str = "
     from accounts a left join work_queue q on q.tenant_id = a.tenant_id and q.account_id = a.id
     where (a.lifecycle_state = 'warming_up') <> (coalesce(q.state, 'idle') <> 'idle')
     union all
-    select 'account ' || a.id || ': step or model differ from its queue row'
+    select 'account ' || a.id || ': model differs from its queue row'
     from accounts a join work_queue q on q.tenant_id = a.tenant_id and q.account_id = a.id
-    where q.state <> 'idle' and (q.step <> a.warmup_step or q.model_id is distinct from a.model_id)
+    where q.state <> 'idle' and q.model_id is distinct from a.model_id
     union all
     select 'account ' || a.id || ': hold is ' || coalesce(q.hold, 'none') || ' and should be ' || coalesce(h.hold, 'none')
     from accounts a join work_queue q on q.tenant_id = a.tenant_id and q.account_id = a.id
@@ -118,8 +118,8 @@ async fn an_account_is_led_through_its_whole_warmup() {
         );
     }
     assert!(claim(&bot, 10).await.is_empty());
-    let state = "select concat_ws(' ', lifecycle_state, warmup_step, warmup_completed_at is not null,
-        requires_human_review, last_bot_action_by) from accounts";
+    let state = "select concat_ws(' ', lifecycle_state, step, warmup_completed_at is not null,
+        requires_human_review, last_bot_action_by) from accounts join work_queue on account_id = id";
     assert_eq!(
         app.look(state).await,
         Some(format!("human_review 5 t f bot:{id}"))
@@ -147,7 +147,7 @@ async fn an_account_is_led_through_its_whole_warmup() {
         app.look(format!("{used} from text_pools")).await.as_deref(),
         Some("4 4 4")
     );
-    let chosen = "select count(*) from warmup_step_logs l join model_content c on c.id = (l.content_used->>'content')::bigint
+    let chosen = "select count(*) from warmup_step_logs l join model_content c on c.id = l.content_id
         where c.usage_count = 1 and c.success_rate = 100";
     assert_eq!(app.look(chosen).await.as_deref(), Some("4"));
     assert_eq!(app.look(FAULTS).await, None);
@@ -311,7 +311,8 @@ async fn a_failed_step_waits_longer_each_time_and_the_fifth_failure_hands_the_ac
             "attempt {attempt}: {wait} s"
         );
         assert!(claim(&bot, 1).await.is_empty());
-        let told = "select concat_ws(' ', lifecycle_state, retry_count, last_error_message) from accounts";
+        let told = "select concat_ws(' ', lifecycle_state, attempt, last_error_message)
+            from accounts join work_queue on account_id = id";
         assert_eq!(
             app.look(told).await,
             Some(format!("warming_up {attempt} why it failed"))
@@ -320,7 +321,8 @@ async fn a_failed_step_waits_longer_each_time_and_the_fifth_failure_hands_the_ac
     }
     let item = only(claim(&bot, 1).await);
     report(&bot, &item["lease"], "failed").await;
-    let told = "select concat_ws(' ', lifecycle_state, warmup_step, requires_human_review, retry_count) from accounts";
+    let told = "select concat_ws(' ', lifecycle_state, step, requires_human_review, attempt)
+        from accounts join work_queue on account_id = id";
     assert_eq!(app.look(told).await.as_deref(), Some("human_review 1 t 5"));
     let history = "select concat_ws(' ', event, transition_reason) from account_state_history
         order by created_at desc limit 1";
@@ -488,9 +490,9 @@ async fn an_account_that_is_retired_while_leased_loses_its_lease() {
         .await;
     assert_eq!(report(&bot, &lease, "completed").await["verdict"], "stale");
     app.run(
-        "update accounts set lifecycle_state = 'imported', warmup_step = null, warmup_started_at = null;
+        "update accounts set lifecycle_state = 'imported', warmup_started_at = null;
         update accounts set lifecycle_state = 'proxy_assigned', proxy_id = 1;
-        update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()",
+        update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()",
     )
     .await;
     let again = only(claim(&bot, 1).await);

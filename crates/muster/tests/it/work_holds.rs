@@ -15,7 +15,7 @@ async fn templates_are_filled_in_from_the_account_and_other_texts_are_not() {
     app.warm_accounts(1).await;
     let (_, bot) = app.bot("b1").await;
     app.run(
-        "update accounts set warmup_step = 5, location_city = 'Bath'; update work_queue set step = 5;
+        "update accounts set location_city = 'Bath'; update work_queue set step = 5;
         update model_content set text_content = '{username} in {city}, {campus}{nothing}', is_template = true;
         update text_pools set text_content = '{city}'",
     )
@@ -159,18 +159,14 @@ async fn a_text_is_needed_for_the_bio_and_only_for_the_bio() {
     let (_, bot) = app.bot("b1").await;
     app.run("delete from text_pools").await;
     for step in [1, 3, 4, 5] {
-        app.run(format!(
-            "update accounts set warmup_step = {step}; update work_queue set step = {step}"
-        ))
-        .await;
+        app.run(format!("update work_queue set step = {step}")).await;
         let item = only(claim(&bot, 1).await);
         assert!(item["text"].is_null() && item["content"].is_object());
         bot.post("/v1/work/release", json!({ "leases": [item["lease"]] }))
             .await
             .expect(200);
     }
-    app.run("update accounts set warmup_step = 2; update work_queue set step = 2")
-        .await;
+    app.run("update work_queue set step = 2").await;
     assert!(claim(&bot, 1).await.is_empty());
     app.run("insert into text_pools (tenant_id, model_id, content_type, text_content) select tenant_id, id, 'bio', 'b' from models").await;
     assert_eq!(only(claim(&bot, 1).await)["text"]["text"], "b");
@@ -196,7 +192,7 @@ async fn steps_for_people_are_given_to_people_and_to_nobody_else() {
             "accepted"
         );
     }
-    let by = "select bool_and(last_bot_action_by like 'operator:%') from accounts";
+    let by = "select bool_and(last_bot_action_by like 'operator:%') from work_queue";
     assert_eq!(app.look(by).await.as_deref(), Some("true"));
     assert!(claim(&person, 10).await.is_empty());
     assert_eq!(

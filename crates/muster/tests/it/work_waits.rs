@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster::{tick, work::LOOK_AGAIN_MS_MAX};
+use muster::{tick, work::claim::LOOK_AGAIN_MS_MAX};
 use serde_json::json;
 
 use crate::{

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rust_decimal::Decimal;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -273,6 +273,17 @@ pub enum Raw {
     Plain(String),
     /// A cell that is, or may be, a secret: of a secret field, of a column that is not read, or beyond the header.
     Secret(SecretString),
+}
+
+impl Raw {
+    /// The cell's text, also where it is a secret.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose_secret(),
+        }
+    }
 }
 
 impl Fault {

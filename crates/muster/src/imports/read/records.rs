@@ -201,7 +201,8 @@ impl Machine {
         if self.record.cells.len() == CELLS_MAX {
             self.overflow();
         } else if self.state != State::Skipping {
-            self.record.cells.push(std::mem::take(&mut self.cell));
+            self.record.cells.push(self.cell.clone());
+            self.cell.clear();
             self.state = State::CellStart;
         }
         true

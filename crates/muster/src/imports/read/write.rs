@@ -58,10 +58,7 @@ pub fn write_rejected_row(
     first: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let cells = raw.iter().map(|cell| match cell {
-        Raw::Plain(text) => text.as_str(),
-        Raw::Secret(secret) => secret.expose_secret(),
-    });
+    let cells = raw.iter().map(Raw::expose);
     match detected.dialect {
         _ if raw.is_empty() => Ok(()),
         Dialect::WebshareJson => {

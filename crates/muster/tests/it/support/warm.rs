@@ -35,7 +35,7 @@ pub async fn warm_accounts(db: &mut PgConnection, tenant: TenantId, count: usize
         join (select id, row_number() over (order by id) as n from proxies
             where host like '%.model{model}.example.com') p on p.n = (o.n + 2) / 3
         where a.tenant_id = {tenant} and a.id = o.id;
-        update accounts set lifecycle_state = 'warming_up', warmup_step = 1, warmup_started_at = now()
+        update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()
         where tenant_id = {tenant} and model_id = {model};"
     );
     db.execute(AssertSqlSafe(fill)).await.expect("accounts");

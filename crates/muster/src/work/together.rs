@@ -1,0 +1,167 @@
+//! Together: what several callers ask for at the same time is done for all of them at once. Whoever asks while nobody is at
+//! work is served at once and alone; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
+//! then served with all who wait.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    hash::Hash,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::FutureExt;
+use muster_wire::TenantId;
+use tokio::sync::oneshot;
+
+use crate::{
+    actor::Actor,
+    app::App,
+    problem::{Bug, Failure, Kind},
+};
+
+/// Groups of one key that are served at the same time, at most: enough that one is worked on while another one's commit is
+/// written to disk, and few enough that the others gather.
+const GROUPS_AT_WORK_MAX: usize = 2;
+
+/// Asks that can be served together, by what they have in common.
+pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
+    /// What one caller asks.
+    type Ask: Send + Sync + 'static;
+    /// What it gets.
+    type Answer: Send + 'static;
+
+    /// Whether an ask can be served with these.
+    fn fits(asks: &[&Self::Ask], next: &Self::Ask) -> bool;
+
+    /// Serves these, and gives an answer to each, in their order.
+    fn serve(
+        &self,
+        app: &App,
+        asks: &[&Self::Ask],
+    ) -> impl Future<Output = Result<Vec<Self::Answer>, Failure>> + Send;
+
+    /// Takes back an answer whose caller has gone away.
+    fn take_back(&self, app: &App, ask: Self::Ask, answer: Self::Answer) -> impl Future<Output = ()> + Send;
+}
+
+/// The groups that are being served, and those who wait to be.
+pub struct Together<G: Group> {
+    lanes: Mutex<HashMap<G, Lane<G>>>,
+}
+
+struct Lane<G: Group> {
+    waiting: VecDeque<Call<G>>,
+    at_work: usize,
+}
+
+struct Call<G: Group> {
+    ask: G::Ask,
+    answer: oneshot::Sender<Result<G::Answer, Failure>>,
+}
+
+impl<G: Group> Default for Together<G> {
+    fn default() -> Self {
+        Self {
+            lanes: Mutex::default(),
+        }
+    }
+}
+
+impl<G: Group> fmt::Debug for Together<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Together").finish_non_exhaustive()
+    }
+}
+
+impl<G: Group> Together<G> {
+    /// Asks, and waits for the answer. What is under way is finished also when the caller goes away.
+    ///
+    /// # Errors
+    /// What serving failed with.
+    pub async fn ask(self: &Arc<Self>, app: &App, group: G, ask: G::Ask) -> Result<G::Answer, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let begins = {
+            let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
+            let lane = lanes.entry(group.clone()).or_insert_with(|| Lane {
+                waiting: VecDeque::new(),
+                at_work: 0,
+            });
+            lane.waiting.push_back(Call { ask, answer });
+            let begins = lane.at_work < GROUPS_AT_WORK_MAX;
+            lane.at_work += usize::from(begins);
+            begins
+        };
+        if begins {
+            let (these, app) = (self.clone(), app.clone());
+            tokio::spawn(async move {
+                while let Some(calls) = these.next(&group) {
+                    // Those whose serving panics are told so by their channel; the others go on.
+                    let _ = AssertUnwindSafe(serve(&group, &app, calls)).catch_unwind().await;
+                }
+            });
+        }
+        answered.await.map_err(Bug::new)?
+    }
+
+    /// The calls to serve next; none when none wait, and then this worker is done.
+    fn next(&self, group: &G) -> Option<Vec<Call<G>>> {
+        let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
+        let lane = lanes.get_mut(group)?;
+        let mut taken = 0;
+        for (n, call) in lane.waiting.iter().enumerate() {
+            let before: Vec<&G::Ask> = lane.waiting.iter().take(n).map(|call| &call.ask).collect();
+            if n > 0 && !G::fits(&before, &call.ask) {
+                break;
+            }
+            taken = n + 1;
+        }
+        if taken > 0 {
+            return Some(lane.waiting.drain(..taken).collect());
+        }
+        lane.at_work -= 1;
+        if lane.at_work == 0 {
+            lanes.remove(group);
+        }
+        None
+    }
+}
+
+/// Serves these calls, and answers each. Where they fail together each is served alone, so that only those fail that
+/// should; but not where nobody can be served now.
+async fn serve<G: Group>(group: &G, app: &App, calls: Vec<Call<G>>) {
+    let asks: Vec<&G::Ask> = calls.iter().map(|call| &call.ask).collect();
+    let mut answers = match group.serve(app, &asks).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(failure) if asks.len() == 1 => vec![Err(failure)],
+        Err(Failure::Refused(refusal)) if refusal.kind == Kind::Unavailable => asks
+            .iter()
+            .map(|_| Err(Failure::Refused(refusal.clone())))
+            .collect(),
+        Err(_) => {
+            let mut answers = Vec::with_capacity(asks.len());
+            for ask in &asks {
+                let alone = group.serve(app, &[*ask]).await;
+                answers.push(alone.and_then(|mut one| Ok(one.pop().ok_or_else(|| Bug::new("no answer"))?)));
+            }
+            answers
+        }
+    }
+    .into_iter();
+    for Call { ask, answer } in calls {
+        let given = answers
+            .next()
+            .unwrap_or_else(|| Err(Bug::new("no answer").into()));
+        if let Err(Ok(given)) = answer.send(given) {
+            group.take_back(app, ask, given).await;
+        }
+    }
+}
+
+/// Who acts for these: the one that there is; for several the server, which names each of them where it matters.
+pub fn actor<'a>(tenant: TenantId, mut actors: impl Iterator<Item = &'a Actor>) -> Actor {
+    match (actors.next(), actors.next()) {
+        (Some(one), None) => one.clone(),
+        _ => Actor::system(tenant),
+    }
+}

@@ -1,0 +1,165 @@
+//! What several bots ask at the same time is served together, and each as if alone.
+
+use muster::{
+    actor::{Actor, Who},
+    work,
+};
+use muster_wire::{
+    BotId,
+    work::{Claim, Outcome, Report, StepResult, Verdict, WorkItem},
+};
+use sqlx::Executor;
+use uuid::Uuid;
+
+use crate::{support::TestApp, work::FAULTS};
+
+fn actor(app: &TestApp, id: BotId) -> Actor {
+    Actor {
+        who: Who::Bot { id },
+        ..Actor::system(app.tenant)
+    }
+}
+
+fn report(item: &WorkItem, outcome: Outcome) -> Report {
+    Report {
+        bot_session_id: None,
+        results: vec![StepResult {
+            lease: item.lease,
+            outcome,
+            execution_time_ms: 1,
+            response: None,
+            error: None,
+        }],
+    }
+}
+
+/// Claims one step for a bot of its own.
+async fn leased(app: &TestApp, name: &str) -> (Actor, WorkItem) {
+    let (id, _) = app.bot(name).await;
+    let actor = actor(app, id);
+    let claim = Claim {
+        max: 1,
+        wait_ms: 0,
+        steps: Vec::new(),
+        model_id: None,
+    };
+    let mut claimed = work::claim(&app.app, &actor, &claim).await.expect("a claim");
+    (actor, claimed.items.pop().expect("a step"))
+}
+
+/// Waits until this many transactions wait for a lock.
+async fn wait_for_waiters(app: &TestApp, count: usize) {
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while app.look(waiting).await != Some(count.to_string()) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn reports_that_come_together_share_a_transaction_and_each_names_its_own_bot_and_request() {
+    let app = TestApp::start().await;
+    app.warm_accounts(8).await;
+    app.run("update work_queue set step = 5").await;
+    let mut leases = Vec::new();
+    for n in 0..8 {
+        leases.push(leased(&app, &format!("b{n}")).await);
+    }
+    // The first two wait for their accounts; the others wait for them.
+    let mut other = app.superuser().await;
+    let held = [leases[0].1.account.id.0, leases[1].1.account.id.0];
+    other.execute("begin").await.expect("begin");
+    sqlx::query("select from accounts where id = any ($1) for update")
+        .bind(&held[..])
+        .execute(&mut other)
+        .await
+        .expect("locked");
+    let mut reports = tokio::task::JoinSet::new();
+    for (n, (actor, item)) in leases.iter().enumerate() {
+        let (server, actor, report) = (app.app.clone(), actor.clone(), report(item, Outcome::Completed));
+        reports.spawn(async move { work::report(&server, &actor, report).await });
+        tokio::task::yield_now().await;
+        if n == 1 {
+            wait_for_waiters(&app, 2).await;
+        }
+    }
+    other.execute("rollback").await.expect("rollback");
+    while let Some(reported) = reports.join_next().await {
+        let reported = reported.expect("no panic").expect("a report");
+        assert_eq!(reported.receipts[0].verdict, Verdict::Accepted);
+    }
+    let mut named: Vec<(i64, i64, Uuid)> = sqlx::query_as(
+        "select account_id, bot_id, request_id from account_state_history
+         where event = 'finish_warmup' and triggered_by = 'bot' order by account_id",
+    )
+    .fetch_all(&mut other)
+    .await
+    .expect("history");
+    named.sort_unstable();
+    let mut expected: Vec<_> = leases
+        .iter()
+        .map(|(actor, item)| (item.account.id.0, actor.bot().expect("a bot").0, actor.request))
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(named, expected);
+    let transactions =
+        "select count(distinct xmin::text) from account_state_history where event = 'finish_warmup'";
+    assert_eq!(app.look(transactions).await.as_deref(), Some("3"));
+    assert_eq!(app.look(FAULTS).await, None);
+}
+
+#[tokio::test]
+async fn the_same_lease_reported_twice_at_once_is_accepted_once() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    let (actor, item) = leased(&app, "b").await;
+    let twice = [Outcome::Completed, Outcome::Failed]
+        .map(|outcome| work::report(&app.app, &actor, report(&item, outcome)));
+    let answers = futures_util::future::join_all(twice).await;
+    let mut verdicts: Vec<_> = answers
+        .into_iter()
+        .map(|answer| {
+            let receipt = answer.expect("a report").receipts[0].clone();
+            (receipt.verdict.word(), receipt.outcome)
+        })
+        .collect();
+    verdicts.sort_unstable_by_key(|(verdict, _)| *verdict);
+    assert_eq!(
+        verdicts.iter().map(|(verdict, _)| *verdict).collect::<Vec<_>>(),
+        ["accepted", "duplicate"]
+    );
+    assert_eq!(verdicts[0].1, verdicts[1].1, "the outcome accepted first stands");
+    assert_eq!(
+        app.look("select count(*) from warmup_step_logs").await.as_deref(),
+        Some("1")
+    );
+}
+
+#[tokio::test]
+async fn a_claim_whose_caller_went_away_gives_its_leases_back() {
+    let app = TestApp::start().await;
+    app.warm_accounts(3).await;
+    let (id, _) = app.bot("b").await;
+    let mut other = app.superuser().await;
+    other
+        .execute("begin; lock table proxies in access exclusive mode")
+        .await
+        .expect("locked");
+    let (server, actor) = (app.app.clone(), actor(&app, id));
+    let claim = tokio::spawn(async move {
+        let claim = Claim {
+            max: 3,
+            wait_ms: 0,
+            steps: Vec::new(),
+            model_id: None,
+        };
+        work::claim(&server, &actor, &claim).await
+    });
+    wait_for_waiters(&app, 1).await;
+    claim.abort();
+    assert!(claim.await.is_err());
+    other.execute("rollback").await.expect("rollback");
+    let given_back = "select string_agg(state || lease, ' ') from work_queue";
+    while app.look(given_back).await.as_deref() != Some("ready1 ready1 ready1") {
+        tokio::task::yield_now().await;
+    }
+}
