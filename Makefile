@@ -1,9 +1,9 @@
 # Everything that is done often. Each target installs what it needs by itself, as root or with sudo.
 
-.PHONY: help run test check prepare
+.PHONY: help run test screenshots check prepare
 
 help: ## Say what the targets do
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: ## Start Muster with the sample files of examples/, on an embedded PostgreSQL
 	@scripts/setup
@@ -12,6 +12,10 @@ run: ## Start Muster with the sample files of examples/, on an embedded PostgreS
 test: ## Run every test
 	@scripts/setup --test
 	cargo test --workspace --locked
+
+screenshots: ## Write a picture of every screen to target/screenshots
+	@scripts/setup --test
+	MUSTER_SCREENSHOTS=1 cargo test --locked -p muster --test it screenshots
 
 check: ## Format, lints, docs, licences, samples and SQL metadata: all that must hold beside the tests
 	@scripts/setup --test

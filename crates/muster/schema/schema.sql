@@ -823,6 +823,18 @@ CREATE FUNCTION public.muster_triggered_by() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ select coalesce(nullif(current_setting('muster.triggered_by', true), ''), 'system') $$;
 
+CREATE FUNCTION public.my_tenants() RETURNS TABLE(tenant_id bigint, name text, role text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select m.tenant_id, t.name, m.role
+    from memberships m
+    join tenants t on t.id = m.tenant_id
+    join operators o on o.id = m.operator_id
+    where m.operator_id = nullif(current_setting('muster.operator_id', true), '')::bigint and o.disabled_at is null
+    order by m.tenant_id
+$$;
+
 CREATE FUNCTION public.pool_changed() RETURNS trigger
     LANGUAGE plpgsql
     SET enable_nestloop TO 'off'
@@ -2266,6 +2278,9 @@ GRANT ALL ON FUNCTION public.muster_tenant() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.muster_triggered_by() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.my_tenants() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_tenants() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.pool_changed() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;

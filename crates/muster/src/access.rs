@@ -121,6 +121,20 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/docs/{*rest}", Access::Public),
     to("GET", "/v1/me", Access::SignedIn),
 
+    to("GET", "/assets/{file}", Access::Public),
+    to("GET", "/live", Access::View),
+    to("GET", "/", Access::View),
+    to("GET", "/v1/today", Access::View),
+    to("GET", "/sign-in", Access::Public),
+    to("POST", "/sign-in", Access::Public),
+    to("POST", "/sign-out", Access::View),
+    to("GET", "/password", Access::Public),
+    to("POST", "/password", Access::Public),
+    to("GET", "/profile", Access::View),
+    to("POST", "/profile/sessions/end", Access::View),
+    to("GET", "/tenants", Access::View),
+    to("POST", "/tenants/enter", Access::View),
+
     to("GET", "/v1/operators", Access::View),
     to("POST", "/v1/operators", Access::Administer),
     to("GET", "/v1/operators/{id}", Access::View),
@@ -243,6 +257,10 @@ pub struct Identity {
     pub requests_per_minute: u32,
     /// That of its tenant.
     pub tenant_requests_per_minute: u32,
+    /// Its person's or bot's name, for pages.
+    pub name: String,
+    /// The name of its tenant.
+    pub tenant_name: String,
 }
 
 /// What the gate remembers: verified tokens for a moment, and allowances.
@@ -293,6 +311,11 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                 Some(actor) if !request.method().is_safe() && actor.bot().is_none() => Some(actor.tenant),
                 _ => None,
             };
+            let rings = match request.extensions().get::<Actor>() {
+                Some(actor) if !request.method().is_safe() => Some(actor.tenant),
+                _ => None,
+            };
+            let identity = request.extensions().get::<Arc<Identity>>().cloned();
             let mut response = if unhurried {
                 next.run(request).await
             } else {
@@ -304,12 +327,20 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                     })
             };
             if let Some(tenant) = changed_by
-                && response.status().is_success()
+                && (response.status().is_success() || response.status().is_redirection())
             {
                 app.work.notify(tenant);
             }
+            if let Some(tenant) = rings
+                && (response.status().is_success() || response.status().is_redirection())
+            {
+                app.live.ring(tenant);
+            }
             if let Some(allowance) = allowance {
                 tell_allowance(response.headers_mut(), allowance);
+            }
+            if let Some(identity) = identity {
+                response.extensions_mut().insert(identity);
             }
             response
         }
@@ -318,6 +349,9 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                 .refusal()
                 .is_some_and(|refusal| refusal.kind == Kind::TooMany);
             let mut response = failure.into_response();
+            if let Some(identity) = request.extensions().get::<Arc<Identity>>() {
+                response.extensions_mut().insert(identity.clone());
+            }
             if spent && let Some(identity) = request.extensions().get::<Arc<Identity>>() {
                 let allowance = Allowance {
                     per_minute: identity.requests_per_minute,
@@ -351,6 +385,11 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
+    // What changes something and can have been sent by a browser must come from our own pages.
+    let from_browser = !path.starts_with("/v1/") || presented_by_cookie(request.headers());
+    if from_browser && !request.method().is_safe() {
+        same_origin(request.headers())?;
+    }
     if endpoint.access == Access::Public {
         if let Some(address) = address {
             app.gate
@@ -364,10 +403,6 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
     let identity = Arc::new(identity);
     request.extensions_mut().insert(identity.clone());
     request.extensions_mut().insert(TokenHash(hash));
-    // Signed in by a cookie, a request that changes something must come from our own pages.
-    if presented_by_cookie(request.headers()) && !request.method().is_safe() {
-        same_origin(request.headers())?;
-    }
     let allowance = app
         .gate
         .tokens
@@ -495,6 +530,8 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
                     },
                     requests_per_minute: row.requests_per_minute.unsigned_abs(),
                     tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
+                    name: row.name,
+                    tenant_name: row.tenant_name,
                 })
         }
         TokenKind::Bot | TokenKind::Api => {
@@ -515,6 +552,8 @@ async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Fa
                     who,
                     requests_per_minute: row.requests_per_minute.unsigned_abs(),
                     tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
+                    name: row.name,
+                    tenant_name: row.tenant_name,
                 })
             })
         }

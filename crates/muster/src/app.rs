@@ -21,9 +21,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use uuid::Uuid;
 
 use crate::{
-    access::{self, Gate, RequestId},
+    access::{self, Gate, Identity, RequestId},
     actor::{Actor, Who},
     config::ServeSettings,
+    console::{self, live::Live},
     db::Db,
     http::{BODY_BYTES_MAX, Problems, Reply},
     problem::{Bug, Failure, Kind, Refusal},
@@ -58,6 +59,8 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// The bells that wake claims which wait for work.
     pub work: Arc<Bells>,
+    /// The bells that tell open pages of changes.
+    pub live: Arc<Live>,
     /// The claims that are being served, and those that wait to be.
     pub claims: Arc<Together<Wanted>>,
     /// The reports likewise.
@@ -83,6 +86,7 @@ impl App {
             gate: Arc::default(),
             telemetry: Arc::default(),
             work: Arc::default(),
+            live: Arc::default(),
             claims: Arc::default(),
             reports: Arc::default(),
         }
@@ -112,6 +116,7 @@ impl App {
         router
             .route("/v1/openapi.json", axum::routing::get(openapi))
             .merge(docs())
+            .merge(console::routes())
             .method_not_allowed_fallback(|| async {
                 Refusal::new(
                     Kind::MethodNotAllowed,
@@ -175,6 +180,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(crate::content::api::routes())
         .merge(crate::texts::api::routes())
         .merge(crate::work::api::routes())
+        .merge(crate::today::api::routes())
 }
 
 /// The OpenAPI document.
@@ -272,6 +278,7 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
         .and_then(|v| v.to_str().ok())
         .and_then(|v| Uuid::parse_str(v).ok());
     let id = given.unwrap_or_else(Uuid::now_v7);
+    let page = console::Asked::read(&request);
     request.extensions_mut().insert(RequestId(id));
     let method = request.method().clone();
     let span =
@@ -280,13 +287,18 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(mut problem) = response.extensions_mut().remove::<Box<Problem>>() {
         problem.request_id = Some(id.to_string());
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        *response.body_mut() = Body::from(body);
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        response = match page.and_then(|asked| {
+            let identity = response.extensions().get::<Arc<Identity>>();
+            console::problem(&asked, &problem, identity.map(|identity| &**identity)).ok()
+        }) {
+            Some(mut page) => {
+                for (name, value) in response.headers() {
+                    page.headers_mut().entry(name).or_insert_with(|| value.clone());
+                }
+                page
+            }
+            None => as_json(response, &problem),
+        };
     }
     let headers = response.headers_mut();
     headers.insert(
@@ -303,5 +315,17 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
     let status = response.status().as_u16();
     let elapsed_ms = count.end(&app.telemetry, status);
     span.in_scope(|| tracing::debug!(http.status = status, elapsed_ms, "answered {status}"));
+    response
+}
+
+/// Writes the problem into the answer, for programs.
+fn as_json(mut response: Response, problem: &Problem) -> Response {
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    *response.body_mut() = Body::from(body);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     response
 }

@@ -61,6 +61,7 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
     }
     stop.cancelled().await;
     app.work.close();
+    app.live.close();
     timers.join_all().await;
 }
 
@@ -84,6 +85,7 @@ pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
             }
         }
         app.work.notify(tenant);
+        app.live.ring(tenant);
     }
     app.telemetry.steps("expired", total);
     Ok(total)

@@ -24,6 +24,7 @@ pub mod reviews;
 pub mod secret;
 pub mod tenants;
 pub mod texts;
+pub mod today;
 pub mod tokens;
 pub mod work;
 

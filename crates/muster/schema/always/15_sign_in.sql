@@ -12,6 +12,19 @@ $$
     order by m.tenant_id
 $$;
 
+-- The tenants that the acting operator may enter. Runs as its owner, because a tenant cannot see the memberships of
+-- others; it answers only about the person who asks.
+create or replace function my_tenants() returns table (tenant_id bigint, name text, role text)
+    language sql stable security definer set search_path = public, pg_temp as
+$$
+    select m.tenant_id, t.name, m.role
+    from memberships m
+    join tenants t on t.id = m.tenant_id
+    join operators o on o.id = m.operator_id
+    where m.operator_id = nullif(current_setting('muster.operator_id', true), '')::bigint and o.disabled_at is null
+    order by m.tenant_id
+$$;
+
 -- Makes the person with this address a member of the acting tenant, and gives their id; null where they are one already.
 -- Runs as its owner, because whether a person of this address exists is nothing that the tenant may see: a person who is
 -- new and one who belongs to another tenant are added alike.

@@ -7,7 +7,7 @@ with used as (
         and last_seen_at < now() - interval '1 minute'
 )
 select s.operator_id as "operator_id: muster_wire::OperatorId", m.role as "role: muster_wire::Role",
-    n.requests_per_minute, n.requests_per_minute as tenant_requests_per_minute
+    o.name, n.name as tenant_name, n.requests_per_minute, n.requests_per_minute as tenant_requests_per_minute
 from sessions s
 join tenants n on n.id = s.tenant_id
 join memberships m on m.tenant_id = s.tenant_id and m.operator_id = s.operator_id

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{Duration, Utc};
 use clap::Args;
-use muster_wire::Role;
+use muster_wire::{Role, Secret};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +19,7 @@ use crate::{
     cluster::{self, Cluster},
     config::ServeSettings,
     db::Db,
+    operators::{self, PASSWORD_LINK_HOURS},
     problem::Failure,
     schema,
     seal::{Keyring, MasterKeys},
@@ -224,7 +225,7 @@ impl Up {
         let keys = Keyring::from_file(&key_file)?;
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await?;
-        let token = self.first_tenant(&owner_role, &keys).await?;
+        let first = self.first_tenant(&owner_role, &keys).await?;
         let demo = self.demo;
         let mut settings = self.settings;
         if demo {
@@ -238,14 +239,14 @@ impl Up {
             settings,
         )
         .await?;
-        greet(&server.url(), cluster.dir(), &key_file, token.as_ref());
+        greet(&server.url(), cluster.dir(), &key_file, first.as_ref());
         let stop = CancellationToken::new();
         let demo = async {
             if !demo {
                 return Ok(());
             }
-            match token {
-                Some(token) => super::demo::watched(&server.url(), token, stop.clone()).await,
+            match first {
+                Some(first) => super::demo::watched(&server.url(), first.token, stop.clone()).await,
                 None => {
                     println!(
                         "This data folder was begun before, so the demo is not played again; --data names another."
@@ -264,18 +265,39 @@ impl Up {
         played.and(told)
     }
 
-    /// Makes the first tenant when there is none; then gives its owner's token.
+    /// Makes the first tenant when there is none; then gives what its owner needs.
     async fn first_tenant(
         &self,
         owner_role: &PgConnectOptions,
         keys: &Keyring,
-    ) -> Result<Option<SecretString>, Exit> {
+    ) -> Result<Option<First>, Exit> {
         if tenants::first(owner_role).await?.is_some() {
             return Ok(None);
         }
         let made = tenants::create(owner_role, keys, &self.tenant, &self.owner, "Owner").await?;
-        Ok(Some(first_token(owner_role, &made).await?))
+        Ok(Some(First {
+            token: first_token(owner_role, &made).await?,
+            link: first_link(owner_role, &made).await?,
+        }))
     }
+}
+
+/// What the owner of the first tenant needs, shown once.
+struct First {
+    /// A token for the command line.
+    token: SecretString,
+    /// What the link holds by which they set their password.
+    link: Secret,
+}
+
+/// What lets the owner of a tenant that was just made set their password.
+async fn first_link(owner_role: &PgConnectOptions, made: &tenants::Made) -> Result<Secret, Failure> {
+    let db = Db::connect(owner_role.clone(), 1).await?;
+    let mut tx = db.begin(&Actor::system(made.tenant)).await?;
+    let link = operators::password_link(&mut tx, &Actor::system(made.tenant), made.owner).await?;
+    tx.commit().await?;
+    db.close().await;
+    Ok(link.token)
 }
 
 /// A token for the owner of a tenant that was just made.
@@ -300,7 +322,7 @@ pub async fn first_token(
     Ok(token)
 }
 
-fn greet(url: &str, data: &Path, key_file: &Path, token: Option<&SecretString>) {
+fn greet(url: &str, data: &Path, key_file: &Path, first: Option<&First>) {
     println!("Muster serves on {url}");
     println!("  API documentation  {url}/docs");
     println!("  everything it has  {}", data.display());
@@ -308,14 +330,14 @@ fn greet(url: &str, data: &Path, key_file: &Path, token: Option<&SecretString>) 
         "  the master key     {} (keep a copy elsewhere: without it no secret opens)",
         key_file.display()
     );
-    match token {
-        Some(token) => {
-            println!(
-                "\nYour owner's token, shown this once:\n\n  export MUSTER_TOKEN={}\n",
-                token.expose_secret()
-            );
-        }
-        None => println!("  tokens             as printed at the first start; `muster tokens` makes others"),
+    match first {
+        Some(first) => println!(
+            "\nOpen the console by this link, which works once and for {PASSWORD_LINK_HOURS} hours, and set your password:\n\n  \
+             {url}/password?token={}\n\nYour owner's token for the command line, shown this once:\n\n  export MUSTER_TOKEN={}\n",
+            first.link.0.expose_secret(),
+            first.token.expose_secret()
+        ),
+        None => println!("  the console        sign in; for tokens, `muster tokens` makes others"),
     }
     println!("Ctrl-C stops it cleanly.");
 }

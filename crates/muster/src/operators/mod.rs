@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 
 /// For how many hours a password link works.
 pub const PASSWORD_LINK_HOURS: i64 = 24;

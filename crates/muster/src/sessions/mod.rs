@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use muster_wire::{
     OperatorId, TenantId,
     operators::{OpenTenant, Session, SignIn, SignedIn},
@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 pub mod passwords;
 
 use passwords::Passwords;
@@ -87,27 +88,7 @@ pub async fn sign_in(
         role: entered.role,
     };
     let actor = from.actor(entered.tenant_id, who);
-    let secret = token::mint(TokenKind::Session, actor.tenant);
-    let hash = token::hash(&secret);
-    let expires_at = Utc::now() + Duration::minutes(SESSION_IDLE_MINUTES);
-    let user_agent = from
-        .user_agent
-        .as_deref()
-        .map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
-    let mut tx = db.begin(&actor).await?;
-    sqlx::query_file!(
-        "src/sessions/create.sql",
-        actor.tenant.0,
-        &hash[..],
-        entered.operator_id.0,
-        expires_at,
-        actor.address,
-        user_agent
-    )
-    .execute(&mut *tx)
-    .await?;
-    record(&mut tx, &actor, "session.create", Some(id(&hash))).await?;
-    tx.commit().await?;
+    let (secret, expires_at) = begin(db, from, &actor, entered.operator_id).await?;
     let open = |row: &crate::db::SignIn| OpenTenant {
         tenant_id: row.tenant_id,
         name: row.tenant.clone(),
@@ -122,6 +103,80 @@ pub async fn sign_in(
         tenants: theirs.iter().map(open).collect(),
     };
     Ok((signed_in, secret))
+}
+
+/// Begins a session of the actor; gives its token, and when it ends unless it is used.
+async fn begin(
+    db: &Db,
+    from: &From,
+    actor: &Actor,
+    operator: OperatorId,
+) -> Result<(SecretString, DateTime<Utc>), Failure> {
+    let secret = token::mint(TokenKind::Session, actor.tenant);
+    let hash = token::hash(&secret);
+    let expires_at = Utc::now() + Duration::minutes(SESSION_IDLE_MINUTES);
+    let user_agent = from
+        .user_agent
+        .as_deref()
+        .map(|text| text.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
+    let mut tx = db.begin(actor).await?;
+    sqlx::query_file!(
+        "src/sessions/create.sql",
+        actor.tenant.0,
+        &hash[..],
+        operator.0,
+        expires_at,
+        actor.address,
+        user_agent
+    )
+    .execute(&mut *tx)
+    .await?;
+    record(&mut tx, actor, "session.create", Some(id(&hash))).await?;
+    tx.commit().await?;
+    Ok((secret, expires_at))
+}
+
+/// The tenants that the caller may enter.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tenants(tx: &mut Tx) -> Result<Vec<OpenTenant>, Failure> {
+    let tenants = sqlx::query_file_as!(OpenTenant, "src/sessions/tenants.sql")
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(tenants)
+}
+
+/// Goes from one tenant to another of the person's: ends the session that they came with, and gives the token of one there.
+///
+/// # Errors
+/// That they may not enter it; that they did not come with a session; or that the database fails.
+pub async fn enter(
+    db: &Db,
+    from: &From,
+    actor: &Actor,
+    operator: OperatorId,
+    presented: &[u8; 32],
+    tenant: TenantId,
+) -> Result<SecretString, Failure> {
+    let mut tx = db.begin(actor).await?;
+    let entered = tenants(&mut tx)
+        .await?
+        .into_iter()
+        .find(|open| open.tenant_id == tenant);
+    let entered = entered.ok_or_else(|| Refusal::not_found("tenant"))?;
+    // An API token can have less than its person's role, so it opens no session.
+    revoke(&mut tx, actor, operator, &id(presented)).await?;
+    tx.commit().await?;
+    let there = from.actor(
+        tenant,
+        Who::Operator {
+            id: operator,
+            role: entered.role,
+        },
+    );
+    let (secret, _) = begin(db, from, &there, operator).await?;
+    Ok(secret)
 }
 
 /// What a session is called: not its secret, and not enough of its hash to find it by guessing.

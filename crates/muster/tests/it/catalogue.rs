@@ -49,6 +49,7 @@ const DEFINER_FUNCTIONS: &[&str] = &[
     "add_member(text,text,text)",
     "make_partitions(integer)",
     "may_set_password(bigint)",
+    "my_tenants()",
     "sign_in(text)",
 ];
 

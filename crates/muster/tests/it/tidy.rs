@@ -26,6 +26,7 @@ const FEATURES: &[&str] = &[
     "reviews",
     "imports",
     "metrics",
+    "today",
 ];
 
 /// Folders with handlers that any feature may use, or that use none.

@@ -2,6 +2,8 @@
 //! server on it, and callers with tokens.
 #![allow(dead_code, reason = "each test module uses some of it")]
 
+pub mod browser;
+pub mod showcase;
 pub mod warm;
 
 use std::{
@@ -16,6 +18,7 @@ use std::{
 };
 
 use muster::{
+    access::SESSION_COOKIE,
     actor::{Actor, Who},
     app::App,
     bots,
@@ -24,6 +27,7 @@ use muster::{
     schema,
     seal::{Keyring, MasterKeys},
     tenants,
+    token::{self, TokenKind},
     tokens::{self, Bearer},
 };
 use muster_wire::{BotId, OperatorId, Role, TenantId};
@@ -304,8 +308,31 @@ impl TestApp {
         Caller::new(&self.url, Some(token))
     }
 
-    /// A person with this role in the first tenant.
+    /// A person with this role in the first tenant, by a token of theirs.
     pub async fn person(&self, role: Role) -> Caller {
+        let id = self.operator(role).await;
+        self.caller(self.tenant, Bearer::Operator(id, role)).await
+    }
+
+    /// The cookie of a session of somebody with this role, as a browser sends it; the owner's is the first owner's.
+    pub async fn session(&self, role: Role) -> String {
+        let id = match role {
+            Role::Owner => self.owner_id,
+            _ => self.operator(role).await,
+        };
+        let secret = token::mint(TokenKind::Session, self.tenant);
+        sqlx::query("insert into sessions (tenant_id, token_hash, operator_id, expires_at) values ($1, $2, $3, now() + interval '30 minutes')")
+            .bind(self.tenant.0)
+            .bind(&token::hash(&secret)[..])
+            .bind(id.0)
+            .execute(&mut self.superuser().await)
+            .await
+            .expect("a session");
+        format!("{SESSION_COOKIE}={}", secret.expose_secret())
+    }
+
+    /// A member of the first tenant with this role.
+    pub async fn operator(&self, role: Role) -> OperatorId {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut db = self.superuser().await;
@@ -322,8 +349,7 @@ impl TestApp {
             .execute(&mut db)
             .await
             .expect("a membership");
-        self.caller(self.tenant, Bearer::Operator(OperatorId(id), role))
-            .await
+        OperatorId(id)
     }
 
     /// A bot of the first tenant.

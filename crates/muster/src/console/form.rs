@@ -1,0 +1,103 @@
+//! Forms: how they are read, and how what is wrong in them is shown beside its field.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::header,
+};
+use muster_wire::Fault;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Failure, Kind, Refusal};
+
+/// A form that was sent. Fields that it does not know are refused where its type says so; an empty field is an empty text.
+#[derive(Debug)]
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let form = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        if !form {
+            let detail = "this is for the forms of the console; programs use /v1, see /docs";
+            return Err(Refusal::new(Kind::MediaType, "not_a_form", detail).into());
+        }
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Refusal::new(Kind::TooLarge, "too_large", "the form is too large"))?;
+        // What serde says can quote the value, which could be a secret.
+        let form = serde_html_form::from_bytes(&bytes).map_err(|_| {
+            let detail = "a field is missing, or is of another form than expected: load the page again";
+            Refusal::new(Kind::Malformed, "not_this_form", detail)
+        })?;
+        Ok(Self(form))
+    }
+}
+
+/// What is wrong in a form, to be shown beside the fields; what belongs to no field is shown above them.
+#[derive(Debug, Default)]
+pub struct Faults {
+    faults: Vec<Fault>,
+    fields: Vec<&'static str>,
+}
+
+impl Faults {
+    /// None: the form is shown for the first time.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Takes what an operation refused; what the form cannot show goes on.
+    ///
+    /// `fields` are the pointers of the form's fields, as in `/reason`.
+    ///
+    /// # Errors
+    /// The failure, when it is none of input or state.
+    pub fn of(failure: Failure, fields: &[&'static str]) -> Result<Self, Failure> {
+        let Some(refusal) = failure.refusal() else {
+            return Err(failure);
+        };
+        let shown = matches!(
+            refusal.kind,
+            Kind::Invalid | Kind::Conflict | Kind::Changed | Kind::Unauthenticated | Kind::TooMany
+        );
+        if !shown {
+            return Err(failure);
+        }
+        let faults = if refusal.faults.is_empty() {
+            vec![Fault::new("", refusal.code, refusal.detail.clone())]
+        } else {
+            refusal.faults.clone()
+        };
+        Ok(Self {
+            faults,
+            fields: fields.to_vec(),
+        })
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// What is wrong with a field.
+    pub fn at(&self, pointer: &str) -> Option<&str> {
+        let fault = self.faults.iter().find(|fault| fault.pointer == pointer)?;
+        Some(&fault.detail)
+    }
+
+    /// What is wrong and belongs to no field of the form.
+    pub fn others(&self) -> Vec<&str> {
+        let elsewhere = |fault: &&Fault| !self.fields.contains(&fault.pointer.as_str());
+        self.faults
+            .iter()
+            .filter(elsewhere)
+            .map(|fault| fault.detail.as_str())
+            .collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! A tenant as it looks after a while: the demo's files imported, bots part of the way, something of everything that needs a
+//! person. What screens are looked at with.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use muster::demo::{self, Bots, Simulation};
+use muster_client::Client;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::TestApp;
+
+/// How many steps bots work before they are stopped: enough for accounts in every state.
+const STEPS: u64 = 700;
+
+impl TestApp {
+    /// Plays the demo half through.
+    pub async fn showcase(&self) {
+        let owner =
+            Client::new(&self.url, SecretString::from(self.owner.token().to_owned())).expect("a client");
+        demo::import(&owner, &demo::samples(), |_, _| {})
+            .await
+            .expect("the files are imported");
+        demo::begin(&owner).await.expect("the warm-ups begin");
+        let simulation = Simulation {
+            bots: 3,
+            concurrency: 4,
+            latency_ms: (1, 3),
+            failures_percent: 8,
+            reviews_permille: 25,
+        };
+        let mut bots = Bots::start(&owner, simulation).await.expect("bots start");
+        while bots.steps.load(Ordering::Relaxed) < STEPS {
+            bots.all_working().expect("they work");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bots.stop().await.expect("they stop");
+        let first = self
+            .owner
+            .get("/v1/reviews?filter=kind:finished&limit=40")
+            .await
+            .expect(200);
+        let ids: Vec<_> = first["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|r| r["account"]["id"].clone())
+            .collect();
+        let decided = json!({"decision": "approve", "reason": "profile, story and post as agreed", "ids": ids[..ids.len() / 2]});
+        self.owner.post("/v1/reviews", decided).await.expect(200);
+        let activate = json!({"event": "activate", "reason": "campaign starts", "ids": ids[..ids.len() / 3]});
+        self.owner
+            .post("/v1/accounts/transitions", activate)
+            .await
+            .expect(200);
+        // Time goes by for nobody in a test.
+        self.run(
+            "update accounts set state_changed_at = now() - make_interval(hours => (id % 97)::int)
+                where lifecycle_state <> 'warming_up' or id % 9 = 0;
+             update account_state_history h set created_at = a.state_changed_at
+                from accounts a where a.tenant_id = h.tenant_id and a.id = h.account_id and h.to_state = a.lifecycle_state
+                and a.lifecycle_state in ('human_review', 'imported')
+                and h.created_at = (select max(created_at) from account_state_history m
+                    where m.tenant_id = h.tenant_id and m.account_id = h.account_id);
+             update accounts set authorisation_expires_at = now() + interval '12 days' where id % 41 = 0 and authorisation_basis is not null;
+             update accounts set authorisation_expires_at = now() - interval '1 day' where id % 83 = 0 and authorisation_basis is not null;
+             update proxies set status = 'error', last_error_message = 'the proxy refused the connection', last_tested_at = now()
+                where id % 23 = 0",
+        )
+        .await;
+    }
+}
