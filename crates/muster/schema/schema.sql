@@ -12,7 +12,6 @@ CREATE TABLE public.accounts (
     assigned_at timestamp with time zone,
     lifecycle_state text DEFAULT 'imported'::text NOT NULL,
     state_changed_at timestamp with time zone DEFAULT now() NOT NULL,
-    warmup_step smallint,
     warmup_started_at timestamp with time zone,
     warmup_completed_at timestamp with time zone,
     proxy_id bigint,
@@ -20,12 +19,9 @@ CREATE TABLE public.accounts (
     authorisation_basis text,
     authorisation_reference text,
     authorisation_expires_at timestamp with time zone,
-    last_bot_action_by text,
-    last_bot_action_at timestamp with time zone,
     requires_human_review boolean DEFAULT false NOT NULL,
     last_error_message text,
     last_error_at timestamp with time zone,
-    retry_count integer DEFAULT 0 NOT NULL,
     bio text,
     profile_picture_url text,
     location_city text,
@@ -41,18 +37,15 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_check CHECK (((authorisation_basis IS NOT NULL) OR ((authorisation_reference IS NULL) AND (authorisation_expires_at IS NULL)))),
     CONSTRAINT accounts_content_type_check CHECK ((length(content_type) <= 50)),
     CONSTRAINT accounts_email_check CHECK (((length(email) >= 1) AND (length(email) <= 255))),
-    CONSTRAINT accounts_last_bot_action_by_check CHECK ((length(last_bot_action_by) <= 50)),
     CONSTRAINT accounts_lifecycle_state_check CHECK ((lifecycle_state = ANY (ARRAY['imported'::text, 'proxy_assigned'::text, 'warming_up'::text, 'human_review'::text, 'ready'::text, 'active'::text, 'cleanup'::text]))),
     CONSTRAINT accounts_location_campus_check CHECK ((length(location_campus) <= 100)),
     CONSTRAINT accounts_location_city_check CHECK ((length(location_city) <= 100)),
     CONSTRAINT accounts_location_niche_check CHECK ((length(location_niche) <= 100)),
     CONSTRAINT accounts_profile_picture_url_check CHECK ((length(profile_picture_url) <= 500)),
-    CONSTRAINT accounts_retry_count_check CHECK ((retry_count >= 0)),
     CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['active'::text, 'banned'::text, 'suspended'::text, 'inactive'::text]))),
     CONSTRAINT accounts_username_check CHECK (((username = lower(username)) AND ((length(username) >= 1) AND (length(username) <= 100)))),
-    CONSTRAINT accounts_warmup_step_check CHECK (((warmup_step >= 1) AND (warmup_step <= 5))),
     CONSTRAINT check_state_has_proxy CHECK (((proxy_id IS NULL) = (lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])))),
-    CONSTRAINT check_state_has_step CHECK (((lifecycle_state <> 'warming_up'::text) OR ((warmup_step IS NOT NULL) AND (warmup_started_at IS NOT NULL) AND (warmup_completed_at IS NULL)))),
+    CONSTRAINT check_state_has_step CHECK (((lifecycle_state <> 'warming_up'::text) OR ((warmup_started_at IS NOT NULL) AND (warmup_completed_at IS NULL)))),
     CONSTRAINT check_state_is_authorised CHECK (((lifecycle_state = ANY (ARRAY['imported'::text, 'cleanup'::text])) OR (authorisation_basis IS NOT NULL))),
     CONSTRAINT check_state_is_warm CHECK (((lifecycle_state <> ALL (ARRAY['ready'::text, 'active'::text])) OR (warmup_completed_at IS NOT NULL)))
 )
@@ -140,15 +133,16 @@ begin
         raise exception 'an account begins as imported' using errcode = 'MU001';
     end if;
 
+    -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
         tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
-    select tenant_id, id, 'import', null, 'imported', muster_reason(), muster_triggered_by(), muster_bot(),
-        muster_operator(), muster_request()
+    select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
+        (select muster_bot()), (select muster_operator()), (select muster_request())
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
-    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at, muster_operator(),
-        muster_request()
+    select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at,
+        (select muster_operator()), (select muster_request())
     from new_rows where authorisation_basis is not null;
 
     insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
@@ -218,35 +212,49 @@ begin
                 using errcode = 'MU001';
         end if;
 
-        insert into account_state_history (
-            tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
-            request_id, metadata)
-        select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
-            coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
-            muster_triggered_by(), muster_bot(), muster_operator(), muster_request(),
-            jsonb_strip_nulls(jsonb_build_object('warmup_step', n.warmup_step, 'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
-        from new_rows n
-        join old_rows o using (tenant_id, id)
-        join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
-            and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null))
-        where n.lifecycle_state <> o.lifecycle_state;
-
-        -- An account that stops warming up gives up its step; its fencing token stays, so a late report is stale.
+        -- An account that stops warming up gives up its step, which a report has done already; its fencing token stays, so
+        -- a late report is stale.
         update work_queue q
-        set state = 'idle', hold = null, attempt = 0, leased_at = null, leased_until = null, bot_id = null,
-            operator_id = null, content_id = null, text_id = null
+        set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
+            content_id = null, text_id = null
         where q.tenant_id = any (array(select distinct tenant_id from new_rows))
             and q.account_id = any (array(
                 select n.id from new_rows n join old_rows o using (tenant_id, id)
-                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'));
+                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'))
+            and q.state <> 'idle';
 
+        -- A warm-up that begins does so with its first step, one that is resumed with the step it stopped at.
         insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
-        select n.tenant_id, n.id, n.model_id, n.warmup_step, 'held', 'no_model', '-infinity'
+        select n.tenant_id, n.id, n.model_id,
+            coalesce((
+                select r.step from work_queue r
+                where r.tenant_id = n.tenant_id and r.account_id = n.id and o.lifecycle_state = 'human_review'), 1),
+            'held', 'no_model', '-infinity'
         from new_rows n join old_rows o using (tenant_id, id)
         where o.lifecycle_state <> 'warming_up' and n.lifecycle_state = 'warming_up'
         order by n.id
         on conflict (tenant_id, account_id) do update
         set step = excluded.step, state = 'held', hold = 'no_model', attempt = 0, run_at = now();
+
+        insert into account_state_history (
+            tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
+            request_id, metadata)
+        select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
+            coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
+            case when c.account_id is null then muster_triggered_by() when c.bot_id is null then 'user' else 'bot' end,
+            case when c.account_id is null then muster_bot() else c.bot_id end,
+            case when c.account_id is null then muster_operator() else c.operator_id end,
+            coalesce(c.request_id, muster_request()),
+            jsonb_strip_nulls(jsonb_build_object(
+                'warmup_step', case when coalesce(n.warmup_started_at, o.warmup_started_at) is not null then (
+                    select q.step from work_queue q where q.tenant_id = n.tenant_id and q.account_id = n.id) end,
+                'proxy_id', coalesce(n.proxy_id, o.proxy_id)))
+        from new_rows n
+        join old_rows o using (tenant_id, id)
+        join lifecycle_transitions t on t.from_state = o.lifecycle_state and t.to_state = n.lifecycle_state
+            and (t.warmup_complete is null or t.warmup_complete = (n.warmup_completed_at is not null))
+        left join muster_acts() c on c.account_id = n.id
+        where n.lifecycle_state <> o.lifecycle_state;
     end if;
 
     if moved or held then
@@ -339,39 +347,7 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) RETURNS bigint[]
-    LANGUAGE plpgsql
-    AS $$
-begin
-    return (
-        select spread_uses(array_agg(c.id), array_agg(c.usage_count), array_agg(c.order_priority), p_count)
-        from (
-            (select id, usage_count, order_priority from model_content
-            where tenant_id = p_tenant and model_id = p_model and content_type = p_type
-            order by usage_count, order_priority, id limit 32)
-            union all
-            (select id, usage_count, order_priority from model_content
-            where tenant_id = p_tenant and model_id = p_model and content_type = 'any'
-            order by usage_count, order_priority, id limit 32)
-        ) c);
-end
-$$;
-
-CREATE FUNCTION public.choose_text(p_tenant bigint, p_model bigint, p_type text, p_count integer) RETURNS bigint[]
-    LANGUAGE plpgsql
-    AS $$
-begin
-    return (
-        select spread_uses(array_agg(t.id), array_agg(t.usage_count), array_agg(0), p_count)
-        from (
-            select id, usage_count from text_pools
-            where tenant_id = p_tenant and model_id = p_model and content_type = p_type
-            order by usage_count, id limit 32
-        ) t);
-end
-$$;
-
-CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_max integer, p_steps smallint[], p_model bigint, p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone, step smallint, attempt smallint, username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text, host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text, content_is_template boolean, text_id bigint, text_content text, text_is_template boolean)
+CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) RETURNS TABLE(claimer integer, account_id bigint, lease bigint, leased_until timestamp with time zone, step smallint, attempt smallint, username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text, host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text, content_is_template boolean, text_id bigint, text_content text, text_is_template boolean)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -381,33 +357,45 @@ CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator big
     AS $$
 #variable_conflict use_column
 declare
+    -- The claimer of each step that may be given.
+    v_turns integer[];
+    v_given integer := 0;
     v_step smallint;
-    v_left integer := p_max;
+    v_content text;
+    v_text text;
     v_found integer;
+    v_wanted integer;
+    v_tids tid[];
     v_accounts bigint[];
     v_models bigint[];
     v_lapsed bigint[];
-    v_got bigint[];
-    v_leased bigint[] := '{}';
+    v_leased integer;
 begin
-    if exists (select from tenants t where t.id = p_tenant and t.paused_at is not null)
-        or exists (select from bots b where b.tenant_id = p_tenant and b.id = p_bot and b.status = 'paused') then
-        return;
-    end if;
+    v_turns := array(
+        select c.claimer
+        from unnest(p_bots, p_operators, p_maxes) with ordinality c (bot, operator, most, claimer)
+        cross join lateral generate_series(1, c.most) turn
+        where not exists (select from tenants t where t.id = p_tenant and t.paused_at is not null)
+            and not exists (select from bots b where b.tenant_id = p_tenant and b.id = c.bot and b.status = 'paused')
+        order by turn, c.claimer);
     foreach v_step in array '{5,4,3,2,1}'::smallint[] loop
         continue when cardinality(p_steps) > 0 and v_step <> all (p_steps);
+        v_content := step_content(v_step);
+        v_text := step_text(v_step);
         -- Again while what was found turned out to be held. Bounded, so that no claim takes long.
         for v_pass in 1 .. 100 loop
-            exit when v_left = 0;
-            select count(*), array_agg(c.account_id) filter (where c.authorised_until > now()),
+            v_wanted := cardinality(v_turns) - v_given;
+            exit when v_wanted = 0;
+            select count(*), array_agg(c.tid) filter (where c.authorised_until > now()),
+                array_agg(c.account_id) filter (where c.authorised_until > now()),
                 array_agg(c.model_id) filter (where c.authorised_until > now()),
                 array_agg(c.account_id) filter (where c.authorised_until <= now())
-            into v_found, v_accounts, v_models, v_lapsed
+            into v_found, v_tids, v_accounts, v_models, v_lapsed
             from (
-                select q.account_id, q.model_id, q.authorised_until from work_queue q
-                where q.tenant_id = p_tenant and q.for_people = (p_bot is null) and q.step = v_step
+                select q.ctid as tid, q.account_id, q.model_id, q.authorised_until from work_queue q
+                where q.tenant_id = p_tenant and q.for_people = (p_bots[1] is null) and q.step = v_step
                     and q.state = 'ready' and q.run_at <= now() and (p_model is null or q.model_id = p_model)
-                order by q.run_at limit v_left for no key update skip locked
+                order by q.run_at limit v_wanted for no key update skip locked
             ) c;
             exit when v_found = 0;
             if v_lapsed is not null then
@@ -415,28 +403,100 @@ begin
                 where q.tenant_id = p_tenant and q.account_id = any (v_lapsed);
             end if;
             if v_accounts is not null then
-                v_got := lease_steps(p_tenant, p_bot, p_operator, v_step, v_accounts, v_models, p_lease_secs);
-                v_leased := v_leased || v_got;
-                exit when cardinality(v_got) < cardinality(v_accounts)
-                    and not hold_empty(p_tenant, v_step, v_accounts);
+                return query
+                    with wanted as materialized (
+                        select u.model_id, count(*) as steps, array_agg(u.tid) as tids, array_agg(u.account_id) as accounts
+                        from unnest(v_tids, v_accounts, v_models) u (tid, account_id, model_id)
+                        group by u.model_id
+                    ), served as (
+                        select m.id as model_id, m.name as model, u.tid, u.account_id,
+                            v_turns[v_given + row_number() over ()] as claimer,
+                            c.ids[coalesce(cs.places[u.nth], u.nth)] as content_id,
+                            c.urls[coalesce(cs.places[u.nth], u.nth)] as image_url,
+                            c.texts[coalesce(cs.places[u.nth], u.nth)] as content_text,
+                            c.templates[coalesce(cs.places[u.nth], u.nth)] as content_is_template,
+                            t.ids[coalesce(ts.places[u.nth], u.nth)] as text_id,
+                            t.texts[coalesce(ts.places[u.nth], u.nth)] as text_content,
+                            t.templates[coalesce(ts.places[u.nth], u.nth)] as text_is_template
+                        from wanted w
+                        join models m on m.tenant_id = p_tenant and m.id = w.model_id
+                        cross join lateral (
+                            select count(*) filter (where i.used = i.least) as equal, array_agg(i.used) as used,
+                                array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
+                                array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
+                                array_agg(i.is_template) as templates
+                            from (
+                                select l.*, greatest(l.usage_count, l.least) as used
+                                from (
+                                    select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
+                                    from (
+                                        (select id, usage_count, order_priority, image_url, text_content, is_template
+                                        from model_content
+                                        where tenant_id = p_tenant and model_id = m.id and content_type = v_content
+                                        order by usage_count, order_priority, id limit w.steps + 8)
+                                        union all
+                                        (select id, usage_count, order_priority, image_url, text_content, is_template
+                                        from model_content
+                                        where tenant_id = p_tenant and model_id = m.id and content_type = 'any'
+                                            and v_content is not null
+                                        order by usage_count, order_priority, id limit w.steps + 8)
+                                    ) e
+                                ) l
+                                order by used, l.order_priority, random()
+                            ) i
+                        ) c
+                        cross join lateral (
+                            select count(*) filter (where i.used = i.least) as equal, array_agg(i.used) as used,
+                                array_agg(i.id) as ids, array_agg(i.text_content) as texts,
+                                array_agg(i.is_template) as templates
+                            from (
+                                select l.*, greatest(l.usage_count, l.least) as used
+                                from (
+                                    select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
+                                    from (
+                                        select id, usage_count, text_content, is_template from text_pools
+                                        where tenant_id = p_tenant and model_id = m.id and content_type = v_text
+                                        order by usage_count, id limit w.steps + 8
+                                    ) e
+                                ) l
+                                order by used, random()
+                            ) i
+                        ) t
+                        -- Where enough are equal each is used once, in their order.
+                        cross join lateral (
+                            select case when c.ids is not null and c.equal < w.steps
+                                then spread_uses(c.used, c.priorities, w.steps) end as places
+                        ) cs
+                        cross join lateral (
+                            select case when t.ids is not null and t.equal < w.steps
+                                then spread_uses(t.used, null, w.steps) end as places
+                        ) ts
+                        cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
+                        -- What a step cannot do without: a picture, or for the biography its text.
+                        where case when v_content is not null then c.ids else t.ids end is not null
+                    ), leased as (
+                        update work_queue q
+                        set state = 'leased', lease = q.lease + 1, leased_at = now(),
+                            leased_until = now() + make_interval(secs => p_lease_secs), bot_id = p_bots[s.claimer],
+                            operator_id = p_operators[s.claimer], content_id = s.content_id, text_id = s.text_id
+                        from served s
+                        where q.ctid = s.tid and q.tenant_id = p_tenant and q.account_id = s.account_id
+                        returning q.lease, q.leased_until, q.attempt, s.*
+                    )
+                    select l.claimer, l.account_id, l.lease, l.leased_until, v_step, (l.attempt + 1)::smallint, a.username,
+                        a.location_city, a.location_campus, a.location_niche, l.model_id, l.model, p.id, p.scheme, p.host,
+                        p.port, p.username, l.content_id, l.image_url, l.content_text, l.content_is_template, l.text_id,
+                        l.text_content, l.text_is_template
+                    from leased l
+                    join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
+                    join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id;
+                get diagnostics v_leased = row_count;
+                v_given := v_given + v_leased;
+                exit when v_leased < cardinality(v_accounts) and not hold_empty(p_tenant, v_step, v_accounts);
             end if;
-            exit when v_found < v_left;
-            v_left := p_max - cardinality(v_leased);
+            exit when v_found < v_wanted;
         end loop;
-        v_left := p_max - cardinality(v_leased);
     end loop;
-    return query
-        select q.account_id, q.lease, q.leased_until, q.step, (q.attempt + 1)::smallint, a.username, a.location_city,
-            a.location_campus, a.location_niche, m.id, m.name, p.id, p.scheme, p.host, p.port, p.username, c.id,
-            c.image_url, c.text_content, c.is_template, t.id, t.text_content, t.is_template
-        from work_queue q
-        join accounts a on a.tenant_id = p_tenant and a.id = q.account_id
-        join models m on m.tenant_id = p_tenant and m.id = q.model_id
-        join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id
-        left join model_content c on c.tenant_id = p_tenant and c.id = q.content_id
-        left join text_pools t on t.tenant_id = p_tenant and t.id = q.text_id
-        where q.tenant_id = p_tenant and q.account_id = any (v_leased)
-        order by q.step desc, q.account_id;
 end
 $$;
 
@@ -502,11 +562,15 @@ CREATE FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_chan
     SET enable_nestloop TO 'on'
     AS $$
     with locked as materialized (
-        select p.id from proxies p where p.tenant_id = p_tenant and p.id = any (p_proxies) order by p.id for no key update
+        select p.id, d.change
+        from unnest(p_proxies, p_changes) d (id, change) join proxies p on p.tenant_id = p_tenant and p.id = d.id
+        where d.change <> 0
+        order by p.id
+        for no key update of p
     )
-    update proxies p set account_count = p.account_count + d.change
-    from unnest(p_proxies, p_changes) d (id, change) join locked using (id)
-    where p.tenant_id = p_tenant and p.id = d.id and d.change <> 0
+    update proxies p set account_count = p.account_count + l.change
+    from locked l
+    where p.tenant_id = p_tenant and p.id = l.id
 $$;
 
 CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
@@ -525,9 +589,9 @@ begin
         update work_queue q
         set leased_until = greatest(q.leased_until, now() + make_interval(secs => p_lease_secs))
         from unnest(p_accounts, p_leases) i (account_id, lease)
-        where q.tenant_id = p_tenant and q.account_id = i.account_id and q.state = 'leased' and q.lease = i.lease
-            and q.leased_until > now() and q.bot_id is not distinct from p_bot
-            and q.operator_id is not distinct from p_operator
+        where q.tenant_id = p_tenant and q.account_id = i.account_id
+            and case when q.state = 'leased' and q.lease = i.lease then q.leased_until > now()
+                and q.bot_id is not distinct from p_bot and q.operator_id is not distinct from p_operator end
         returning q.account_id, q.lease, q.leased_until;
 end
 $$;
@@ -567,12 +631,17 @@ declare
     v_at timestamptz[];
 begin
     with folded as (
-        delete from content_uses where tenant_id = p_tenant returning pool, item_id, used, succeeded, at
+        delete from content_uses where tenant_id = p_tenant returning content_ids, text_ids, succeeded, at
     )
     select array_agg(s.pool), array_agg(s.item_id), array_agg(s.used), array_agg(s.succeeded), array_agg(s.at)
     into v_pools, v_items, v_used, v_succeeded, v_at
     from (
-        select pool, item_id, sum(used) as used, sum(succeeded) as succeeded, max(at) as at from folded group by 1, 2
+        select x.pool, x.item_id, count(*) as used, count(*) filter (where u.succeeded) as succeeded, max(f.at) as at
+        from folded f
+        cross join lateral unnest(f.content_ids, f.text_ids, f.succeeded) u (content_id, text_id, succeeded)
+        cross join lateral (values ('content', u.content_id), ('text', u.text_id)) x (pool, item_id)
+        where x.item_id is not null
+        group by 1, 2
     ) s;
     if v_items is null then
         return 0;
@@ -628,47 +697,18 @@ begin
     v_models := array(
         select m.id from unnest(v_models) m (id)
         where case when step_content(p_step) is not null
-            then choose_content(p_tenant, m.id, step_content(p_step), 1) is null
-            else choose_text(p_tenant, m.id, step_text(p_step), 1) is null end);
+            then not exists (
+                select from model_content c
+                where c.tenant_id = p_tenant and c.model_id = m.id and c.content_type in (step_content(p_step), 'any'))
+            else not exists (
+                select from text_pools t
+                where t.tenant_id = p_tenant and t.model_id = m.id and t.content_type = step_text(p_step)) end);
     update work_queue q
     set state = 'held', hold = 'pool_empty'
     where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready' and q.model_id = any (v_models);
     return not exists (
         select from work_queue q
         where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready');
-end
-$$;
-
-CREATE FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_step smallint, p_accounts bigint[], p_models bigint[], p_lease_secs integer) RETURNS bigint[]
-    LANGUAGE plpgsql
-    AS $$
-declare
-    v_leased bigint[];
-begin
-    with pools as materialized (
-        select m.model_id, choose_content(p_tenant, m.model_id, step_content(p_step), m.steps) as contents,
-            choose_text(p_tenant, m.model_id, step_text(p_step), m.steps) as texts
-        from (select model_id, count(*)::integer as steps from unnest(p_models) u (model_id) group by model_id) m
-    ), chosen as materialized (
-        select b.account_id, p.contents[b.n] as content_id, p.texts[b.n] as text_id
-        from (
-            select u.account_id, u.model_id, (row_number() over (partition by u.model_id))::integer as n
-            from unnest(p_accounts, p_models) u (account_id, model_id)
-        ) b
-        join pools p on p.model_id = b.model_id
-    ), leased as (
-        update work_queue q
-        set state = 'leased', lease = q.lease + 1, leased_at = now(),
-            leased_until = now() + make_interval(secs => p_lease_secs), bot_id = p_bot, operator_id = p_operator,
-            content_id = c.content_id, text_id = c.text_id
-        from chosen c
-        where q.tenant_id = p_tenant and q.account_id = c.account_id
-            and (c.content_id is not null or step_content(p_step) is null)
-            and (c.text_id is not null or step_content(p_step) is not null)
-        returning q.account_id
-    )
-    select coalesce(array_agg(account_id), '{}') into v_leased from leased;
-    return v_leased;
 end
 $$;
 
@@ -762,8 +802,8 @@ CREATE FUNCTION public.models_updated() RETURNS trigger
     AS $$
 begin
     perform refresh_queue(c.tenant_id, array(
-        select q.account_id from work_queue q
-        where q.tenant_id = c.tenant_id and q.model_id = any (c.ids) and q.state <> 'idle'))
+        select a.id from accounts a
+        where a.tenant_id = c.tenant_id and a.model_id = any (c.ids) and a.lifecycle_state = 'warming_up'))
     from (
         select n.tenant_id, array_agg(n.id) as ids
         from new_rows n join old_rows o using (tenant_id, id)
@@ -772,6 +812,14 @@ begin
     ) c;
     return null;
 end
+$$;
+
+CREATE FUNCTION public.muster_acts() RETURNS TABLE(account_id bigint, bot_id bigint, operator_id bigint, request_id uuid)
+    LANGUAGE sql STABLE
+    AS $$
+    select account_id, bot_id, operator_id, request_id
+    from jsonb_to_recordset(nullif(current_setting('muster.acts', true), '')::jsonb)
+        as act (account_id bigint, bot_id bigint, operator_id bigint, request_id uuid)
 $$;
 
 CREATE FUNCTION public.muster_bot() RETURNS bigint
@@ -797,6 +845,18 @@ CREATE FUNCTION public.muster_tenant() RETURNS bigint
 CREATE FUNCTION public.muster_triggered_by() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ select coalesce(nullif(current_setting('muster.triggered_by', true), ''), 'system') $$;
+
+CREATE FUNCTION public.my_tenants() RETURNS TABLE(tenant_id bigint, name text, role text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select m.tenant_id, t.name, m.role
+    from memberships m
+    join tenants t on t.id = m.tenant_id
+    join operators o on o.id = m.operator_id
+    where m.operator_id = nullif(current_setting('muster.operator_id', true), '')::bigint and o.disabled_at is null
+    order by m.tenant_id
+$$;
 
 CREATE FUNCTION public.pool_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -899,6 +959,7 @@ CREATE FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_ma
     AS $$
 declare
     v_accounts bigint[];
+    v_leases bigint[];
     v_count integer;
 begin
     v_accounts := array(
@@ -908,13 +969,17 @@ begin
     v_accounts := array(
         select a.id from accounts a where a.tenant_id = p_tenant and a.id = any (v_accounts)
         order by a.id for no key update skip locked);
-    v_accounts := array(
-        select q.account_id from work_queue q
-        where q.tenant_id = p_tenant and q.account_id = any (v_accounts) and q.state = 'leased' and q.leased_until <= now()
-        order by q.account_id for no key update skip locked);
+    select coalesce(array_agg(l.account_id), '{}'), array_agg(l.lease) into v_accounts, v_leases
+    from (
+        select q.account_id, q.lease from work_queue q
+        where q.tenant_id = p_tenant and q.account_id = any (v_accounts)
+            and case when q.state = 'leased' then q.leased_until <= now() end
+        order by q.account_id for no key update skip locked
+    ) l;
     v_count := cardinality(v_accounts);
     if v_count > 0 then
-        perform settle_steps(p_tenant, null, p_attempts_max, p_retry_ms, false, null, v_accounts,
+        perform settle_steps(p_tenant, false, p_attempts_max, p_retry_ms, null, null, null,
+            array_fill(null::integer, array [v_count]), v_accounts, v_leases,
             array_fill('failed'::text, array [v_count]), null, null,
             array_fill('the lease ran out'::text, array [v_count]));
     end if;
@@ -928,7 +993,7 @@ CREATE FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) RETURNS 
     select from models where tenant_id = p_tenant and id = any (p_models) order by id for key share;
     select refresh_queue(p_tenant, array(
         select account_id from work_queue
-        where tenant_id = p_tenant and model_id = any (p_models) and state <> 'idle' and hold = 'pool_empty'))
+        where tenant_id = p_tenant and model_id = any (p_models) and state = 'held' and hold = 'pool_empty'))
 $$;
 
 CREATE FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[]) RETURNS void
@@ -984,14 +1049,14 @@ begin
         set state = case when q.hold is null then 'ready' else 'held' end, leased_at = null, leased_until = null,
             bot_id = null, operator_id = null, content_id = null, text_id = null
         from unnest(p_accounts, p_leases) i (account_id, lease)
-        where q.tenant_id = p_tenant and q.account_id = i.account_id and q.state = 'leased' and q.lease = i.lease
-            and q.leased_until > now() and q.bot_id is not distinct from p_bot
-            and q.operator_id is not distinct from p_operator
+        where q.tenant_id = p_tenant and q.account_id = i.account_id
+            and case when q.state = 'leased' and q.lease = i.lease then q.leased_until > now()
+                and q.bot_id is not distinct from p_bot and q.operator_id is not distinct from p_operator end
         returning q.account_id, q.lease;
 end
 $$;
 
-CREATE FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_address text, p_attempts_max smallint, p_retry_ms integer, p_session text, p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS TABLE(item integer, verdict text, outcome text)
+CREATE FUNCTION public.report_steps(p_tenant bigint, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_requests uuid[], p_addresses text[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS TABLE(item integer, verdict text, outcome text)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -1001,56 +1066,39 @@ CREATE FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bi
     AS $$
 #variable_conflict use_column
 declare
-    v_by constant text := coalesce('bot:' || p_bot, 'operator:' || p_operator);
-    v_items integer[];
-    v_accounts bigint[];
-    v_outcomes text[];
-    v_times_ms integer[];
-    v_responses jsonb[];
-    v_errors text[];
-    v_late integer[];
+    v_settled integer[];
 begin
-    perform from accounts a where a.tenant_id = p_tenant and a.id = any (p_accounts) order by a.id for no key update;
-    perform from work_queue q where q.tenant_id = p_tenant and q.account_id = any (p_accounts)
-        order by q.account_id for no key update;
-
-    select array_agg(i.item) filter (where i.live), array_agg(i.account_id) filter (where i.live),
-        array_agg(i.outcome) filter (where i.live), array_agg(i.time_ms) filter (where i.live),
-        array_agg(i.response) filter (where i.live), array_agg(i.error) filter (where i.live),
-        array_agg(i.item) filter (where not i.live)
-    into v_items, v_accounts, v_outcomes, v_times_ms, v_responses, v_errors, v_late
-    from (
-        select u.item::integer as item, u.account_id, u.outcome, u.time_ms, u.response, u.error,
-            q.account_id is not null as live
-        from unnest(p_accounts, p_leases, p_outcomes, p_times_ms, p_responses, p_errors) with ordinality
-            u (account_id, lease, outcome, time_ms, response, error, item)
-        left join work_queue q on q.tenant_id = p_tenant and q.account_id = u.account_id and q.state = 'leased'
-            and q.lease = u.lease and q.leased_until > now() and q.bot_id is not distinct from p_bot
-            and q.operator_id is not distinct from p_operator
-    ) i;
-
-    if v_items is not null then
-        perform settle_steps(p_tenant, v_by, p_attempts_max, p_retry_ms, true, p_session, v_accounts, v_outcomes,
-            v_times_ms, v_responses, v_errors);
-        return query select i.item, 'accepted'::text, i.outcome from unnest(v_items, v_outcomes) i (item, outcome);
+    if cardinality(p_bots) > 1 then
+        perform set_config('muster.acts', jsonb_agg(jsonb_build_object(
+            'account_id', i.account_id, 'bot_id', p_bots[i.reporter], 'operator_id', p_operators[i.reporter],
+            'request_id', p_requests[i.reporter]))::text, true)
+        from unnest(p_reporters, p_accounts) i (reporter, account_id);
     end if;
+    v_settled := settle_steps(p_tenant, true, p_attempts_max, p_retry_ms, p_bots, p_operators, p_sessions, p_reporters,
+        p_accounts, p_leases, p_outcomes, p_times_ms, p_responses, p_errors);
+    return query select s.item, 'accepted', p_outcomes[s.item] from unnest(v_settled) s (item);
 
-    if v_late is not null then
+    if cardinality(coalesce(v_settled, '{}')) < cardinality(p_accounts) then
         return query
             with late as materialized (
-                select n.item, p_accounts[n.item] as account_id, p_leases[n.item] as lease, l.status
-                from unnest(v_late) n (item)
-                left join warmup_step_logs l on l.tenant_id = p_tenant and l.account_id = p_accounts[n.item]
-                    and l.lease = p_leases[n.item] and l.completed_at is not null
-                    and l.bot_id is not distinct from p_bot and l.operator_id is not distinct from p_operator
+                select i.item::integer as item, i.account_id, i.lease, i.outcome, i.error, l.status,
+                    p_bots[i.reporter] as bot_id, p_operators[i.reporter] as operator_id,
+                    p_requests[i.reporter] as request_id, p_addresses[i.reporter] as address
+                from unnest(p_reporters, p_accounts, p_leases, p_outcomes, p_errors) with ordinality
+                    i (reporter, account_id, lease, outcome, error, item)
+                left join warmup_step_logs l on l.tenant_id = p_tenant and l.account_id = i.account_id
+                    and l.lease = i.lease and l.completed_at is not null
+                    and l.bot_id is not distinct from p_bots[i.reporter]
+                    and l.operator_id is not distinct from p_operators[i.reporter]
+                where i.item <> all (coalesce(v_settled, '{}'))
             ), recorded as (
                 insert into audit_log (
                     tenant_id, triggered_by, operator_id, bot_id, request_id, address, action, object_type, object_id,
                     after)
-                select p_tenant, muster_triggered_by(), muster_operator(), muster_bot(), muster_request(), p_address,
-                    'report.stale', 'account', l.account_id::text,
+                select p_tenant, case when l.bot_id is null then 'user' else 'bot' end, l.operator_id, l.bot_id,
+                    l.request_id, l.address, 'report.stale', 'account', l.account_id::text,
                     jsonb_strip_nulls(jsonb_build_object('lease', l.account_id || '.' || l.lease,
-                        'outcome', p_outcomes[l.item], 'error', p_errors[l.item]))
+                        'outcome', l.outcome, 'error', l.error))
                 from late l where l.status is null
             )
             select l.item, case when l.status is null then 'stale' else 'duplicate' end, l.status from late l;
@@ -1058,92 +1106,84 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.settle_steps(p_tenant bigint, p_by text, p_attempts_max smallint, p_retry_ms integer, p_reported boolean, p_session text, p_accounts bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS void
+CREATE FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS integer[]
     LANGUAGE plpgsql
     AS $$
 declare
-    v_movers bigint[];
-    v_mover_outcomes text[];
-    v_mover_errors text[];
-    v_stayers bigint[];
-    v_stayer_outcomes text[];
-    v_stayer_errors text[];
+    v_live integer;
+    v_settled integer[];
 begin
-    insert into warmup_step_logs (
-        tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id, operator_id,
-        bot_session_id, content_used, error_message, retry_count, execution_time_ms, instagram_response)
-    select p_tenant, q.account_id, q.lease, q.leased_at, case when p_reported then now() end, q.step,
-        ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[q.step], i.outcome, q.bot_id,
-        q.operator_id, p_session,
-        case when q.content_id is not null or q.text_id is not null
-            then jsonb_strip_nulls(jsonb_build_object('content', q.content_id, 'text', q.text_id)) end,
-        i.error, q.attempt, i.time_ms, i.response
-    from unnest(p_accounts, p_outcomes, p_times_ms, p_responses, p_errors) i (account_id, outcome, time_ms, response, error)
-    join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id;
-
-    if p_reported then
-        insert into content_uses (tenant_id, pool, item_id, used, succeeded)
-        select p_tenant, u.pool, u.item_id, count(*), count(*) filter (where u.outcome = 'completed')
+    with live as materialized (
+        select r.item, r.account_id, r.lease, r.outcome, r.time_ms, r.response,
+            r.error as given_error, r.session, q.ctid as tid, q.step, q.attempt,
+            q.leased_at, q.bot_id, q.operator_id, q.content_id, q.text_id, r.outcome = 'completed' as completed,
+            case r.outcome when 'completed' then q.step = 5 when 'failed' then q.attempt + 1 >= p_attempts_max
+                else true end as moves,
+            case when r.outcome <> 'completed' then coalesce(r.error, 'no reason was given') end as error,
+            case when not p_reported then null when q.bot_id is not null then 'bot:' || q.bot_id
+                else 'operator:' || q.operator_id end as by
         from (
-            select x.pool, x.item_id, i.outcome
-            from unnest(p_accounts, p_outcomes) i (account_id, outcome)
-            join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
-            cross join lateral (values ('content', q.content_id), ('text', q.text_id)) x (pool, item_id)
-            where x.item_id is not null
-        ) u
-        group by u.pool, u.item_id;
-    end if;
-
-    select array_agg(s.account_id) filter (where s.moves), array_agg(s.outcome) filter (where s.moves),
-        array_agg(s.error) filter (where s.moves), array_agg(s.account_id) filter (where not s.moves),
-        array_agg(s.outcome) filter (where not s.moves), array_agg(s.error) filter (where not s.moves)
-    into v_movers, v_mover_outcomes, v_mover_errors, v_stayers, v_stayer_outcomes, v_stayer_errors
-    from (
-        select i.account_id, i.outcome,
-            case when i.outcome <> 'completed' then coalesce(i.error, 'no reason was given') end as error,
-            case i.outcome when 'completed' then q.step = 5 when 'failed' then q.attempt + 1 >= p_attempts_max
-                else true end as moves
-        from unnest(p_accounts, p_outcomes, p_errors) i (account_id, outcome, error)
-        join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
-    ) s;
-
-    if v_stayers is not null then
+            select i.*, p_bots[i.reporter] as bot, p_operators[i.reporter] as operator, p_sessions[i.reporter] as session
+            from unnest(p_reporters, p_accounts, p_leases, p_outcomes, p_times_ms, p_responses, p_errors) with ordinality
+                i (reporter, account_id, lease, outcome, time_ms, response, error, item)
+        ) r
+        join work_queue q on q.tenant_id = p_tenant and q.account_id = r.account_id
+        where case when q.state = 'leased' and q.lease = r.lease then
+            case when p_reported then q.leased_until > now() and q.bot_id is not distinct from r.bot
+                    and q.operator_id is not distinct from r.operator
+                else q.leased_until <= now() end end
+    ), moved as (
+        -- Only what leaves its state or went wrong: how far a step is, the queue knows. Where an account moves, the trigger
+        -- writes the history.
+        update accounts a
+        set lifecycle_state = case when l.moves then 'human_review' else a.lifecycle_state end,
+            state_changed_at = case when l.moves then now() else a.state_changed_at end,
+            warmup_completed_at = case when l.moves and l.completed then now() end,
+            requires_human_review = l.moves and not l.completed,
+            last_error_message = coalesce(l.error, a.last_error_message),
+            last_error_at = case when l.error is null then a.last_error_at else now() end,
+            updated_at = now()
+        from live l
+        where (l.moves or l.error is not null) and a.tenant_id = p_tenant and a.id = l.account_id
+            and case when a.lifecycle_state = 'warming_up' then true end
+        returning a.id
+    ), settled as (
+        -- Accounts come first: they are locked before rows of the queue, by everybody.
         update work_queue q
-        set state = case when q.hold is null then 'ready' else 'held' end,
-            step = case when i.outcome = 'completed' then q.step + 1 else q.step end,
-            attempt = case when i.outcome = 'completed' then 0 else q.attempt + 1 end,
-            run_at = case when i.outcome = 'completed' then now() else now() + make_interval(secs =>
-                least(p_retry_ms * 2.0 ^ q.attempt, 3600000) * (0.8 + 0.4 * random()) / 1000) end,
-            leased_at = null, leased_until = null, bot_id = null, operator_id = null, content_id = null, text_id = null
-        from unnest(v_stayers, v_stayer_outcomes) i (account_id, outcome)
-        where q.tenant_id = p_tenant and q.account_id = i.account_id;
-
-        -- No index has any of these columns, so that the update stays within its page.
-        update accounts a
-        set warmup_step = q.step, retry_count = q.attempt, last_bot_action_by = coalesce(p_by, a.last_bot_action_by),
-            last_bot_action_at = case when p_reported then now() else a.last_bot_action_at end,
-            last_error_message = coalesce(i.error, a.last_error_message),
-            last_error_at = case when i.error is null then a.last_error_at else now() end, updated_at = now()
-        from unnest(v_stayers, v_stayer_errors) i (account_id, error)
-        join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
-        where a.tenant_id = p_tenant and a.id = i.account_id;
+        set state = case when l.moves then 'idle' when q.hold is null then 'ready' else 'held' end,
+            hold = case when l.moves then null else q.hold end,
+            step = case when l.completed and not l.moves then l.step + 1 else l.step end,
+            attempt = case when l.completed then 0 else l.attempt + 1 end,
+            run_at = case when l.completed then now() else now() + make_interval(secs =>
+                least(p_retry_ms * 2.0 ^ l.attempt, 3600000) * (0.8 + 0.4 * random()) / 1000) end,
+            leased_at = null, leased_until = null, bot_id = null, operator_id = null, content_id = null, text_id = null,
+            last_bot_action_by = coalesce(l.by, q.last_bot_action_by),
+            last_bot_action_at = case when p_reported then now() else q.last_bot_action_at end
+        from live l
+        where (select count(*) from moved) = (select count(*) from live m where m.moves or m.error is not null)
+            and q.ctid = l.tid and q.tenant_id = p_tenant and q.account_id = l.account_id
+            and case when q.state = 'leased' then q.lease = l.lease end
+        returning l.*
+    ), logged as (
+        insert into warmup_step_logs (
+            tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id, operator_id,
+            bot_session_id, content_id, text_id, error_message, retry_count, execution_time_ms, instagram_response)
+        select p_tenant, s.account_id, s.lease, s.leased_at, case when p_reported then now() end, s.step,
+            ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[s.step], s.outcome, s.bot_id,
+            s.operator_id, s.session, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
+        from settled s
+    ), noted as (
+        insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
+        select p_tenant, array_agg(s.content_id), array_agg(s.text_id), array_agg(s.completed)
+        from settled s
+        where p_reported and (s.content_id is not null or s.text_id is not null)
+        having count(*) > 0
+    )
+    select (select count(*) from live), array_agg(s.item) into v_live, v_settled from settled s;
+    if v_live <> cardinality(coalesce(v_settled, '{}')) then
+        raise exception 'accounts or leases changed meanwhile' using errcode = 'serialization_failure';
     end if;
-
-    if v_movers is not null then
-        -- The trigger writes the history and takes the step out of the queue.
-        update accounts a
-        set lifecycle_state = 'human_review', state_changed_at = now(),
-            warmup_completed_at = case when i.outcome = 'completed' then now() end,
-            requires_human_review = i.outcome <> 'completed',
-            retry_count = case when i.outcome = 'completed' then 0 else q.attempt + 1 end,
-            last_bot_action_by = coalesce(p_by, a.last_bot_action_by),
-            last_bot_action_at = case when p_reported then now() else a.last_bot_action_at end,
-            last_error_message = coalesce(i.error, a.last_error_message),
-            last_error_at = case when i.error is null then a.last_error_at else now() end, updated_at = now()
-        from unnest(v_movers, v_mover_outcomes, v_mover_errors) i (account_id, outcome, error)
-        join work_queue q on q.tenant_id = p_tenant and q.account_id = i.account_id
-        where a.tenant_id = p_tenant and a.id = i.account_id;
-    end if;
+    return v_settled;
 end
 $$;
 
@@ -1159,35 +1199,26 @@ CREATE FUNCTION public.sign_in(p_email text) RETURNS TABLE(operator_id bigint, n
     order by m.tenant_id
 $$;
 
-CREATE FUNCTION public.spread_uses(p_items bigint[], p_used integer[], p_priorities integer[], p_count integer) RETURNS bigint[]
+CREATE FUNCTION public.spread_uses(p_used integer[], p_priorities integer[], p_count bigint) RETURNS integer[]
     LANGUAGE plpgsql
     AS $$
 begin
-    if cardinality(p_items) is null then
-        return null;
-    end if;
     return array(
-        with items as (
-            select i.id, i.priority, greatest(i.used, i.least + i.least / 10)::bigint as used
-            from (
-                select u.id, u.used, u.priority, min(u.used) over () as least
-                from unnest(p_items, p_used, p_priorities) u (id, used, priority)
-            ) i
-        ), ring as materialized (
+        with ring as materialized (
             -- Those that are reached when the less used are filled up to them first: without this, one item used a million
             -- times would make a million places.
-            select f.id, f.priority, f.used
+            select f.item, f.priority, f.used
             from (
-                select i.id, i.priority, i.used, row_number() over w as n, sum(i.used) over w as below
-                from items i
-                window w as (order by i.used, i.priority, i.id rows between unbounded preceding and current row)
+                select i.item, i.priority, i.used::numeric, row_number() over w as n, sum(i.used) over w as below
+                from unnest(p_used, p_priorities) with ordinality i (used, priority, item)
+                window w as (order by i.used, i.priority, i.item rows between unbounded preceding and current row)
             ) f
             where f.n * f.used - f.below < p_count
         )
-        select r.id
+        select r.item::integer
         from ring r
         cross join (select ceil((p_count + sum(used)) / count(*))::bigint as used from ring) level
-        cross join lateral generate_series(r.used, level.used - 1) place
+        cross join lateral generate_series(r.used::bigint, level.used - 1) place
         order by place, r.priority, random()
         limit p_count);
 end
@@ -1244,7 +1275,8 @@ CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p
     AS $$
     select w.name, w.at, w.id, w.account, w.version, w.walked,
         coalesce(account_matches(w.account, p), false)
-        and (p ->> 'step' is null or coalesce((w.account).warmup_step = (p ->> 'step')::smallint, false))
+        and (p ->> 'step' is null
+            or coalesce(q.step = (p ->> 'step')::smallint and (w.account).warmup_started_at is not null, false))
         and (p ->> 'hold' is null or p ->> 'hold' = coalesce(
             account_hold((w.account).status, (w.account).authorisation_basis, (w.account).authorisation_expires_at,
                 (w.account).model_id, m.status, null),
@@ -1252,8 +1284,9 @@ CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p
             'none'))
         and (p ->> 'review_event' is null or exists (
             select from account_state_history h
+            -- Written by the same transaction: one partition is looked into, or two.
             where h.tenant_id = p_tenant and h.account_id = w.id and h.created_at >= (w.account).state_changed_at
-                and h.created_at < now() + interval '1 day' and h.to_state = 'human_review'
+                and h.created_at < (w.account).state_changed_at + interval '1 hour' and h.to_state = 'human_review'
                 and h.event = p ->> 'review_event'))
     from (
         select l.account, l.version, l.name, l.at, l.id, row_number() over () as walked
@@ -1275,7 +1308,9 @@ CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p
         ) l
     ) w
     left join models m on m.tenant_id = p_tenant and m.id = (w.account).model_id
-    left join work_queue q on q.tenant_id = p_tenant and q.account_id = w.id
+    -- Only what warms up is held there.
+    left join work_queue q on q.tenant_id = p_tenant
+        and q.account_id = case when p ->> 'step' is not null or (w.account).lifecycle_state = 'warming_up' then w.id end
 $$;
 
 CREATE TABLE public._sqlx_migrations (
@@ -1446,12 +1481,10 @@ ALTER TABLE public.bots ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 CREATE TABLE public.content_uses (
     tenant_id bigint NOT NULL,
-    pool text NOT NULL,
-    item_id bigint NOT NULL,
-    used integer NOT NULL,
-    succeeded integer NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT content_uses_pool_check CHECK ((pool = ANY (ARRAY['content'::text, 'text'::text])))
+    content_ids bigint[] NOT NULL,
+    text_ids bigint[] NOT NULL,
+    succeeded boolean[] NOT NULL
 );
 
 ALTER TABLE ONLY public.content_uses FORCE ROW LEVEL SECURITY;
@@ -1707,12 +1740,13 @@ CREATE TABLE public.warmup_step_logs (
     bot_id bigint,
     operator_id bigint,
     bot_session_id text,
-    content_used jsonb,
     error_message text,
     error_details jsonb,
     retry_count smallint DEFAULT 0 NOT NULL,
     execution_time_ms integer,
     instagram_response jsonb,
+    content_id bigint,
+    text_id bigint,
     CONSTRAINT check_step_sequence CHECK ((((step_number = 1) AND (step_name = 'change_pfp'::text)) OR ((step_number = 2) AND (step_name = 'change_bio'::text)) OR ((step_number = 3) AND (step_name = 'post_highlight'::text)) OR ((step_number = 4) AND (step_name = 'post_story'::text)) OR ((step_number = 5) AND (step_name = 'post_post'::text)))),
     CONSTRAINT warmup_step_logs_bot_session_id_check CHECK ((length(bot_session_id) <= 100)),
     CONSTRAINT warmup_step_logs_execution_time_ms_check CHECK ((execution_time_ms >= 0)),
@@ -1742,10 +1776,13 @@ CREATE TABLE public.work_queue (
     operator_id bigint,
     content_id bigint,
     text_id bigint,
+    last_bot_action_by text,
+    last_bot_action_at timestamp with time zone,
     CONSTRAINT work_queue_check CHECK (((state = 'leased'::text) = (leased_until IS NOT NULL))),
     CONSTRAINT work_queue_check1 CHECK (((state <> 'ready'::text) OR (hold IS NULL))),
     CONSTRAINT work_queue_check2 CHECK (((state <> 'held'::text) OR (hold IS NOT NULL))),
     CONSTRAINT work_queue_hold_check CHECK ((hold = ANY (ARRAY['account_not_active'::text, 'authorisation_lapsed'::text, 'no_model'::text, 'model_not_active'::text, 'proxy_not_active'::text, 'pool_empty'::text]))),
+    CONSTRAINT work_queue_last_bot_action_by_check CHECK ((length(last_bot_action_by) <= 50)),
     CONSTRAINT work_queue_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'held'::text, 'leased'::text, 'idle'::text]))),
     CONSTRAINT work_queue_step_check CHECK (((step >= 1) AND (step <= 5)))
 )
@@ -1858,7 +1895,7 @@ CREATE UNIQUE INDEX account_counts_kind ON public.account_counts USING btree (te
 
 CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at, id) WHERE (authorisation_expires_at IS NOT NULL);
 
-CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) WHERE (lifecycle_state = 'imported'::text);
+CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) INCLUDE (state_changed_at) WHERE (lifecycle_state = 'imported'::text);
 
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
 
@@ -1910,8 +1947,6 @@ CREATE INDEX idx_proxy_availability ON public.proxies USING btree (tenant_id, as
 
 CREATE INDEX idx_state_history_created_at ON ONLY public.account_state_history USING brin (created_at);
 
-CREATE INDEX idx_state_history_to_state ON ONLY public.account_state_history USING btree (tenant_id, to_state, created_at);
-
 CREATE INDEX idx_text_pools_content_type ON public.text_pools USING btree (tenant_id, content_type, id);
 
 CREATE INDEX idx_text_pools_model_id ON public.text_pools USING btree (tenant_id, model_id, id);
@@ -1924,19 +1959,19 @@ CREATE INDEX idx_warmup_logs_failed ON ONLY public.warmup_step_logs USING btree 
 
 CREATE INDEX idx_warmup_logs_started_at ON ONLY public.warmup_step_logs USING brin (started_at);
 
-CREATE INDEX import_rows_key ON public.import_rows USING btree (tenant_id, import_id, key);
-
 CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
 
 CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
+
+CREATE INDEX proxies_full ON public.proxies USING btree (tenant_id, id) WHERE ((status = 'active'::text) AND (account_count >= max_accounts));
 
 CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operator_id);
 
 CREATE INDEX text_pools_lookup ON public.text_pools USING btree (tenant_id, model_id, content_type, usage_count, id);
 
-CREATE INDEX work_queue_leased ON public.work_queue USING btree (leased_until, tenant_id) WHERE (state = 'leased'::text);
+CREATE INDEX work_queue_held ON public.work_queue USING btree (tenant_id, model_id) WHERE (state = 'held'::text);
 
-CREATE INDEX work_queue_model ON public.work_queue USING btree (tenant_id, model_id) WHERE (state <> 'idle'::text);
+CREATE INDEX work_queue_leased ON public.work_queue USING btree (leased_until, tenant_id) WHERE (state = 'leased'::text);
 
 CREATE INDEX work_queue_ready ON public.work_queue USING btree (tenant_id, for_people, step, run_at) WHERE (state = 'ready'::text);
 
@@ -2186,8 +2221,6 @@ GRANT UPDATE(lifecycle_state) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(state_changed_at) ON TABLE public.accounts TO muster_app;
 
-GRANT UPDATE(warmup_step) ON TABLE public.accounts TO muster_app;
-
 GRANT UPDATE(warmup_started_at) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(warmup_completed_at) ON TABLE public.accounts TO muster_app;
@@ -2202,17 +2235,11 @@ GRANT UPDATE(authorisation_reference) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(authorisation_expires_at) ON TABLE public.accounts TO muster_app;
 
-GRANT UPDATE(last_bot_action_by) ON TABLE public.accounts TO muster_app;
-
-GRANT UPDATE(last_bot_action_at) ON TABLE public.accounts TO muster_app;
-
 GRANT UPDATE(requires_human_review) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(last_error_message) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(last_error_at) ON TABLE public.accounts TO muster_app;
-
-GRANT UPDATE(retry_count) ON TABLE public.accounts TO muster_app;
 
 GRANT UPDATE(bio) ON TABLE public.accounts TO muster_app;
 
@@ -2253,14 +2280,8 @@ GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
 REVOKE ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.choose_content(p_tenant bigint, p_model bigint, p_type text, p_count integer) TO muster_app;
-
-REVOKE ALL ON FUNCTION public.choose_text(p_tenant bigint, p_model bigint, p_type text, p_count integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.choose_text(p_tenant bigint, p_model bigint, p_type text, p_count integer) TO muster_app;
-
-REVOKE ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_max integer, p_steps smallint[], p_model bigint, p_lease_secs integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_max integer, p_steps smallint[], p_model bigint, p_lease_secs integer) TO muster_app;
+REVOKE ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.model_content TO muster_app;
 
@@ -2309,9 +2330,6 @@ GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
 REVOKE ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_step smallint, p_accounts bigint[], p_models bigint[], p_lease_secs integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.lease_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_step smallint, p_accounts bigint[], p_models bigint[], p_lease_secs integer) TO muster_app;
-
 REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
@@ -2347,6 +2365,9 @@ GRANT ALL ON FUNCTION public.model_fields(m public.models) TO muster_app;
 REVOKE ALL ON FUNCTION public.models_updated() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.models_updated() TO muster_app;
 
+REVOKE ALL ON FUNCTION public.muster_acts() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_acts() TO muster_app;
+
 REVOKE ALL ON FUNCTION public.muster_bot() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.muster_bot() TO muster_app;
 
@@ -2364,6 +2385,9 @@ GRANT ALL ON FUNCTION public.muster_tenant() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.muster_triggered_by() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.my_tenants() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_tenants() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.pool_changed() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;
@@ -2425,17 +2449,17 @@ GRANT ALL ON FUNCTION public.refresh_queue(p_tenant bigint, p_accounts bigint[])
 REVOKE ALL ON FUNCTION public.release_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.release_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[]) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_address text, p_attempts_max smallint, p_retry_ms integer, p_session text, p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.report_steps(p_tenant bigint, p_bot bigint, p_operator bigint, p_address text, p_attempts_max smallint, p_retry_ms integer, p_session text, p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
+REVOKE ALL ON FUNCTION public.report_steps(p_tenant bigint, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_requests uuid[], p_addresses text[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.report_steps(p_tenant bigint, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_requests uuid[], p_addresses text[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_by text, p_attempts_max smallint, p_retry_ms integer, p_reported boolean, p_session text, p_accounts bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_by text, p_attempts_max smallint, p_retry_ms integer, p_reported boolean, p_session text, p_accounts bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
+REVOKE ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.sign_in(p_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_in(p_email text) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.spread_uses(p_items bigint[], p_used integer[], p_priorities integer[], p_count integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.spread_uses(p_items bigint[], p_used integer[], p_priorities integer[], p_count integer) TO muster_app;
+REVOKE ALL ON FUNCTION public.spread_uses(p_used integer[], p_priorities integer[], p_count bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.spread_uses(p_used integer[], p_priorities integer[], p_count bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.step_content(p_step smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.step_content(p_step smallint) TO muster_app;
@@ -2692,3 +2716,7 @@ GRANT UPDATE(operator_id) ON TABLE public.work_queue TO muster_app;
 GRANT UPDATE(content_id) ON TABLE public.work_queue TO muster_app;
 
 GRANT UPDATE(text_id) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(last_bot_action_by) ON TABLE public.work_queue TO muster_app;
+
+GRANT UPDATE(last_bot_action_at) ON TABLE public.work_queue TO muster_app;
