@@ -41,10 +41,13 @@ const EXCEPTED: &[(&str, &str)] = &[
     ),
     ("imports/change_", "goes through a whole file"),
     ("imports/remove_", "goes through a whole file"),
-    ("imports/resolve_", "looks for many rows of a file at once"),
     (
-        "proxies/lock_proxies",
-        "locks every proxy that an assignment could give",
+        "imports/resolve_content",
+        "looks for many rows of a file at once among all content",
+    ),
+    (
+        "imports/resolve_texts",
+        "looks for many rows of a file at once among all texts",
     ),
 ];
 
