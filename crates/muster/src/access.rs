@@ -45,6 +45,7 @@ const UNHURRIED: &[&str] = &[
     "/v1/imports/{id}/rejected",
     "/v1/exports/{kind}",
     "/v1/proxies/test",
+    "/proxies/test",
 ];
 
 /// The cookie that holds a session.
@@ -173,7 +174,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/v1/keys/rotate", Access::Own),
     to("GET", "/v1/doctor", Access::Administer),
     to("POST", "/v1/accounts/{id}/proxy", Access::Operate),
+    to("GET", "/proxies", Access::View),
+    to("GET", "/proxies/{id}", Access::View),
+    to("GET", "/proxies/{id}/retire", Access::Operate),
+    to("POST", "/proxies/{id}/retire", Access::Operate),
+    to("POST", "/proxies/{id}/restore", Access::Operate),
+    to("POST", "/proxies/test", Access::Operate),
     to("GET", "/v1/proxies", Access::View),
+    to("GET", "/v1/proxies/capacity", Access::View),
     to("POST", "/v1/proxies", Access::Operate),
     to("GET", "/v1/proxies/{id}", Access::View),
     to("PATCH", "/v1/proxies/{id}", Access::Operate),

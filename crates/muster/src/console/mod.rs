@@ -58,7 +58,7 @@ const fn screen(path: &'static str, label: &'static str, icon: &'static str, key
 /// The navigation: groups of screens, in the order in which they are shown.
 pub const SCREENS: &[(&str, &[Screen])] = &[
     ("Work", &[screen("/", "Today", "today", 't')]),
-    ("Supplies", &[]),
+    ("Supplies", &[screen("/proxies", "Proxies", "proxies", 'p')]),
     ("Control", &[]),
 ];
 
@@ -70,6 +70,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::sessions::pages::routes())
         .merge(crate::operators::pages::routes())
         .merge(crate::today::pages::routes())
+        .merge(crate::proxies::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }
 

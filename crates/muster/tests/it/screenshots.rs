@@ -11,7 +11,13 @@ use crate::support::{
 };
 
 /// Screens by the name of their picture. A path in braces is that of the first link on the screen before which begins so.
-const SCREENS: &[(&str, &str)] = &[("sign-in", "/sign-in"), ("today", "/"), ("profile", "/profile")];
+const SCREENS: &[(&str, &str)] = &[
+    ("sign-in", "/sign-in"),
+    ("today", "/"),
+    ("profile", "/profile"),
+    ("proxies", "/proxies"),
+    ("proxy", "{/proxies/}"),
+];
 
 #[tokio::test]
 async fn every_screen_loads_with_the_demos_data() {
