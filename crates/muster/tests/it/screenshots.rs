@@ -15,6 +15,11 @@ const SCREENS: &[(&str, &str)] = &[
     ("sign-in", "/sign-in"),
     ("today", "/"),
     ("profile", "/profile"),
+    ("models", "/models"),
+    ("bots", "/bots"),
+    ("bot", "{/bots/}"),
+    ("tokens", "/tokens"),
+    ("token-new", "/tokens/new"),
     ("proxies", "/proxies"),
     ("proxy", "{/proxies/}"),
 ];
@@ -37,8 +42,9 @@ async fn every_screen_loads_with_the_demos_data() {
     for (name, path) in SCREENS {
         let path = match path.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
             Some(start) => {
-                let link =
-                    format!("document.querySelector('main a[href^=\"{start}\"]').getAttribute('href')");
+                let link = format!(
+                    "document.querySelector('main a[href^=\"{start}\"]:not([href$=\"/new\"])').getAttribute('href')"
+                );
                 page.eval(&link).await.as_str().expect("a link").to_owned()
             }
             None => (*path).to_owned(),
