@@ -1805,7 +1805,13 @@ ALTER TABLE ONLY public.work_queue
 
 CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at) WHERE (authorisation_expires_at IS NOT NULL);
 
+CREATE INDEX audit_log_bot ON public.audit_log USING btree (tenant_id, bot_id, at) WHERE (bot_id IS NOT NULL);
+
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
+
+CREATE INDEX audit_log_operator ON public.audit_log USING btree (tenant_id, operator_id, at) WHERE (operator_id IS NOT NULL);
+
+CREATE INDEX audit_log_request ON public.audit_log USING btree (tenant_id, request_id);
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
 

@@ -184,6 +184,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/v1/tenant/pause", Access::Administer),
     to("POST", "/v1/tenant/resume", Access::Administer),
 
+    to("GET", "/audit", Access::Administer),
     to("GET", "/v1/audit", Access::Administer),
     to("GET", "/v1/audit/export", Access::Administer),
 

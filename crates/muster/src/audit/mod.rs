@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{actor::Actor, db::Tx, problem::Failure};
 
 pub mod api;
+pub mod pages;
 
 /// One thing that was done.
 #[derive(Debug, Clone, Default)]

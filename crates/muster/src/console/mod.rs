@@ -72,6 +72,7 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
         &[
             screen("/bots", "Bots", "bots", 'b'),
             screen("/tokens", "Tokens", "key", 'k'),
+            screen("/audit", "Audit", "audit", 'u'),
         ],
     ),
 ];
@@ -88,6 +89,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::proxies::pages::routes())
         .merge(crate::bots::pages::routes())
         .merge(crate::tokens::pages::routes())
+        .merge(crate::audit::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }
 

@@ -20,6 +20,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("bot", "{/bots/}"),
     ("tokens", "/tokens"),
     ("token-new", "/tokens/new"),
+    ("audit", "/audit"),
     ("proxies", "/proxies"),
     ("proxy", "{/proxies/}"),
 ];
