@@ -779,10 +779,12 @@ CREATE TABLE public.models (
     active_accounts integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    pause_reason text,
     CONSTRAINT models_active_accounts_check CHECK ((active_accounts >= 0)),
     CONSTRAINT models_daily_follow_limit_check CHECK (((daily_follow_limit >= 1) AND (daily_follow_limit <= 1000))),
     CONSTRAINT models_description_check CHECK ((length(description) <= 10000)),
     CONSTRAINT models_name_check CHECK (((length(name) >= 1) AND (length(name) <= 255))),
+    CONSTRAINT models_pause_reason_check CHECK ((length(pause_reason) <= 500)),
     CONSTRAINT models_people_steps_check CHECK ((people_steps <@ '{1,2,3,4,5}'::smallint[])),
     CONSTRAINT models_posting_schedule_check CHECK ((jsonb_typeof(posting_schedule) = 'object'::text)),
     CONSTRAINT models_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'paused'::text]))),
@@ -1903,7 +1905,13 @@ CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, a
 
 CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) INCLUDE (state_changed_at) WHERE (lifecycle_state = 'imported'::text);
 
+CREATE INDEX audit_log_bot ON public.audit_log USING btree (tenant_id, bot_id, at) WHERE (bot_id IS NOT NULL);
+
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
+
+CREATE INDEX audit_log_operator ON public.audit_log USING btree (tenant_id, operator_id, at) WHERE (operator_id IS NOT NULL);
+
+CREATE INDEX audit_log_request ON public.audit_log USING btree (tenant_id, request_id);
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
 
@@ -2364,6 +2372,8 @@ GRANT UPDATE(total_accounts) ON TABLE public.models TO muster_app;
 GRANT UPDATE(active_accounts) ON TABLE public.models TO muster_app;
 
 GRANT UPDATE(updated_at) ON TABLE public.models TO muster_app;
+
+GRANT UPDATE(pause_reason) ON TABLE public.models TO muster_app;
 
 REVOKE ALL ON FUNCTION public.model_fields(m public.models) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.model_fields(m public.models) TO muster_app;

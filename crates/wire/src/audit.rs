@@ -35,6 +35,8 @@ crate::wire! {
         pub operator_id: Option<OperatorId>,
         /// Which bot.
         pub bot_id: Option<BotId>,
+        /// The name that they have now; absent for the server and its timers, and for those who are gone.
+        pub actor_name: Option<String>,
         /// Because of which request.
         pub request_id: Option<Uuid>,
         /// From which address.

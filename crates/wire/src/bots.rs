@@ -2,13 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{BotId, Fault, Filter, check, patch};
+use crate::{AccountId, BotId, Fault, Filter, Step, accounts::AttemptStatus, check, patch};
 
 /// The longest name of a bot.
 pub const BOT_NAME_CHARS_MAX: usize = 50;
 
 /// The longest description of a bot.
 pub const BOT_DESCRIPTION_CHARS_MAX: usize = 500;
+
+/// The minutes over which it is counted what a bot does.
+pub const RATE_MINUTES: i32 = 15;
+
+/// The most attempts of a bot that are told because they failed.
+pub const BOT_ERRORS_MAX: i64 = 20;
 
 crate::words! {
     /// Whether a bot is given work.
@@ -41,6 +47,48 @@ crate::wire! {
         pub created_at: DateTime<Utc>,
         /// The version of what is stored; quoted, it is the `ETag`.
         pub version: i64,
+    }
+}
+
+crate::wire! {
+    /// What a bot did in the last 15 minutes.
+    pub struct BotRate {
+        /// The bot.
+        pub bot_id: BotId,
+        /// Attempts that were completed.
+        pub completed: i64,
+        /// Attempts that failed, or were given to a person.
+        pub failed: i64,
+        /// How long an attempt took, in milliseconds, of those that were reported with their time.
+        pub average_ms: Option<i64>,
+    }
+}
+
+crate::wire! {
+    /// What a bot does, and what went wrong.
+    pub struct BotActivity {
+        /// The last 15 minutes.
+        pub rate: BotRate,
+        /// The attempts of the last day that failed or were given to a person, the newest first, at most 20.
+        pub errors: Vec<BotError>,
+    }
+}
+
+crate::wire! {
+    /// An attempt of a bot that was not completed.
+    pub struct BotError {
+        /// When it began.
+        pub at: DateTime<Utc>,
+        /// The account.
+        pub account_id: AccountId,
+        /// Its user name.
+        pub username: String,
+        /// The step.
+        pub step: Step,
+        /// How it ended.
+        pub status: AttemptStatus,
+        /// What the bot said.
+        pub error: Option<String>,
     }
 }
 

@@ -70,6 +70,8 @@ crate::wire! {
         pub description: Option<String>,
         /// Whether its accounts are worked.
         pub status: ModelStatus,
+        /// Why it is paused, while it is and somebody said so.
+        pub pause_reason: Option<String>,
         /// A stored policy, in percent. Nothing acts on it.
         pub unfollow_ratio: i32,
         /// A stored policy. Nothing acts on it.

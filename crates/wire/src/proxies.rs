@@ -17,6 +17,9 @@ pub const ASSIGN_ACCOUNTS_MAX: usize = 10_000;
 /// The most proxies that one call of `POST /v1/proxies/test` tests.
 pub const TEST_PROXIES_MAX: usize = 300;
 
+/// The most models, and the most locations, that the capacity is shared out over.
+pub const SHARES_MAX: usize = 50;
+
 /// The most ids that are given as examples of accounts left without a proxy for one reason.
 pub const EXAMPLES_MAX: usize = 20;
 
@@ -277,6 +280,42 @@ impl ProxyChange {
             faults.push(Fault::new("/status", "status", detail));
         }
         faults
+    }
+}
+
+crate::wire! {
+    /// How much the proxies carry, how they are, and what they cost: together, and shared out.
+    pub struct Capacity {
+        /// All of them.
+        pub total: Share,
+        /// By the model that they are kept for, those that cost most first, at most 50.
+        pub models: Vec<Share>,
+        /// By where they are, those that cost most first, at most 50.
+        pub locations: Vec<Share>,
+    }
+}
+
+crate::wire! {
+    /// What some of the proxies carry and cost.
+    pub struct Share {
+        /// The model that they are kept for; absent for those that any model may use.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub model_id: Option<ModelId>,
+        /// The name of the model or of the location; absent for those that any model may use, and for all together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub name: Option<String>,
+        /// How many proxies.
+        pub proxies: i64,
+        /// Those of them whose last test failed.
+        pub failed: i64,
+        /// Those of them that a person took out of use.
+        pub inactive: i64,
+        /// The accounts that they carry.
+        pub accounts: i64,
+        /// The places that they have: of those in use all, of the others those that are taken.
+        pub places: i64,
+        /// What they cost a month.
+        pub monthly_cost: Decimal,
     }
 }
 

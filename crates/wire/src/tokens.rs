@@ -59,6 +59,8 @@ crate::wire! {
         pub bot_id: Option<BotId>,
         /// As which operator it acts.
         pub operator_id: Option<OperatorId>,
+        /// The name of that bot or operator.
+        pub bearer: String,
         /// What it may do, as far as its operator may.
         pub role: Option<Role>,
         /// How many requests a minute it may make.

@@ -144,7 +144,7 @@ crate::wire! {
     pub struct Claimed {
         /// The steps, each under its own lease.
         pub items: Vec<WorkItem>,
-        /// Why nothing is handed out, while the tenant or the bot is paused.
+        /// Why nothing is handed out, while the tenant, the bot or the model that was asked for is paused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub paused: Option<String>,
     }

@@ -39,8 +39,8 @@ grant update (status, answer) on idempotency_keys to muster_app;
 
 grant select, insert, delete on models to muster_app;
 grant update (
-    name, description, status, unfollow_ratio, daily_follow_limit, posting_schedule, people_steps, total_accounts,
-    active_accounts, updated_at) on models to muster_app;
+    name, description, status, pause_reason, unfollow_ratio, daily_follow_limit, posting_schedule, people_steps,
+    total_accounts, active_accounts, updated_at) on models to muster_app;
 grant select, insert, delete on proxies to muster_app;
 grant update (
     scheme, host, port, username, password_encrypted, exit_ip, provider, location, monthly_cost, status,

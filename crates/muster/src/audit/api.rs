@@ -45,8 +45,17 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn list_audit(
     State(app): State<App>,
     actor: Actor,
-    Query(mut query): Query<ListQuery>,
+    Query(query): Query<ListQuery>,
 ) -> Reply<Page<AuditEntry>> {
+    Ok(Json(listed(&app, &actor, query).await?))
+}
+
+/// The page of the list that a query asks for.
+pub(super) async fn listed(
+    app: &App,
+    actor: &Actor,
+    mut query: ListQuery,
+) -> Result<Page<AuditEntry>, Failure> {
     let before = query
         .cursor
         .take()
@@ -54,12 +63,13 @@ async fn list_audit(
         .transpose()?;
     let mut listing = query.read()?;
     let filter = AuditFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
-    let mut tx = app.db.begin_read(&actor).await?;
-    let (items, next) = audit::list(&mut tx, &actor, &filter, Utc::now(), before, listing.limit).await?;
-    Ok(Json(Page {
+    let mut tx = app.db.begin_read(actor).await?;
+    let (items, next) = audit::list(&mut tx, actor, &filter, Utc::now(), before, listing.limit).await?;
+    tx.commit().await?;
+    Ok(Page {
         items,
         next: next.map(encode_cursor),
-    }))
+    })
 }
 
 /// Which entries an export holds.

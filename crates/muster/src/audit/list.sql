@@ -1,9 +1,10 @@
--- Walks the audit log from before a key, the newest first: gives the entries that match, and the last that was walked where
--- that is as far as it goes. Walked are those of the time and of the object that the filter names, so many at most.
+-- Walks the audit log from before a key, the newest first: gives the entries that match, with the names that their actors have
+-- now, and the last that was walked where that is as far as it goes. Walked are those of the time and of the object that the
+-- filter names, so many at most.
 select w.at as "at!", w.id as "id!", w.triggered_by as "triggered_by!: muster_wire::audit::TriggeredBy",
-    w.operator_id as "operator_id: muster_wire::OperatorId", w.bot_id as "bot_id: muster_wire::BotId", w.request_id,
-    w.address, w.action as "action!", w.object_type as "object_type!", w.object_id, w.reason, w.before, w.after,
-    w.walked as "walked!", w.matches as "matches!"
+    w.operator_id as "operator_id: muster_wire::OperatorId", w.bot_id as "bot_id: muster_wire::BotId",
+    coalesce(o.name, b.name) as actor_name, w.request_id, w.address, w.action as "action!",
+    w.object_type as "object_type!", w.object_id, w.reason, w.before, w.after, w.walked as "walked!", w.matches as "matches!"
 from (
     select l.*, row_number() over () as walked,
         coalesce(($4::text is null or l.triggered_by = $4)
@@ -24,6 +25,8 @@ from (
         limit $13
     ) l
 ) w
+left join operators o on o.id = w.operator_id
+left join bots b on b.tenant_id = $1 and b.id = w.bot_id
 where w.matches or w.walked = $13
 order by w.at desc, w.id desc
 limit $12

@@ -13,6 +13,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 
 /// One thing that was done.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +108,7 @@ pub async fn list(
             triggered_by: row.triggered_by,
             operator_id: row.operator_id,
             bot_id: row.bot_id,
+            actor_name: row.actor_name,
             request_id: row.request_id,
             address: row.address,
             action: row.action,

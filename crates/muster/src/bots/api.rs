@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     BotId, Page,
-    bots::{Bot, BotChange, BotFilter, NewBot},
+    bots::{Bot, BotActivity, BotChange, BotFilter, NewBot},
     models::Because,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -21,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_bots, create_bot))
         .routes(routes!(get_bot, change_bot, delete_bot))
+        .routes(routes!(get_bot_activity))
         .routes(routes!(pause_bot))
         .routes(routes!(resume_bot))
 }
@@ -55,6 +56,14 @@ async fn create_bot(
 async fn get_bot(State(app): State<App>, actor: Actor, Id(id): Id<BotId>) -> Result<Versioned<Bot>, Failure> {
     let mut tx = app.db.begin(&actor).await?;
     Ok(versioned(bots::get(&mut tx, &actor, id).await?))
+}
+
+/// Gives what a bot did in the last 15 minutes, and what went wrong in the last day.
+#[utoipa::path(get, path = "/v1/bots/{id}/activity", tag = "bots", params(("id" = BotId, Path)),
+    responses((status = 200, body = BotActivity), Problems))]
+async fn get_bot_activity(State(app): State<App>, actor: Actor, Id(id): Id<BotId>) -> Reply<BotActivity> {
+    let mut tx = app.db.begin_read(&actor).await?;
+    Ok(Json(bots::activity(&mut tx, &actor, id).await?))
 }
 
 /// Changes a bot.

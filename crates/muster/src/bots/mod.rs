@@ -2,7 +2,10 @@
 
 use muster_wire::{
     BotId,
-    bots::{Bot, BotChange, BotFilter, BotStatus, NewBot},
+    bots::{
+        BOT_ERRORS_MAX, Bot, BotActivity, BotChange, BotError, BotFilter, BotRate, BotStatus, NewBot,
+        RATE_MINUTES,
+    },
     models::Because,
 };
 use serde_json::json;
@@ -12,10 +15,11 @@ use crate::{
     audit::{self, Entry},
     db::Tx,
     http::IfMatch,
-    problem::{Failure, Refusal},
+    problem::{Bug, Failure, Refusal},
 };
 
 pub mod api;
+pub mod pages;
 
 /// Makes a bot.
 ///
@@ -74,6 +78,39 @@ pub async fn list(
     .fetch_all(&mut **tx)
     .await?;
     Ok(bots)
+}
+
+/// What each of these bots did in the last minutes, in the order of their ids.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rates(tx: &mut Tx, actor: &Actor, bots: &[i64]) -> Result<Vec<BotRate>, Failure> {
+    let rates = sqlx::query_file_as!(BotRate, "src/bots/rates.sql", actor.tenant.0, bots, RATE_MINUTES)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rates)
+}
+
+/// What a bot does, and what went wrong.
+///
+/// # Errors
+/// That there is no such bot, or that the database fails.
+pub async fn activity(tx: &mut Tx, actor: &Actor, id: BotId) -> Result<BotActivity, Failure> {
+    get(tx, actor, id).await?;
+    let rate = rates(tx, actor, &[id.0]).await?.pop();
+    let errors = sqlx::query_file_as!(
+        BotError,
+        "src/bots/errors.sql",
+        actor.tenant.0,
+        id.0,
+        BOT_ERRORS_MAX
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(BotActivity {
+        rate: rate.ok_or_else(|| Bug::new("a bot without a rate"))?,
+        errors,
+    })
 }
 
 /// Changes a bot's name or description.

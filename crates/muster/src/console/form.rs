@@ -80,6 +80,15 @@ impl Faults {
         })
     }
 
+    /// Lets what is wrong with a field of the operation be wrong with the field of the form that it comes from.
+    pub fn rename(&mut self, fields: &[(&str, &str)]) {
+        for fault in &mut self.faults {
+            if let Some((_, here)) = fields.iter().find(|(there, _)| *there == fault.pointer) {
+                fault.pointer = (*here).to_owned();
+            }
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.faults.is_empty()

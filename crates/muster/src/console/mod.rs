@@ -21,11 +21,13 @@ use crate::{
 };
 
 pub mod assets;
+pub mod because;
 pub mod form;
 pub mod live;
 pub mod said;
 pub mod ui;
 
+pub use because::{BecauseForm, BecausePage};
 pub use form::{Faults, Form};
 pub use said::Said;
 
@@ -58,8 +60,21 @@ const fn screen(path: &'static str, label: &'static str, icon: &'static str, key
 /// The navigation: groups of screens, in the order in which they are shown.
 pub const SCREENS: &[(&str, &[Screen])] = &[
     ("Work", &[screen("/", "Today", "today", 't')]),
-    ("Supplies", &[]),
-    ("Control", &[]),
+    (
+        "Supplies",
+        &[
+            screen("/models", "Models", "models", 'm'),
+            screen("/proxies", "Proxies", "proxies", 'p'),
+        ],
+    ),
+    (
+        "Control",
+        &[
+            screen("/bots", "Bots", "bots", 'b'),
+            screen("/tokens", "Tokens", "key", 'k'),
+            screen("/audit", "Audit", "audit", 'u'),
+        ],
+    ),
 ];
 
 /// The routes of all pages. Each feature brings its own.
@@ -70,6 +85,11 @@ pub fn routes() -> Router<App> {
         .merge(crate::sessions::pages::routes())
         .merge(crate::operators::pages::routes())
         .merge(crate::today::pages::routes())
+        .merge(crate::models::pages::routes())
+        .merge(crate::proxies::pages::routes())
+        .merge(crate::bots::pages::routes())
+        .merge(crate::tokens::pages::routes())
+        .merge(crate::audit::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }
 

@@ -1,6 +1,6 @@
 -- Gives a model.
 select
     id as "id: muster_wire::ModelId", name, description, status as "status: muster_wire::models::ModelStatus",
-    unfollow_ratio, daily_follow_limit, posting_schedule, people_steps as "people_steps: muster_wire::models::Steps",
+    pause_reason, unfollow_ratio, daily_follow_limit, posting_schedule, people_steps as "people_steps: muster_wire::models::Steps",
     total_accounts, active_accounts, created_at, updated_at, xmin::text::bigint as "version!"
 from models where tenant_id = $1 and id = $2

@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 
 /// Makes a model.
 ///
@@ -92,7 +93,7 @@ pub async fn change(
 ) -> Result<Model, Failure> {
     Refusal::check(change.faults())?;
     let before = lock(tx, actor, id, if_match).await?;
-    update(tx, actor, id, &change).await?;
+    update(tx, actor, id, &change, None).await?;
     let after = get(tx, actor, id).await?;
     record(tx, actor, "model.update", None, Some(&before), Some(&after)).await?;
     Ok(after)
@@ -116,7 +117,7 @@ pub async fn set_status(
         status: Some(status),
         ..ModelChange::default()
     };
-    update(tx, actor, id, &change).await?;
+    update(tx, actor, id, &change, Some(&because.reason)).await?;
     let after = get(tx, actor, id).await?;
     let action = match status {
         ModelStatus::Active => "model.resume",
@@ -205,7 +206,13 @@ async fn lock(tx: &mut Tx, actor: &Actor, id: ModelId, if_match: IfMatch) -> Res
     Ok(model)
 }
 
-async fn update(tx: &mut Tx, actor: &Actor, id: ModelId, change: &ModelChange) -> Result<(), Failure> {
+async fn update(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: ModelId,
+    change: &ModelChange,
+    reason: Option<&str>,
+) -> Result<(), Failure> {
     let people_steps = change.people_steps.as_ref().map(|steps| steps.numbers());
     sqlx::query_file!(
         "src/models/update.sql",
@@ -218,7 +225,8 @@ async fn update(tx: &mut Tx, actor: &Actor, id: ModelId, change: &ModelChange) -
         change.unfollow_ratio,
         change.daily_follow_limit,
         change.posting_schedule.clone().map(Value::Object),
-        people_steps.as_deref()
+        people_steps.as_deref(),
+        reason
     )
     .execute(&mut **tx)
     .await

@@ -4,8 +4,8 @@ use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     AccountId, Page, ProxyId,
     proxies::{
-        Assign, Assigned, MoveAway, MovedAway, NewProxy, Placed, ProxiesTested, Proxy, ProxyChange, SetProxy,
-        TestProxies,
+        Assign, Assigned, Capacity, MoveAway, MovedAway, NewProxy, Placed, ProxiesTested, Proxy, ProxyChange,
+        SetProxy, TestProxies,
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,6 +22,7 @@ use crate::{
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_proxies, create_proxy))
+        .routes(routes!(get_capacity))
         .routes(routes!(get_proxy, update_proxy, delete_proxy))
         .routes(routes!(assign_proxies))
         .routes(routes!(test_proxies))
@@ -58,6 +59,15 @@ async fn create_proxy(
             super::create(tx, &actor, &app.keys, new).await
         })
         .await
+}
+
+/// Gives how much the proxies carry, how they are, and what they cost, by model and by location.
+#[utoipa::path(get, path = "/v1/proxies/capacity", tag = "proxies", responses((status = 200, body = Capacity), Problems))]
+async fn get_capacity(State(app): State<App>, actor: Actor) -> Reply<Capacity> {
+    let mut tx = app.db.begin(&actor).await?;
+    let capacity = super::capacity(&mut tx, &actor).await?;
+    tx.commit().await?;
+    Ok(Json(capacity))
 }
 
 /// Gives a proxy, without its password.

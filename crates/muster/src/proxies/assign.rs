@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_wire::{
-    AccountId, Fault, Filter, ProxyId,
+    AccountId, Fault, Filter, ProxyId, State,
     proxies::{
         ASSIGN_ACCOUNTS_MAX, Assign, Assigned, EXAMPLES_MAX, MoveAway, MovedAway, Placed, ProxyStatus,
         Unplaced, UnplacedAccounts,
@@ -218,10 +218,10 @@ pub async fn move_away(
             return Err(refuse_proxy(tx, actor, to, "/to", None).await?);
         }
     }
-    let accounts = on_proxy(tx, actor, from).await?;
+    let accounts = ids(&carried(tx, actor, from).await?);
     let moved = give(tx, actor, &accounts, Some(from), request.to).await?;
-    let left = on_proxy(tx, actor, from).await?;
-    let unplaced = left.into_iter().map(AccountId).collect();
+    let left = carried(tx, actor, from).await?;
+    let unplaced = left.into_iter().map(|account| account.id).collect();
     Ok(MovedAway {
         moved,
         unplaced,
@@ -229,12 +229,30 @@ pub async fn move_away(
     })
 }
 
-async fn on_proxy(tx: &mut Tx, actor: &Actor, proxy: ProxyId) -> Result<Vec<i64>, Failure> {
-    Ok(
-        sqlx::query_file_scalar!("src/proxies/on_proxy.sql", actor.tenant.0, proxy.0)
-            .fetch_all(&mut **tx)
-            .await?,
-    )
+/// An account on a proxy.
+#[derive(Debug)]
+pub struct Carried {
+    /// Its id.
+    pub id: AccountId,
+    /// Its user name.
+    pub username: String,
+    /// How far it is.
+    pub state: State,
+}
+
+/// The accounts that use a proxy, no more than [`muster_wire::proxies::PROXY_ACCOUNTS_MAX`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn carried(tx: &mut Tx, actor: &Actor, proxy: ProxyId) -> Result<Vec<Carried>, Failure> {
+    let rows = sqlx::query_file_as!(Carried, "src/proxies/carried.sql", actor.tenant.0, proxy.0)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows)
+}
+
+fn ids(accounts: &[Carried]) -> Vec<i64> {
+    accounts.iter().map(|account| account.id.0).collect()
 }
 
 /// Gives accounts that are on one proxy, or on none and imported, places on one proxy or on any. Those that are elsewhere

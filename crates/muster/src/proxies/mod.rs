@@ -6,7 +6,7 @@
 
 use muster_wire::{
     Fault, Filter, ModelId, Page, ProxyId,
-    proxies::{NewProxy, Proxy, ProxyChange, ProxyStatus},
+    proxies::{Capacity, NewProxy, Proxy, ProxyChange, ProxyStatus, SHARES_MAX, Share},
     secret::Secret,
 };
 use serde_json::Value;
@@ -23,6 +23,7 @@ use crate::{
 pub mod api;
 pub mod assign;
 mod guard;
+pub mod pages;
 pub mod probe;
 pub mod test;
 
@@ -108,6 +109,40 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
     let matching = Matching::read(std::mem::take(&mut listing.filter))?;
     let (ids, after) = matching.walk(tx, actor, &listing).await?;
     Ok(listing.walked(read(tx, actor, &ids).await?, after))
+}
+
+/// How much the proxies carry, how they are, and what they cost, by model and by location.
+///
+/// # Errors
+/// When the database fails.
+pub async fn capacity(tx: &mut Tx, actor: &Actor) -> Result<Capacity, Failure> {
+    let most = i64::try_from(SHARES_MAX).map_err(Bug::new)?;
+    let rows = sqlx::query_file!("src/proxies/capacity.sql", actor.tenant.0, most)
+        .fetch_all(&mut **tx)
+        .await?;
+    let (mut total, mut models, mut locations) = (None, Vec::new(), Vec::new());
+    for row in rows {
+        let share = Share {
+            model_id: row.model_id,
+            name: row.name,
+            proxies: row.proxies,
+            failed: row.failed,
+            inactive: row.inactive,
+            accounts: row.accounts,
+            places: row.places,
+            monthly_cost: row.monthly_cost,
+        };
+        match row.share.as_str() {
+            "model" => models.push(share),
+            "location" => locations.push(share),
+            _ => total = Some(share),
+        }
+    }
+    Ok(Capacity {
+        total: total.ok_or_else(|| Bug::new("a count without a row"))?,
+        models,
+        locations,
+    })
 }
 
 /// Gives a proxy.

@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 
 /// For whom a token is.
 #[derive(Debug, Clone, Copy)]

@@ -53,8 +53,8 @@ pub struct Found {
 }
 
 /// Claims steps that are due, accounts furthest along first: bots get those that bots may do, people those that only
-/// people may do. Waits for some as long as the claim says; answers at once when the tenant or the bot is paused. What is
-/// given carries no secret.
+/// people may do. Waits for some as long as the claim says; answers at once when the tenant, the bot or the model that is
+/// asked for is paused. What is given carries no secret.
 ///
 /// # Errors
 /// When the claim has faults, or the database fails.
@@ -175,7 +175,8 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
             "src/work/idle.sql",
             wanted.tenant.0,
             &bots as &[Option<i64>],
-            wanted.for_people
+            wanted.for_people,
+            wanted.model.map(|id| id.0)
         )
         .fetch_all(&mut *tx)
         .await?;

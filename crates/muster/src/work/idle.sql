@@ -1,10 +1,12 @@
--- Why a claim gave these claimers nothing: that the tenant or the bot is paused, with the reason; and in how many
--- milliseconds the next step is due, where one is. A step that is due already is due at once.
+-- Why a claim gave these claimers nothing: that the tenant, the bot or the model that they ask for is paused, with the
+-- reason; and in how many milliseconds the next step is due, where one is. A step that is due already is due at once.
 select
     coalesce(
         (select t.pause_reason from tenants t where t.id = $1 and t.paused_at is not null),
         (select coalesce(b.pause_reason, 'this bot is paused') from bots b
-        where b.tenant_id = $1 and b.id = c.bot_id and b.status = 'paused')) as paused,
+        where b.tenant_id = $1 and b.id = c.bot_id and b.status = 'paused'),
+        (select coalesce(m.pause_reason, 'this model is paused') from models m
+        where m.tenant_id = $1 and m.id = $4 and m.status = 'paused')) as paused,
     next.due_in_ms
 from unnest($2::bigint[]) with ordinality c (bot_id, n)
 cross join (

@@ -64,6 +64,8 @@ impl TestApp {
                     where m.tenant_id = h.tenant_id and m.account_id = h.account_id);
              update accounts set authorisation_expires_at = now() + interval '12 days' where id % 41 = 0 and authorisation_basis is not null;
              update accounts set authorisation_expires_at = now() - interval '1 day' where id % 83 = 0 and authorisation_basis is not null;
+             update proxies set last_tested_at = now() - make_interval(hours => (id % 50)::int), last_latency_ms = 80 + id % 140
+                where id % 11 <> 0;
              update proxies set status = 'error', last_error_message = 'the proxy refused the connection', last_tested_at = now()
                 where id % 23 = 0",
         )
