@@ -142,6 +142,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("PATCH", "/v1/operators/{id}", Access::Administer),
     to("DELETE", "/v1/operators/{id}", Access::Administer),
     to("POST", "/v1/operators/{id}/password-link", Access::Administer),
+    to("GET", "/operators", Access::View),
+    to("POST", "/operators", Access::Administer),
+    to("GET", "/operators/new", Access::Administer),
+    to("GET", "/operators/{id}", Access::View),
+    to("POST", "/operators/{id}/role", Access::Administer),
+    to("POST", "/operators/{id}/password-link", Access::Administer),
+    to("POST", "/operators/{id}/remove", Access::Administer),
     to("POST", "/v1/password", Access::Public),
 
     to("POST", "/v1/sessions", Access::Public),
@@ -179,6 +186,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("DELETE", "/v1/tokens/{id}", Access::View),
     to("POST", "/v1/tokens/{id}/rotate", Access::View),
 
+    to("GET", "/administration", Access::View),
+    to("POST", "/administration", Access::Own),
     to("GET", "/v1/tenant", Access::View),
     to("PATCH", "/v1/tenant", Access::Own),
     to("POST", "/v1/tenant/pause", Access::Administer),
@@ -188,6 +197,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/v1/audit", Access::Administer),
     to("GET", "/v1/audit/export", Access::Administer),
 
+    to("GET", "/administration/keys", Access::Own),
+    to("POST", "/administration/keys", Access::Own),
+    to("GET", "/administration/health", Access::Administer),
     to("GET", "/v1/keys", Access::Own),
     to("POST", "/v1/keys/rotate", Access::Own),
     to("GET", "/v1/doctor", Access::Administer),

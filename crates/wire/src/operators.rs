@@ -30,6 +30,8 @@ crate::wire! {
         pub role: Role,
         /// Since when they belong to the tenant.
         pub created_at: DateTime<Utc>,
+        /// Until when a link to set a password works that was made for them here and that they have not used.
+        pub invited_until: Option<DateTime<Utc>>,
         /// The version of the membership; quoted, it is the `ETag`.
         pub version: i64,
     }

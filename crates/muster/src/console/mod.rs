@@ -73,6 +73,8 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
             screen("/bots", "Bots", "bots", 'b'),
             screen("/tokens", "Tokens", "key", 'k'),
             screen("/audit", "Audit", "audit", 'u'),
+            screen("/operators", "People", "person", 'e'),
+            screen("/administration", "Administration", "admin", 'd'),
         ],
     ),
 ];
@@ -90,6 +92,9 @@ pub fn routes() -> Router<App> {
         .merge(crate::bots::pages::routes())
         .merge(crate::tokens::pages::routes())
         .merge(crate::audit::pages::routes())
+        .merge(crate::tenants::pages::routes())
+        .merge(crate::keys::pages::routes())
+        .merge(crate::doctor::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }
 

@@ -4,6 +4,7 @@
 //! meanwhile cannot look like damage; begin the transaction with [`crate::db::Db::begin_snapshot`].
 
 pub mod api;
+pub mod pages;
 
 use muster_wire::doctor::Finding;
 

@@ -1,5 +1,7 @@
 //! Keys: how the data keys of tenants, and the master key that wraps them, are exchanged while everything runs.
 
+use std::time::Duration;
+
 use muster_wire::{
     TenantId,
     tenants::{KeyVersion, Keys},
@@ -9,14 +11,16 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
     actor::Actor,
+    app::App,
     audit::{self, Entry},
     db::{Db, Tx},
     problem::{Bug, Failure},
-    seal::{Keyring, Place, TenantKeys},
+    seal::{KEYS_CACHE_SECS, Keyring, Place, TenantKeys},
     tenants,
 };
 
 pub mod api;
+pub mod pages;
 
 /// How many secrets are sealed anew in one transaction.
 const BATCH_ROWS: i64 = 200;
@@ -92,6 +96,32 @@ pub async fn rotate(tx: &mut Tx, actor: &Actor, keyring: &Keyring) -> Result<Key
     tenants::add_key(tx, actor.tenant, version, &wrapped, &master_key_id).await?;
     record(tx, actor, "key.rotate", json!({"version": version})).await?;
     show(tx, actor).await
+}
+
+/// As [`rotate`], and [`reseal`] in the background once every server knows the key; [`show`] says how many are left.
+///
+/// # Errors
+/// As [`rotate`].
+pub async fn rotate_and_reseal(app: &App, actor: &Actor) -> Result<Keys, Failure> {
+    let mut tx = app.db.begin_read(actor).await?;
+    let shown = rotate(&mut tx, actor, &app.keys).await?;
+    tx.commit().await?;
+    app.keys.forget();
+    let (app, actor) = (app.clone(), actor.clone());
+    tokio::spawn(async move {
+        // Until then another server may not know the key, and could not open what it seals.
+        tokio::time::sleep(Duration::from_secs(KEYS_CACHE_SECS + 1)).await;
+        match reseal(&app.db, &app.keys, &actor).await {
+            Ok(done) => {
+                tracing::info!(tenant = %actor.tenant, done.resealed, done.failed, "secrets are sealed anew")
+            }
+            Err(failure) => {
+                tracing::error!(tenant = %actor.tenant, "sealing anew stopped; rotate again to go on: {failure}");
+            }
+        }
+        app.live.ring(actor.tenant);
+    });
+    Ok(shown)
 }
 
 /// Seals by the current data key what another one seals, a batch at a time, until nothing is left. A secret that is changed

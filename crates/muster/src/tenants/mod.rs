@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 
 /// A tenant that has just been made.
 #[derive(Debug, Clone, Copy)]

@@ -10,6 +10,7 @@ mod cli_files;
 mod cluster;
 mod conformance;
 mod console;
+mod console_administration;
 mod console_audit;
 mod console_bots;
 mod console_proxies;

@@ -21,6 +21,11 @@ const SCREENS: &[(&str, &str)] = &[
     ("tokens", "/tokens"),
     ("token-new", "/tokens/new"),
     ("audit", "/audit"),
+    ("people", "/operators"),
+    ("person", "{/operators/}"),
+    ("administration", "/administration"),
+    ("keys", "/administration/keys"),
+    ("health", "/administration/health?examine=now"),
     ("proxies", "/proxies"),
     ("proxy", "{/proxies/}"),
 ];

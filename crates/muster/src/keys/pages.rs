@@ -1,0 +1,58 @@
+//! The data keys on screen: which seals now, how many secrets an older one still seals, and a new one.
+
+use askama::Template;
+use axum::{Router, extract::State, response::Response, routing::get};
+use muster_wire::tenants::Keys;
+
+use crate::{
+    app::App,
+    console::{
+        self, Said, Shell, Visitor,
+        ui::{self, Tone},
+    },
+    keys,
+    problem::Failure,
+};
+
+/// The page of keys.
+pub fn routes() -> Router<App> {
+    Router::new().route("/administration/keys", get(show).post(rotate))
+}
+
+#[derive(Template)]
+#[template(path = "keys/show.html")]
+struct KeysPage {
+    shell: Shell,
+    keys: Keys,
+}
+
+impl KeysPage {
+    fn secrets(&self) -> i64 {
+        self.keys.versions.iter().map(|key| key.sealed).sum()
+    }
+
+    /// The part of the secrets that the current key seals, of a hundred.
+    fn done(&self) -> i64 {
+        let done = self.secrets() - self.keys.left;
+        (done * 100).checked_div(self.secrets()).unwrap_or(100)
+    }
+}
+
+async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Failure> {
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let keys = keys::show(&mut tx, &visitor.actor).await?;
+    tx.commit().await?;
+    console::page(&KeysPage {
+        shell: Shell::new("Administration", visitor),
+        keys,
+    })
+}
+
+async fn rotate(State(app): State<App>, visitor: Visitor) -> Result<Response, Failure> {
+    let keys = keys::rotate_and_reseal(&app, &visitor.actor).await?;
+    let text = format!(
+        "Key {} seals from now on; what older ones seal is sealed anew in the background.",
+        keys.current
+    );
+    Ok(console::go_and_say("/administration/keys", &Said::done(text)))
+}
