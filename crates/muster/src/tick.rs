@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     actor::Actor,
     app::App,
+    batches,
     db::SchedulerDb,
     problem::{Bug, Failure},
     proxies, work,
@@ -27,6 +28,7 @@ type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u6
 const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
     ("fold uses", 1, |app, db| Box::pin(fold_all(app, db))),
+    ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
     ("test failed proxies", 60, |app, db| {
         Box::pin(test_proxies(app, db))
     }),
@@ -106,6 +108,30 @@ pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
         tx.commit().await?;
     }
     Ok(total)
+}
+
+/// Does what is due of batches, in every tenant, in turn; gives how many parts were done.
+///
+/// # Errors
+/// When the database fails. What was done before stays done.
+pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let mut parts = 0;
+    loop {
+        let tenants = sqlx::query_file_scalar!("src/tick/batches_due.sql")
+            .fetch_all(&mut *scheduler.connection().await?)
+            .await?;
+        let before = parts;
+        for tenant in tenants {
+            if batches::run_part(&app.db, tenant).await? {
+                parts += 1;
+                app.work.notify(tenant);
+                app.live.ring(tenant);
+            }
+        }
+        if parts == before {
+            return Ok(parts);
+        }
+    }
 }
 
 /// Deletes idempotency keys older than a day, in every tenant; gives how many.

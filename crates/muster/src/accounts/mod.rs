@@ -3,6 +3,10 @@
 pub mod api;
 pub mod filter;
 pub mod lifecycle;
+pub mod notes;
+pub mod page;
+pub mod pages;
+pub mod views;
 
 use muster_wire::{
     AccountId, Page, Role,

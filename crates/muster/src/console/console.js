@@ -179,6 +179,12 @@
   // [data-gone="10"]: what is offered for so many seconds goes away after them.
   for (const el of all("[data-gone]")) setTimeout(() => el.remove(), Number(el.dataset.gone) * 1000);
 
+  // [data-decide]: in a form with several decisions, Enter means the one that was pressed last, when its reason was missing.
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-decide] button[value]");
+    if (button?.value) $("button", button.form).value = button.value;
+  });
+
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     if (event.target.method === "get") return;

@@ -26,7 +26,7 @@ pub mod live;
 pub mod said;
 pub mod ui;
 
-pub use form::{Faults, Form};
+pub use form::{Faults, Form, FormQuery};
 pub use said::Said;
 
 /// What a page may load and where its forms may go: our own files, and pictures over TLS. No script or style is inline.
@@ -57,7 +57,14 @@ const fn screen(path: &'static str, label: &'static str, icon: &'static str, key
 
 /// The navigation: groups of screens, in the order in which they are shown.
 pub const SCREENS: &[(&str, &[Screen])] = &[
-    ("Work", &[screen("/", "Today", "today", 't')]),
+    (
+        "Work",
+        &[
+            screen("/", "Today", "today", 't'),
+            screen("/accounts", "Accounts", "accounts", 'a'),
+            screen("/reviews", "Reviews", "reviews", 'r'),
+        ],
+    ),
     ("Supplies", &[]),
     ("Control", &[]),
 ];
@@ -70,6 +77,9 @@ pub fn routes() -> Router<App> {
         .merge(crate::sessions::pages::routes())
         .merge(crate::operators::pages::routes())
         .merge(crate::today::pages::routes())
+        .merge(crate::accounts::pages::routes())
+        .merge(crate::batches::pages::routes())
+        .merge(crate::reviews::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }
 

@@ -1,10 +1,7 @@
 //! Small pieces of pages that are made from values: times, numbers, pictures, and badges, whose meaning is in their words
 //! and shape as well as in their colour.
 
-use std::{
-    borrow::Borrow,
-    fmt::{self, Display},
-};
+use std::fmt::{self, Display};
 
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -213,9 +210,27 @@ fn span(secs: i64) -> String {
     }
 }
 
+/// A number, by value or by reference: templates have both.
+pub trait Number {
+    /// The number.
+    fn get(&self) -> i64;
+}
+
+impl Number for i64 {
+    fn get(&self) -> i64 {
+        *self
+    }
+}
+
+impl<N: Number> Number for &N {
+    fn get(&self) -> i64 {
+        (*self).get()
+    }
+}
+
 /// A number with its thousands apart.
-pub fn number(number: impl Borrow<i64>) -> String {
-    let number = *number.borrow();
+pub fn number(number: impl Number) -> String {
+    let number = number.get();
     let digits = number.unsigned_abs().to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -228,8 +243,8 @@ pub fn number(number: impl Borrow<i64>) -> String {
 }
 
 /// One or many: `1 account`, `3 accounts`.
-pub fn count(count: impl Borrow<i64>, one: &str, many: &str) -> String {
-    let count = *count.borrow();
+pub fn count(count: impl Number, one: &str, many: &str) -> String {
+    let count = count.get();
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 

@@ -1,10 +1,12 @@
 //! Reviews: what waits for a person's decision, and the decisions.
 
 pub mod api;
+pub mod pages;
 
 use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use muster_wire::{
     AccountId, Event, Page, State,
     accounts::{Account, Transitions},
@@ -59,6 +61,44 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Pa
         .filter(|_| more)
         .map(|row| write_cursor(row.since.timestamp_micros(), row.id));
 
+    let waiting = rows.into_iter().map(|row| Waiting {
+        id: row.id,
+        since: row.since,
+        event: row.event,
+        reason: row.reason,
+    });
+    let items = whole(tx, actor, waiting.collect()).await?;
+    Ok(Page { items, next })
+}
+
+/// One review.
+///
+/// # Errors
+/// That the account is not in review, and what became of it; or the database's.
+pub async fn get(tx: &mut Tx, actor: &Actor, id: AccountId) -> Result<Review, Failure> {
+    let account = accounts::get(tx, actor, id).await?;
+    let waiting = sqlx::query_file_as!(Waiting, "src/reviews/one.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    match waiting {
+        Some(waiting) => whole(tx, actor, vec![waiting])
+            .await?
+            .pop()
+            .ok_or_else(|| Refusal::not_found("review").into()),
+        None => Err(not_in_review(tx, actor, id, account.lifecycle_state).await?),
+    }
+}
+
+/// An account that waits, and what brought it here.
+struct Waiting {
+    id: AccountId,
+    since: DateTime<Utc>,
+    event: String,
+    reason: Option<String>,
+}
+
+/// The reviews of accounts that wait, with all that is needed to decide.
+async fn whole(tx: &mut Tx, actor: &Actor, rows: Vec<Waiting>) -> Result<Vec<Review>, Failure> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
     let decisions = DECISIONS.map(|event| event.word().to_owned());
     let accounts = accounts::read(tx, actor, &ids).await?;
@@ -87,7 +127,7 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Pa
             decisions: decided.remove(&row.id).unwrap_or_default(),
         });
     }
-    Ok(Page { items, next })
+    Ok(items)
 }
 
 fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> AccountId) -> HashMap<AccountId, Vec<T>> {

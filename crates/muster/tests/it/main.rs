@@ -3,6 +3,7 @@
 mod accounts;
 mod assign;
 mod audit;
+mod batches;
 mod bots;
 mod catalogue;
 mod cli;
@@ -10,6 +11,8 @@ mod cli_files;
 mod cluster;
 mod conformance;
 mod console;
+mod console_accounts;
+mod console_reviews;
 mod console_today;
 mod content;
 mod demo;

@@ -490,6 +490,17 @@ impl Page {
         }
     }
 
+    /// As [`Page::is_accessible`], but where the page's scripts are off, and axe-core cannot run.
+    #[track_caller]
+    pub fn is_accessible_unless(&self, scripts_off: bool) -> impl Future<Output = ()> {
+        let checked = self.is_accessible();
+        async move {
+            if !scripts_off {
+                checked.await;
+            }
+        }
+    }
+
     /// Ends the test of a page: fails on anything that the browser complained of.
     #[track_caller]
     pub fn close(self) -> impl Future<Output = ()> {

@@ -1,0 +1,297 @@
+//! Reviews: what waits on the left, everything that is needed to decide on the right.
+
+use askama::Template;
+use axum::{Router, extract::State, response::Response, routing::get};
+use muster_wire::{
+    AccountId, ContentId, Filter, TextId,
+    accounts::Attempt,
+    batches::{BATCH_WAIT_SECS_DEFAULT, NewBatch},
+    content::Content,
+    reviews::{Decision, NewDecision, Review, ReviewKind},
+    texts::Text,
+};
+use serde::Deserialize;
+
+use crate::{
+    accounts::{self, filter::AccountFilter},
+    actor::Actor,
+    app::App,
+    batches,
+    console::{self, Faults, Form, Said, Shell, Visitor, said::Undo, ui},
+    content,
+    db::Tx,
+    http::{ListQuery, Query},
+    problem::{Failure, Refusal},
+    reviews, texts,
+};
+
+/// The pages of reviews.
+pub fn routes() -> Router<App> {
+    Router::new().route("/reviews", get(list).post(decide))
+}
+
+/// An attempt, with what it was to publish.
+struct Evidence {
+    attempt: Attempt,
+    content: Option<Content>,
+    text: Option<Text>,
+}
+
+#[derive(Template)]
+#[template(path = "reviews/reviews.html")]
+struct ReviewsPage {
+    shell: Shell,
+    filter: String,
+    items: Vec<Review>,
+    count: Option<i64>,
+    open: Option<Review>,
+    evidence: Vec<Evidence>,
+    reason: String,
+    faults: Faults,
+}
+
+impl ReviewsPage {
+    fn address(&self, review: &Review) -> String {
+        address(&self.filter, Some(review.account.id))
+    }
+
+    fn of_kind(&self, kind: Option<&ReviewKind>) -> String {
+        let rest = self
+            .filter
+            .split_whitespace()
+            .filter(|term| !term.starts_with("kind:"));
+        let mut terms: Vec<_> = rest.map(str::to_owned).collect();
+        if let Some(kind) = kind {
+            terms.insert(0, format!("kind:{kind}"));
+        }
+        address(&terms.join(" "), None)
+    }
+
+    fn is_kind(&self, kind: &ReviewKind) -> bool {
+        self.filter
+            .split_whitespace()
+            .any(|term| term == format!("kind:{kind}"))
+    }
+
+    fn is_open(&self, review: &Review) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.account.id == review.account.id)
+    }
+
+    /// The review so many places on in the list.
+    fn beside(&self, places: isize) -> Option<&Review> {
+        let at = self.items.iter().position(|review| self.is_open(review))?;
+        self.items.get(at.checked_add_signed(places)?)
+    }
+
+    /// The reasons that were given for decisions on these accounts before, to choose from.
+    fn reasons(&self) -> Vec<&str> {
+        let decided = self.items.iter().flat_map(|review| &review.decisions);
+        let mut reasons: Vec<_> = decided.filter_map(|entry| entry.reason.as_deref()).collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        reasons.truncate(12);
+        reasons
+    }
+
+    fn may_decide(&self) -> bool {
+        self.shell.may("POST", "/reviews")
+    }
+
+    fn may(&self, review: &Review, decision: &Decision) -> bool {
+        self.may_decide() && review.account.actions.contains(&decision.event())
+    }
+}
+
+fn address(filter: &str, account: Option<AccountId>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("filter", filter);
+    if let Some(account) = account {
+        query.append_pair("account", &account.to_string());
+    }
+    format!("/reviews?{}", query.finish())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ReviewsQuery {
+    filter: String,
+    account: Option<i64>,
+}
+
+async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(query): Query<ReviewsQuery>,
+) -> Result<Response, Failure> {
+    let account = query.account.map(AccountId);
+    let page = show(
+        &app,
+        visitor,
+        &query.filter,
+        account,
+        String::new(),
+        Faults::none(),
+    )
+    .await?;
+    if page.faults.is_empty() {
+        console::page(&page)
+    } else {
+        console::refused(&page)
+    }
+}
+
+async fn show(
+    app: &App,
+    visitor: Visitor,
+    filter: &str,
+    account: Option<AccountId>,
+    reason: String,
+    faults: Faults,
+) -> Result<ReviewsPage, Failure> {
+    let mut page = ReviewsPage {
+        shell: Shell::new("Reviews", visitor),
+        filter: filter.trim().to_owned(),
+        items: Vec::new(),
+        count: None,
+        open: None,
+        evidence: Vec::new(),
+        reason,
+        faults,
+    };
+    let actor = page.shell.visitor.actor.clone();
+    let mut tx = app.db.begin_read(&actor).await?;
+    let parsed = match AccountFilter::reviews(&mut tx, &actor, Filter::parse(&page.filter)).await {
+        Ok(parsed) => parsed,
+        Err(failure) => {
+            page.faults = Faults::of(failure, &[])?;
+            return Ok(page);
+        }
+    };
+    let query = ListQuery {
+        filter: Some(page.filter.clone()),
+        ..ListQuery::default()
+    };
+    page.items = reviews::list(&mut tx, &actor, query).await?.items;
+    page.count = Some(accounts::count(&mut tx, &actor, &parsed).await?.count);
+    page.open = match account {
+        None => page.items.first().cloned(),
+        Some(id) => match page.items.iter().find(|review| review.account.id == id) {
+            Some(review) => Some(review.clone()),
+            None => match reviews::get(&mut tx, &actor, id).await {
+                Ok(review) => Some(review),
+                Err(failure) if page.faults.is_empty() => {
+                    page.faults = Faults::of(failure, &[])?;
+                    None
+                }
+                Err(_) => None,
+            },
+        },
+    };
+    if let Some(open) = &page.open {
+        page.evidence = evidence(&mut tx, &actor, &open.attempts).await?;
+    }
+    tx.commit().await?;
+    Ok(page)
+}
+
+/// What each attempt was to publish, as far as it is still there.
+async fn evidence(tx: &mut Tx, actor: &Actor, attempts: &[Attempt]) -> Result<Vec<Evidence>, Failure> {
+    let mut evidence = Vec::new();
+    for attempt in attempts {
+        let used = |what: &str| attempt.content_used.as_ref()?.get(what)?.as_i64();
+        let content = match used("content") {
+            Some(id) => content::get(tx, actor, ContentId(id)).await.ok(),
+            None => None,
+        };
+        let text = match used("text") {
+            Some(id) => texts::get(tx, actor, TextId(id)).await.ok(),
+            None => None,
+        };
+        evidence.push(Evidence {
+            attempt: attempt.clone(),
+            content,
+            text,
+        });
+    }
+    Ok(evidence)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecideForm {
+    filter: String,
+    account: i64,
+    reason: String,
+    /// Empty where Enter was pressed before a decision was chosen.
+    decision: String,
+    /// The review to show next.
+    next: Option<i64>,
+}
+
+async fn decide(
+    State(app): State<App>,
+    visitor: Visitor,
+    Form(form): Form<DecideForm>,
+) -> Result<Response, Failure> {
+    let id = AccountId(form.account);
+    match held(&app, &visitor.actor, id, &form).await {
+        Ok((said, batch)) => {
+            let undo = Undo {
+                path: format!("/batches/{batch}/cancel"),
+                fields: vec![("next".to_owned(), address(&form.filter, Some(id)))],
+                secs: BATCH_WAIT_SECS_DEFAULT,
+            };
+            let next = address(&form.filter, form.next.map(AccountId));
+            Ok(console::go_and_say(next, &Said::undoable(said, undo)))
+        }
+        Err(failure) => {
+            let faults = Faults::of(failure, &["/reason"])?;
+            console::refused(&show(&app, visitor, &form.filter, Some(id), form.reason, faults).await?)
+        }
+    }
+}
+
+/// Writes a decision down, to be done when it can be taken back no more; gives what to say, and the batch.
+async fn held(
+    app: &App,
+    actor: &Actor,
+    id: AccountId,
+    form: &DecideForm,
+) -> Result<(String, muster_wire::BatchId), Failure> {
+    let decision: Decision = form
+        .decision
+        .parse()
+        .map_err(|_| Refusal::conflict("no_decision", "choose what is decided: approve, resume or reject"))?;
+    let asked = NewDecision {
+        decision,
+        reason: form.reason.clone(),
+    };
+    accounts::refuse(asked.faults())?;
+    let new = NewBatch {
+        event: decision.event(),
+        reason: asked.reason,
+        filter: None,
+        ids: Some(vec![id]),
+        expected_count: None,
+        in_review: true,
+        wait_secs: BATCH_WAIT_SECS_DEFAULT,
+    };
+    let mut tx = app.db.begin_read(actor).await?;
+    let (would, accounts) = batches::preview(&mut tx, actor, &new, 1).await?;
+    if let Some(refused) = would.refused.into_iter().next() {
+        return Err(Refusal::conflict(refused.code.word(), refused.reason).into());
+    }
+    let batch = batches::create(&mut tx, actor, &new).await?;
+    tx.commit().await?;
+    let name = accounts
+        .first()
+        .map_or_else(String::new, |account| account.username.clone());
+    let did = match decision {
+        Decision::Approve => "Approved",
+        Decision::Resume => "Sent back to its step:",
+        Decision::Reject => "Rejected",
+    };
+    Ok((format!("{did} {name}."), batch.id))
+}

@@ -1,0 +1,233 @@
+//! The list of accounts and one account: what is asked for in the address, many changed at once and taken back, views kept,
+//! and everything that happened to an account.
+
+use muster::tick;
+use muster_wire::Role;
+use serde_json::json;
+
+use crate::support::{TestApp, browser::Page};
+
+#[tokio::test]
+async fn the_list_is_asked_in_the_address_and_says_what_is_wrong_there() {
+    let app = TestApp::start().await;
+    app.warm_accounts(3).await;
+    let page = Page::signed_in(&app, Role::Operator).await;
+    page.expect_complaint("status of 422");
+    page.open("/accounts").await;
+    page.see("3 accounts").await;
+    page.is_accessible().await;
+    page.press("/").await;
+    page.fill("Filter", "model1.account2").await;
+    page.press("Enter").await;
+    page.see("1 account").await;
+    page.arrives("/accounts?filter=model1.account2").await;
+    page.fill("Filter", "stuck:2 colour:red").await;
+    page.click("Show").await;
+    page.see("colour: is not known here").await;
+    page.see("stuck:").await;
+    page.click("Any state").await;
+    page.click("Warming up").await;
+    page.arrives("/accounts?filter=state%3Awarming_up").await;
+    page.see("3 accounts").await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn the_rows_of_the_next_page_come_when_they_are_scrolled_to() {
+    let app = TestApp::start().await;
+    app.warm_accounts(120).await;
+    for scripts in [true, false] {
+        let page = Page::signed_in(&app, Role::Viewer).await;
+        if !scripts {
+            page.scripts_off().await;
+        }
+        page.open("/accounts").await;
+        page.see("120 accounts").await;
+        if scripts {
+            page.eval("scrollTo(0, document.body.scrollHeight)").await;
+            page.see("model1.account90").await;
+            page.eval("scrollTo(0, document.body.scrollHeight)").await;
+        } else {
+            page.click("More accounts").await;
+            page.see("model1.account90").await;
+            page.click("More accounts").await;
+        }
+        page.see("model1.account120").await;
+        page.close().await;
+    }
+}
+
+#[tokio::test]
+async fn many_accounts_are_changed_at_once_after_a_look_and_taken_back() {
+    let app = TestApp::start().await;
+    app.warm_accounts(6).await;
+    for scripts in [true, false] {
+        let page = Page::signed_in(&app, Role::Operator).await;
+        page.expect_complaint("status of 422");
+        if !scripts {
+            page.scripts_off().await;
+        }
+        page.open("/accounts").await;
+        page.click("model1.account1").await;
+        page.arrives("/accounts/").await;
+        page.open("/accounts").await;
+        for name in ["model1.account2", "model1.account3"] {
+            page.eval(&format!(
+                "document.querySelector('input[aria-label=\"{name}\"]').click()"
+            ))
+            .await;
+        }
+        page.fill("What to do", "Retire").await;
+        page.click("The ticked…").await;
+        page.see("Retire: 2 accounts").await;
+        page.see("2 of 2 accounts would be changed").await;
+        page.is_accessible_unless(!scripts).await;
+        page.fill("Why", "the contract ended").await;
+        page.click("Retire").await;
+        page.see("It begins in a moment").await;
+        page.click("Take it back").await;
+        page.see("Taken back: nothing was done").await;
+        page.close().await;
+    }
+    let page = Page::signed_in(&app, Role::Operator).await;
+    page.open("/accounts?filter=state%3Awarming_up").await;
+    page.fill("What to do", "Activate").await;
+    page.click("All 6…").await;
+    page.see("0 of 6 accounts would be changed, 6 would not").await;
+    page.see("activate is possible from ready").await;
+    page.open("/accounts?filter=state%3Awarming_up").await;
+    page.fill("What to do", "Retire").await;
+    page.click("All 6…").await;
+    page.fill("Why", "the contract ended").await;
+    page.click("Retire").await;
+    page.see("It begins in a moment").await;
+    app.run("update batches set due_at = now()").await;
+    tick::do_batches(&app.app, &app.scheduler().await)
+        .await
+        .expect("the timer runs");
+    // The page is told, and reads itself again.
+    page.see("It is done").await;
+    page.see("6 changed").await;
+    page.is_accessible().await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn a_view_is_kept_found_again_and_forgotten() {
+    let app = TestApp::start().await;
+    app.warm_accounts(2).await;
+    let page = Page::signed_in(&app, Role::Owner).await;
+    page.expect_complaint("status of 422");
+    page.open("/accounts?filter=step%3A1&columns=model,email").await;
+    page.click("Keep this view").await;
+    page.fill("Name", "First steps").await;
+    page.click("For everybody in First").await;
+    page.click("Keep it").await;
+    page.see("The view First steps is kept").await;
+    page.open("/accounts").await;
+    page.click("First steps").await;
+    page.see("E-mail").await;
+    page.see("Forget First steps").await;
+    page.is_accessible().await;
+    let other = Page::signed_in(&app, Role::Viewer).await;
+    other.open("/accounts").await;
+    other.click("First steps").await;
+    other.see("2 accounts").await;
+    other.see_no("Forget First steps").await;
+    other.close().await;
+    page.click("Forget First steps").await;
+    page.see("The view is forgotten").await;
+    page.see_no("First steps").await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn an_account_shows_its_next_step_and_everything_that_happened() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    let (_, bot) = app.bot("b1").await;
+    let claimed = bot.post("/v1/work/claim", json!({"max": 1})).await.expect(200);
+    let result = json!({"lease": claimed["items"][0]["lease"], "outcome": "failed", "error": "the picture was refused",
+        "execution_time_ms": 5});
+    bot.post("/v1/work/report", json!({"results": [result]}))
+        .await
+        .expect(200);
+    let id = app.look("select id from accounts").await.expect("an account");
+    for scripts in [true, false] {
+        let page = Page::signed_in(&app, Role::Owner).await;
+        page.expect_complaint("status of 422");
+        if !scripts {
+            page.scripts_off().await;
+        }
+        page.open(&format!("/accounts/{id}")).await;
+        page.see("the picture was refused").await;
+        page.see("Start the warm-up").await;
+        page.fill("Note for the others", "asked the client for another picture")
+            .await;
+        page.click("Note it").await;
+        page.see("asked the client for another picture").await;
+        page.is_accessible_unless(!scripts).await;
+        page.click("Change").await;
+        page.fill("User name", "Not A Name").await;
+        page.click("Save").await;
+        page.until(
+            "the fault is beside its field",
+            "!!document.querySelector('#username-fault')".to_owned(),
+        )
+        .await;
+        page.fill(
+            "User name",
+            if scripts {
+                "model1.renamed"
+            } else {
+                "model1.renamed2"
+            },
+        )
+        .await;
+        page.fill("Biography", "Coffee, & <i>nothing</i> else").await;
+        page.click("Save").await;
+        page.see("Changed.").await;
+        page.see("account.update").await;
+        page.see("Coffee, & <i>nothing</i> else").await;
+        page.close().await;
+    }
+    let page = Page::signed_in(&app, Role::Operator).await;
+    page.open(&format!("/accounts/{id}")).await;
+    page.click("Retire").await;
+    page.see("Retire: model1.renamed2").await;
+    page.is_accessible().await;
+    page.fill("Why", "by mistake made twice").await;
+    page.click("Retire").await;
+    page.see("Retire: done").await;
+    page.click("Restore").await;
+    page.fill("Why", "it was not").await;
+    page.click("Restore").await;
+    page.see("Restore: done").await;
+    page.see("Assign a proxy").await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn secrets_are_shown_to_the_owner_who_says_why_and_to_nobody_else() {
+    let app = TestApp::start().await;
+    let new = json!({"username": "ana", "email": "ana@example.com", "password": "CANARY-password"});
+    let account = app.owner.post("/v1/accounts", new).await.expect(201);
+    let path = format!("/accounts/{}", account["id"]);
+    let page = Page::signed_in(&app, Role::Owner).await;
+    page.open(&path).await;
+    page.see_no("CANARY").await;
+    page.click("Reveal").await;
+    page.fill("Why", "the client asks for it").await;
+    page.click("Reveal").await;
+    page.see("CANARY-password").await;
+    page.click("Done").await;
+    page.see("account.reveal").await;
+    page.see("the client asks for it").await;
+    page.close().await;
+    let page = Page::signed_in(&app, Role::Operator).await;
+    page.open(&path).await;
+    page.see("a password").await;
+    page.see_no("Reveal").await;
+    page.see_no("the client asks for it").await;
+    page.close().await;
+}
