@@ -10,6 +10,7 @@ use axum::{
 use muster_wire::{
     Event, Filter, State as Lifecycle, ViewId,
     accounts::Account,
+    filter::{value_of, with_value},
     views::{NewView, View},
 };
 use serde::Deserialize;
@@ -92,25 +93,12 @@ struct ListPage {
 impl ListPage {
     /// The present list in this state, or in any.
     fn in_state(&self, state: Option<&Lifecycle>) -> String {
-        let rest = self
-            .filter
-            .split_whitespace()
-            .filter(|term| !term.starts_with("state:"));
-        let mut terms: Vec<_> = rest.map(str::to_owned).collect();
-        if let Some(state) = state {
-            terms.insert(0, format!("state:{state}"));
-        }
-        address(&terms.join(" "), &self.chosen())
+        let filter = with_value(&self.filter, "state", state.map(|state| state.word()));
+        address(&filter, &self.chosen())
     }
 
-    fn is_in(&self, state: &Lifecycle) -> bool {
-        self.filter
-            .split_whitespace()
-            .any(|term| term == format!("state:{state}"))
-    }
-
-    fn in_no_state(&self) -> bool {
-        !self.filter.contains("state:")
+    fn is_in(&self, state: Option<&Lifecycle>) -> bool {
+        value_of(&self.filter, "state").as_deref() == state.map(|state| state.word())
     }
 
     fn view_address(&self, view: &View) -> String {

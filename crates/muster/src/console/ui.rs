@@ -120,10 +120,20 @@ pub fn attempt(status: &AttemptStatus) -> Markup {
 
 /// Why something is in review.
 pub fn review(kind: &ReviewKind) -> Markup {
+    let (tone, shape) = match kind {
+        ReviewKind::Finished => (Tone::Good, "check"),
+        ReviewKind::Escalated => (Tone::Bad, "alert"),
+        ReviewKind::Flagged => (Tone::Warn, "flag"),
+    };
+    badge(tone, shape, review_name(kind))
+}
+
+/// What a kind of review is called on screens.
+pub const fn review_name(kind: &ReviewKind) -> &'static str {
     match kind {
-        ReviewKind::Finished => badge(Tone::Good, "check", "Finished"),
-        ReviewKind::Escalated => badge(Tone::Bad, "alert", "Escalated"),
-        ReviewKind::Flagged => badge(Tone::Warn, "flag", "Flagged"),
+        ReviewKind::Finished => "Finished",
+        ReviewKind::Escalated => "Escalated",
+        ReviewKind::Flagged => "Flagged",
     }
 }
 

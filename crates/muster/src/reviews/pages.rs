@@ -7,6 +7,7 @@ use muster_wire::{
     accounts::Attempt,
     batches::{BATCH_WAIT_SECS_DEFAULT, NewBatch},
     content::Content,
+    filter::{value_of, with_value},
     reviews::{Decision, NewDecision, Review, ReviewKind},
     texts::Text,
 };
@@ -55,22 +56,16 @@ impl ReviewsPage {
         address(&self.filter, Some(review.account.id))
     }
 
+    /// The reviews of this kind, or of any.
     fn of_kind(&self, kind: Option<&ReviewKind>) -> String {
-        let rest = self
-            .filter
-            .split_whitespace()
-            .filter(|term| !term.starts_with("kind:"));
-        let mut terms: Vec<_> = rest.map(str::to_owned).collect();
-        if let Some(kind) = kind {
-            terms.insert(0, format!("kind:{kind}"));
-        }
-        address(&terms.join(" "), None)
+        address(
+            &with_value(&self.filter, "kind", kind.map(|kind| kind.word())),
+            None,
+        )
     }
 
-    fn is_kind(&self, kind: &ReviewKind) -> bool {
-        self.filter
-            .split_whitespace()
-            .any(|term| term == format!("kind:{kind}"))
+    fn is_kind(&self, kind: Option<&ReviewKind>) -> bool {
+        value_of(&self.filter, "kind").as_deref() == kind.map(|kind| kind.word())
     }
 
     fn is_open(&self, review: &Review) -> bool {

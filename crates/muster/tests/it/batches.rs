@@ -101,7 +101,7 @@ async fn proxies_are_assigned_in_a_batch_and_it_is_said_who_got_none() {
     // Two of the nine proxies stay, which is room for six.
     app.run(
         "update accounts set lifecycle_state = 'cleanup', proxy_id = null, proxy_assigned_at = null;
-         update accounts set lifecycle_state = 'imported', warmup_step = null, warmup_started_at = null;
+         update accounts set lifecycle_state = 'imported', warmup_started_at = null;
          delete from proxies where id not in (select id from proxies order by id limit 2)",
     )
     .await;

@@ -17,7 +17,7 @@ async fn waiting(app: &TestApp, count: usize) {
         .await
         .expect(200);
     app.run(
-        "update accounts set lifecycle_state = 'human_review', warmup_step = 5, warmup_completed_at = now(),
+        "update accounts set lifecycle_state = 'human_review', warmup_completed_at = now(),
             state_changed_at = now() where lifecycle_state = 'warming_up'",
     )
     .await;

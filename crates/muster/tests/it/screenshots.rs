@@ -11,7 +11,18 @@ use crate::support::{
 };
 
 /// Screens by the name of their picture. A path in braces is that of the first link on the screen before which begins so.
-const SCREENS: &[(&str, &str)] = &[("sign-in", "/sign-in"), ("today", "/"), ("profile", "/profile")];
+const SCREENS: &[(&str, &str)] = &[
+    ("sign-in", "/sign-in"),
+    ("today", "/"),
+    ("accounts", "/accounts"),
+    ("account", "{/accounts/}"),
+    (
+        "batch-asked",
+        "/batches/new?event=start_warmup&of=all&filter=model%3A1",
+    ),
+    ("reviews", "/reviews"),
+    ("profile", "/profile"),
+];
 
 #[tokio::test]
 async fn every_screen_loads_with_the_demos_data() {
