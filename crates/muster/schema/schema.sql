@@ -3,7 +3,7 @@
 CREATE TABLE public.accounts (
     tenant_id bigint NOT NULL,
     id bigint NOT NULL,
-    username text NOT NULL,
+    username text NOT NULL COLLATE pg_catalog."C",
     email text NOT NULL,
     password_encrypted bytea,
     access_token_encrypted bytea,
@@ -78,6 +78,32 @@ CREATE FUNCTION public.account_hold(p_status text, p_basis text, p_expires_at ti
     end
 $$;
 
+CREATE FUNCTION public.account_matches(a public.accounts, p jsonb) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    select (p ->> 'state' is null or a.lifecycle_state = p ->> 'state')
+        and (p ->> 'status' is null or a.status = p ->> 'status')
+        and (p ->> 'model_id' is null or a.model_id = (p ->> 'model_id')::bigint)
+        and (p ->> 'no_model' is null or a.model_id is null)
+        and (p ->> 'proxy_id' is null or a.proxy_id = (p ->> 'proxy_id')::bigint)
+        and (p ->> 'no_proxy' is null or a.proxy_id is null)
+        and (p ->> 'review' is null or a.requires_human_review = (p ->> 'review')::boolean)
+        -- Not starts_with, which no index may serve under row-level security. The character is the last there is.
+        and (p ->> 'username' is null
+            or (a.username >= p ->> 'username' and a.username < (p ->> 'username') || chr(1114111)))
+        and (p ->> 'stuck_longer_secs' is null
+            or a.state_changed_at < now() - make_interval(secs => (p ->> 'stuck_longer_secs')::float8))
+        and (p ->> 'stuck_shorter_secs' is null
+            or a.state_changed_at > now() - make_interval(secs => (p ->> 'stuck_shorter_secs')::float8))
+        and (p ->> 'unauthorised' is null or a.authorisation_basis is null)
+        and (p ->> 'lapsed' is null or a.authorisation_expires_at <= now())
+        and (p ->> 'lapses_within_secs' is null or (a.authorisation_expires_at > now()
+            and a.authorisation_expires_at < now() + make_interval(secs => (p ->> 'lapses_within_secs')::float8)))
+        and (p ->> 'lasts_secs' is null or (a.authorisation_basis is not null
+            and coalesce(a.authorisation_expires_at, 'infinity')
+                > now() + make_interval(secs => (p ->> 'lasts_secs')::float8)))
+$$;
+
 CREATE FUNCTION public.accounts_deleted() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -85,6 +111,9 @@ begin
     if exists (select from old_rows where lifecycle_state <> 'imported') then
         raise exception 'an account that has entered the lifecycle is retired, never deleted' using errcode = 'MU001';
     end if;
+
+    insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+    select tenant_id, model_id, lifecycle_state, status, -count(*) from old_rows group by 1, 2, 3, 4;
 
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
     from (
@@ -115,6 +144,9 @@ begin
     select tenant_id, id, authorisation_basis, authorisation_reference, authorisation_expires_at,
         (select muster_operator()), (select muster_request())
     from new_rows where authorisation_basis is not null;
+
+    insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+    select tenant_id, model_id, lifecycle_state, status, count(*) from new_rows group by 1, 2, 3, 4;
 
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
     from (
@@ -265,6 +297,17 @@ begin
             ) g
             group by tenant_id
         ) c;
+    end if;
+
+    if moved or held then
+        insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+        select tenant_id, model_id, lifecycle_state, status, sum(change)
+        from (
+            select tenant_id, model_id, lifecycle_state, status, 1 as change from new_rows
+            union all
+            select tenant_id, model_id, lifecycle_state, status, -1 from old_rows
+        ) both_sides
+        group by 1, 2, 3, 4 having sum(change) <> 0;
     end if;
 
     if moved or modelled then
@@ -557,6 +600,26 @@ CREATE FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) RETURNS boo
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select not exists (select from jsonb_each(p_expected) e where p_fields -> e.key is distinct from e.value) $$;
 
+CREATE FUNCTION public.fold_account_counts(p_tenant bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_folded integer;
+begin
+    with changes as (
+        delete from account_count_changes where tenant_id = p_tenant returning model_id, lifecycle_state, status, change
+    )
+    insert into account_counts as c (tenant_id, model_id, lifecycle_state, status, accounts)
+    select p_tenant, model_id, lifecycle_state, status, sum(change)
+    from changes group by 2, 3, 4 having sum(change) <> 0
+    -- In one order, always: two that fold at once wait for each other and do not deadlock.
+    order by 2, 3, 4
+    on conflict (tenant_id, model_id, lifecycle_state, status) do update set accounts = c.accounts + excluded.accounts;
+    get diagnostics v_folded = row_count;
+    return v_folded;
+end
+$$;
+
 CREATE FUNCTION public.fold_content_uses(p_tenant bigint) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -680,46 +743,6 @@ begin
     end loop;
     return made;
 end
-$$;
-
-CREATE FUNCTION public.matching_accounts(p_tenant bigint, p jsonb, p_ids bigint[]) RETURNS TABLE(id bigint, state_changed_at timestamp with time zone)
-    LANGUAGE sql STABLE
-    AS $$
-    select a.id, a.state_changed_at
-    from accounts a
-    left join models m on m.tenant_id = a.tenant_id and m.id = a.model_id
-    left join proxies x on x.tenant_id = a.tenant_id and x.id = a.proxy_id
-    left join work_queue q on q.tenant_id = a.tenant_id and q.account_id = a.id
-    where a.tenant_id = p_tenant
-        and (p_ids is null or a.id = any (p_ids))
-        and (p ->> 'state' is null or a.lifecycle_state = p ->> 'state')
-        and (p ->> 'status' is null or a.status = p ->> 'status')
-        and (p ->> 'model_id' is null or a.model_id = (p ->> 'model_id')::bigint)
-        and (p ->> 'no_model' is null or a.model_id is null)
-        and (p ->> 'proxy_id' is null or a.proxy_id = (p ->> 'proxy_id')::bigint)
-        and (p ->> 'no_proxy' is null or a.proxy_id is null)
-        and (p ->> 'step' is null or (q.step = (p ->> 'step')::smallint and a.warmup_started_at is not null))
-        and (p ->> 'review' is null or a.requires_human_review = (p ->> 'review')::boolean)
-        and (p ->> 'username' is null or starts_with(a.username, p ->> 'username'))
-        and (p ->> 'stuck_longer_secs' is null
-            or a.state_changed_at < now() - make_interval(secs => (p ->> 'stuck_longer_secs')::float8))
-        and (p ->> 'stuck_shorter_secs' is null
-            or a.state_changed_at > now() - make_interval(secs => (p ->> 'stuck_shorter_secs')::float8))
-        and (p ->> 'unauthorised' is null or a.authorisation_basis is null)
-        and (p ->> 'lapsed' is null or a.authorisation_expires_at <= now())
-        and (p ->> 'lapses_within_secs' is null or (a.authorisation_expires_at > now()
-            and a.authorisation_expires_at < now() + make_interval(secs => (p ->> 'lapses_within_secs')::float8)))
-        and (p ->> 'lasts_secs' is null or (a.authorisation_basis is not null
-            and coalesce(a.authorisation_expires_at, 'infinity')
-                > now() + make_interval(secs => (p ->> 'lasts_secs')::float8)))
-        and (p ->> 'hold' is null or p ->> 'hold' = coalesce(
-            account_hold(a.status, a.authorisation_basis, a.authorisation_expires_at, a.model_id, m.status, x.status),
-            case when q.state <> 'idle' and q.hold = 'pool_empty' then q.hold end,
-            'none'))
-        and (p ->> 'review_event' is null or exists (
-            select from account_state_history h
-            where h.tenant_id = p_tenant and h.account_id = a.id and h.created_at >= a.state_changed_at
-                and h.to_state = 'human_review' and h.event = p ->> 'review_event'))
 $$;
 
 CREATE FUNCTION public.may_set_password(p_operator bigint) RETURNS boolean
@@ -1247,6 +1270,49 @@ CREATE FUNCTION public.utc_text(at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ select to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') $$;
 
+CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p_walk jsonb, p_order text, p_after_name text, p_after_at timestamp with time zone, p_after_id bigint, p_rows bigint) RETURNS TABLE(name text, at timestamp with time zone, id bigint, account public.accounts, version bigint, walked bigint, matches boolean)
+    LANGUAGE sql STABLE
+    AS $$
+    select w.name, w.at, w.id, w.account, w.version, w.walked,
+        coalesce(account_matches(w.account, p), false)
+        and (p ->> 'step' is null
+            or coalesce(q.step = (p ->> 'step')::smallint and (w.account).warmup_started_at is not null, false))
+        and (p ->> 'hold' is null or p ->> 'hold' = coalesce(
+            account_hold((w.account).status, (w.account).authorisation_basis, (w.account).authorisation_expires_at,
+                (w.account).model_id, m.status, null),
+            case when q.state <> 'idle' and q.hold in ('proxy_not_active', 'pool_empty') then q.hold end,
+            'none'))
+        and (p ->> 'review_event' is null or exists (
+            select from account_state_history h
+            where h.tenant_id = p_tenant and h.account_id = w.id and h.created_at >= (w.account).state_changed_at
+                and h.created_at < now() + interval '1 day' and h.to_state = 'human_review'
+                and h.event = p ->> 'review_event'))
+        and (p ->> 'undecided' is null or not exists (
+            select from batch_accounts b
+            where b.tenant_id = p_tenant and b.account_id = w.id and b.refusal is null))
+    from (
+        select l.account, l.version, l.name, l.at, l.id, row_number() over () as walked
+        from (
+            select a as account, a.id, a.xmin::text::bigint as version,
+                case when p_order = 'name' then a.username end as name,
+                case p_order when 'since' then a.state_changed_at when 'expiry' then a.authorisation_expires_at end as at
+            from accounts a
+            where a.tenant_id = p_tenant and (p_ids is null or a.id = any (p_ids)) and account_matches(a, p_walk)
+                and (p_after_id is null or case p_order
+                    when 'id' then a.id > p_after_id
+                    when 'name' then a.username > p_after_name
+                    when 'since' then (a.state_changed_at, a.id) > (p_after_at, p_after_id)
+                    when 'expiry' then (a.authorisation_expires_at, a.id) > (p_after_at, p_after_id)
+                end)
+            -- That there is no model is no equality for the planner: named here, the index of models is in this order.
+            order by name, case when p_walk ->> 'no_model' is not null then a.model_id end, at, id
+            limit p_rows
+        ) l
+    ) w
+    left join models m on m.tenant_id = p_tenant and m.id = (w.account).model_id
+    left join work_queue q on q.tenant_id = p_tenant and q.account_id = w.id
+$$;
+
 CREATE TABLE public._sqlx_migrations (
     version bigint NOT NULL,
     description text NOT NULL,
@@ -1255,6 +1321,28 @@ CREATE TABLE public._sqlx_migrations (
     checksum bytea NOT NULL,
     execution_time bigint NOT NULL
 );
+
+CREATE TABLE public.account_count_changes (
+    tenant_id bigint NOT NULL,
+    model_id bigint,
+    lifecycle_state text NOT NULL,
+    status text NOT NULL,
+    change bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY public.account_count_changes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.account_counts (
+    tenant_id bigint NOT NULL,
+    model_id bigint,
+    lifecycle_state text NOT NULL,
+    status text NOT NULL,
+    accounts bigint NOT NULL
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY public.account_counts FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.account_notes (
     tenant_id bigint NOT NULL,
@@ -1895,7 +1983,13 @@ ALTER TABLE ONLY public.warmup_step_logs
 ALTER TABLE ONLY public.work_queue
     ADD CONSTRAINT work_queue_pkey PRIMARY KEY (tenant_id, account_id);
 
-CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at) WHERE (authorisation_expires_at IS NOT NULL);
+CREATE INDEX account_count_changes_tenant ON public.account_count_changes USING btree (tenant_id);
+
+CREATE UNIQUE INDEX account_counts_kind ON public.account_counts USING btree (tenant_id, model_id, lifecycle_state, status) NULLS NOT DISTINCT;
+
+CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at, id) WHERE (authorisation_expires_at IS NOT NULL);
+
+CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) WHERE (lifecycle_state = 'imported'::text);
 
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
 
@@ -1907,9 +2001,9 @@ CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
-CREATE INDEX idx_accounts_dashboard ON public.accounts USING btree (tenant_id, model_id, lifecycle_state, status, id);
+CREATE INDEX idx_accounts_dashboard ON public.accounts USING btree (tenant_id, model_id, lifecycle_state, state_changed_at, id);
 
-CREATE INDEX idx_accounts_lifecycle_state ON public.accounts USING btree (tenant_id, lifecycle_state, id);
+CREATE INDEX idx_accounts_lifecycle_state ON public.accounts USING btree (tenant_id, lifecycle_state, state_changed_at, id) WHERE (lifecycle_state <> 'imported'::text);
 
 CREATE INDEX idx_accounts_model_id ON public.accounts USING btree (tenant_id, model_id, id);
 
@@ -2092,6 +2186,10 @@ ALTER TABLE ONLY public.views
 ALTER TABLE ONLY public.work_queue
     ADD CONSTRAINT work_queue_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE public.account_count_changes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.account_counts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.account_notes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.account_state_history ENABLE ROW LEVEL SECURITY;
@@ -2152,6 +2250,8 @@ ALTER TABLE public.password_links ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_scheduler USING (true);
+
 CREATE POLICY scheduler ON public.batches FOR SELECT TO muster_scheduler USING ((state = ANY (ARRAY['waiting'::text, 'running'::text])));
 
 CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
@@ -2161,6 +2261,10 @@ CREATE POLICY scheduler ON public.tenants FOR SELECT TO muster_scheduler USING (
 CREATE POLICY scheduler ON public.work_queue FOR SELECT TO muster_scheduler USING ((state = 'leased'::text));
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON public.account_count_changes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.account_counts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.account_notes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2295,6 +2399,9 @@ GRANT ALL ON FUNCTION public.account_fields(a public.accounts) TO muster_app;
 REVOKE ALL ON FUNCTION public.account_hold(p_status text, p_basis text, p_expires_at timestamp with time zone, p_model bigint, p_model_status text, p_proxy_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.account_hold(p_status text, p_basis text, p_expires_at timestamp with time zone, p_model bigint, p_model_status text, p_proxy_status text) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.account_matches(a public.accounts, p jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.account_matches(a public.accounts, p jsonb) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.accounts_deleted() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accounts_deleted() TO muster_app;
 
@@ -2345,6 +2452,9 @@ GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_oper
 REVOKE ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) TO muster_app;
 
@@ -2357,9 +2467,6 @@ GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_acco
 REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
-
-REVOKE ALL ON FUNCTION public.matching_accounts(p_tenant bigint, p jsonb, p_ids bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.matching_accounts(p_tenant bigint, p jsonb, p_ids bigint[]) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.may_set_password(p_operator bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.may_set_password(p_operator bigint) TO muster_app;
@@ -2516,7 +2623,18 @@ GRANT ALL ON FUNCTION public.text_fields(t public.text_pools) TO muster_app;
 REVOKE ALL ON FUNCTION public.utc_text(at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.utc_text(at timestamp with time zone) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p_walk jsonb, p_order text, p_after_name text, p_after_at timestamp with time zone, p_after_id bigint, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p_walk jsonb, p_order text, p_after_name text, p_after_at timestamp with time zone, p_after_id bigint, p_rows bigint) TO muster_app;
+
 GRANT SELECT(version) ON TABLE public._sqlx_migrations TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.account_count_changes TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.account_count_changes TO muster_scheduler;
+
+GRANT SELECT,INSERT ON TABLE public.account_counts TO muster_app;
+
+GRANT UPDATE(accounts) ON TABLE public.account_counts TO muster_app;
 
 GRANT SELECT,INSERT ON TABLE public.account_notes TO muster_app;
 

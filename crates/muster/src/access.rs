@@ -136,6 +136,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("POST", "/v1/accounts/{id}/notes", Access::OperateOrReview),
     to("GET", "/reviews", Access::View),
     to("POST", "/reviews", Access::Review),
+    to("GET", "/batches", Access::View),
     to("GET", "/batches/new", Access::OperateOrReview),
     to("GET", "/batches/{id}", Access::View),
     to("POST", "/batches", Access::OperateOrReview),

@@ -200,7 +200,7 @@ pub struct ListQuery {
     pub filter: Option<String>,
     /// Where the page begins: `next` of the page before.
     pub cursor: Option<String>,
-    /// How many items at most, 1 to 500.
+    /// How many items at most, 1 to 500. A page may hold fewer although there are more: go on while there is `next`.
     #[param(minimum = 1, maximum = 500)]
     pub limit: Option<u32>,
 }
@@ -285,6 +285,19 @@ impl Listing {
         Page { items: rows, next }
     }
 
+    /// How many rows to walk, at most. As many as the page holds, if that is more, so that it is full when all match.
+    pub fn walked_max(&self) -> i64 {
+        WALKED_MAX.max(self.fetch())
+    }
+
+    /// Makes the page of what was read of a walk, with the id after which the next goes on.
+    pub fn walked<T>(&self, items: Vec<T>, after: Option<i64>) -> Page<T> {
+        Page {
+            items,
+            next: after.map(encode_cursor),
+        }
+    }
+
     /// Takes the filter out, to be read.
     pub fn take_filter(&mut self) -> Filter {
         std::mem::take(&mut self.filter)
@@ -294,6 +307,42 @@ impl Listing {
     pub fn fetch(&self) -> i64 {
         self.limit + 1
     }
+}
+
+/// Rows walked for a page, at most: each may lie in a buffer of its own.
+pub const WALKED_MAX: i64 = 250;
+
+/// What a walk came across: one that matches, or the last one, after which the next page goes on.
+#[derive(Debug)]
+pub struct Walked<T> {
+    /// What it came across.
+    pub item: T,
+    /// How far it had come, from 1.
+    pub walked: i64,
+    /// Whether this matches.
+    pub matches: bool,
+}
+
+/// Makes the page of a walk that gave up to `limit + 1` items and went as far as `walked_max`, and says after which item the
+/// next goes on. The page can be short although there are more: then few of those that were walked match.
+pub fn walked_page<T: Clone>(
+    rows: impl IntoIterator<Item = Walked<T>>,
+    limit: i64,
+    walked_max: i64,
+) -> (Vec<T>, Option<T>) {
+    let (mut items, mut end) = (Vec::new(), None);
+    for row in rows {
+        if items.len() as i64 == limit && row.matches {
+            return (items.clone(), items.pop());
+        }
+        if row.walked == walked_max {
+            end = Some(row.item.clone());
+        }
+        if row.matches {
+            items.push(row.item);
+        }
+    }
+    (items, end)
 }
 
 fn encode_cursor(key: i64) -> String {

@@ -1,4 +1,4 @@
-//! What the server does by itself, by the clock: reaps leases that ran out, counts what was used, tests proxies
+//! What the server does by itself, by the clock: reaps leases that ran out, counts what was used and what there is, tests proxies
 //! that failed again, forgets old keys, makes partitions. Every timer is also a function of its own, so that it can be called once.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
@@ -11,6 +11,7 @@ use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::{
+    accounts,
     actor::Actor,
     app::App,
     batches,
@@ -28,6 +29,7 @@ type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u6
 const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
     ("fold uses", 1, |app, db| Box::pin(fold_all(app, db))),
+    ("fold counts", 1, |app, db| Box::pin(fold_counts(app, db))),
     ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
     ("test failed proxies", 60, |app, db| {
         Box::pin(test_proxies(app, db))
@@ -110,7 +112,8 @@ pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
     Ok(total)
 }
 
-/// Does what is due of batches, in every tenant, in turn; gives how many parts were done.
+/// Does what is due of batches, in every tenant, in turn; gives how many parts were done. Where that fails in one tenant, it
+/// goes on in the others.
 ///
 /// # Errors
 /// When the database fails. What was done before stays done.
@@ -120,18 +123,39 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
         let tenants = sqlx::query_file_scalar!("src/tick/batches_due.sql")
             .fetch_all(&mut *scheduler.connection().await?)
             .await?;
-        let before = parts;
+        let (before, mut failed) = (parts, None);
         for tenant in tenants {
-            if batches::run_part(&app.db, tenant).await? {
-                parts += 1;
-                app.work.notify(tenant);
-                app.live.ring(tenant);
+            match batches::run_part(&app.db, tenant).await {
+                Ok(true) => {
+                    parts += 1;
+                    app.work.notify(tenant);
+                    app.live.ring(tenant);
+                }
+                Ok(false) => {}
+                Err(failure) => failed = Some(failure),
             }
         }
         if parts == before {
-            return Ok(parts);
+            return failed.map_or(Ok(parts), Err);
         }
     }
+}
+
+/// Folds what has changed into the counters of accounts, in every tenant; gives how many counters were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let tenants = sqlx::query_file_scalar!("src/tick/counted.sql")
+        .fetch_all(&mut *scheduler.connection().await?)
+        .await?;
+    let mut total = 0;
+    for tenant in tenants {
+        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
+        total += u64::from(accounts::fold_counts(&mut tx, tenant).await?.unsigned_abs());
+        tx.commit().await?;
+    }
+    Ok(total)
 }
 
 /// Deletes idempotency keys older than a day, in every tenant; gives how many.

@@ -476,8 +476,10 @@ impl AccountChange {
 crate::wire! {
     /// How many there are.
     pub struct Count {
-        /// The number, exactly.
+        /// The number.
         pub count: i64,
+        /// Whether it is exact; otherwise there are at least as many.
+        pub exact: bool,
     }
 }
 

@@ -41,6 +41,9 @@ begin
         (select muster_operator()), (select muster_request())
     from new_rows where authorisation_basis is not null;
 
+    insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+    select tenant_id, model_id, lifecycle_state, status, count(*) from new_rows group by 1, 2, 3, 4;
+
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
     from (
         select tenant_id, array_agg(model_id) as models, array_agg(total) as totals, array_agg(0::bigint) as actives
@@ -57,6 +60,9 @@ begin
     if exists (select from old_rows where lifecycle_state <> 'imported') then
         raise exception 'an account that has entered the lifecycle is retired, never deleted' using errcode = 'MU001';
     end if;
+
+    insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+    select tenant_id, model_id, lifecycle_state, status, -count(*) from old_rows group by 1, 2, 3, 4;
 
     perform count_accounts(c.tenant_id, c.models, c.totals, c.actives)
     from (
@@ -244,6 +250,17 @@ begin
             ) g
             group by tenant_id
         ) c;
+    end if;
+
+    if moved or held then
+        insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+        select tenant_id, model_id, lifecycle_state, status, sum(change)
+        from (
+            select tenant_id, model_id, lifecycle_state, status, 1 as change from new_rows
+            union all
+            select tenant_id, model_id, lifecycle_state, status, -1 from old_rows
+        ) both_sides
+        group by 1, 2, 3, 4 having sum(change) <> 0;
     end if;
 
     if moved or modelled then

@@ -53,6 +53,9 @@ grant update (
     authorisation_basis, authorisation_reference, authorisation_expires_at,
     requires_human_review, last_error_message, last_error_at, bio, profile_picture_url, location_city,
     location_campus, location_niche, birthday, device_info, content_type, updated_at) on accounts to muster_app;
+grant select, insert on account_counts to muster_app;
+grant update (accounts) on account_counts to muster_app;
+grant select, insert, delete on account_count_changes to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
     state, detected, notes, new_rows, changed_rows, same_rows, rejected_rows, committed_at, undone_at)
@@ -90,7 +93,7 @@ grant update (
 
 grant select (id, paused_at) on tenants to muster_scheduler;
 grant select (tenant_id, state, leased_until) on work_queue to muster_scheduler;
-grant select (tenant_id) on content_uses to muster_scheduler;
+grant select (tenant_id) on content_uses, account_count_changes to muster_scheduler;
 grant select (tenant_id, state, due_at) on batches to muster_scheduler;
 grant usage on all sequences in schema public to muster_app;
 -- A server has to see whether the schema is the one it knows.

@@ -45,6 +45,10 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Lists accounts. Qualifiers: `model:` (name, id or none), `state:`, `status:`, `proxy:` (id or none), `step:` (1 to 5 or
 /// its name), `stuck:` (`>2d`), `authorisation:` (lapsed, none, `<30d`), `review:` (yes or no), `hold:` (its reason, or none),
 /// and words with which user names begin.
+///
+/// The order is that of an index that serves the filter: with words, that of the user names; with `authorisation:` (lapsed or
+/// `<`), the first to end first; with `state:`, the longest in it first; that of the ids otherwise. A page may hold fewer than
+/// `limit` although there are more, where few of the accounts that were looked at match: go on while there is `next`.
 #[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(ListQuery),
     responses((status = 200, body = Page<Account>), Problems))]
 async fn list_accounts(
@@ -52,9 +56,8 @@ async fn list_accounts(
     actor: Actor,
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<Account>> {
-    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let page = super::list(&mut tx, &actor, listing).await?;
+    let page = super::list(&mut tx, &actor, query).await?;
     tx.commit().await?;
     Ok(Json(page))
 }
@@ -67,6 +70,9 @@ pub struct CountQuery {
     /// Which items, in the grammar of the list; all when absent.
     #[serde(default)]
     pub filter: Option<String>,
+    /// Whether every account may be looked at, however long that takes, to count exactly.
+    #[serde(default)]
+    pub exactly: bool,
 }
 
 impl CountQuery {
@@ -76,7 +82,8 @@ impl CountQuery {
     }
 }
 
-/// Counts the accounts that match, exactly.
+/// Counts the accounts that match. By state, status and model, and where few match, exactly and at once; otherwise `exact` is
+/// false and there are at least as many. With `exactly=true` all are looked at, which takes as long as it takes.
 #[utoipa::path(get, path = "/v1/accounts/count", tag = "accounts", params(CountQuery),
     responses((status = 200, body = Count), Problems))]
 async fn count_accounts(
@@ -86,7 +93,7 @@ async fn count_accounts(
 ) -> Reply<Count> {
     let mut tx = app.db.begin_read(&actor).await?;
     let filter = AccountFilter::accounts(&mut tx, &actor, query.read()).await?;
-    let count = super::count(&mut tx, &actor, &filter).await?;
+    let count = super::count(&mut tx, &actor, &filter, query.exactly).await?;
     tx.commit().await?;
     Ok(Json(count))
 }

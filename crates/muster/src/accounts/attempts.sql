@@ -15,6 +15,8 @@ cross join lateral (
         l.instagram_response
     from warmup_step_logs l
     where l.tenant_id = $1 and l.account_id = w.id and ($3::bigint is null or l.lease < $3)
+        -- So that no partition of the months to come is looked into.
+        and l.started_at < now() + interval '1 day'
     order by l.lease desc limit $4
 ) l
 order by l.account_id, l.lease desc

@@ -18,26 +18,27 @@ use crate::{
 };
 
 /// A filter of accounts that has been read; what is absent does not restrict. The database reads it in
-/// `matching_accounts`, by these names.
-#[derive(Debug, Clone, Default, Serialize)]
+/// `account_matches` and `walk_accounts`, by these names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AccountFilter {
-    state: Option<State>,
-    status: Option<AccountStatus>,
-    model_id: Option<i64>,
-    no_model: Option<bool>,
-    proxy_id: Option<i64>,
-    no_proxy: Option<bool>,
-    step: Option<i16>,
-    review: Option<bool>,
-    username: Option<String>,
-    stuck_longer_secs: Option<i64>,
-    stuck_shorter_secs: Option<i64>,
-    unauthorised: Option<bool>,
-    lapsed: Option<bool>,
-    lapses_within_secs: Option<i64>,
-    lasts_secs: Option<i64>,
-    hold: Option<String>,
-    review_event: Option<&'static str>,
+    pub(super) state: Option<State>,
+    pub(super) status: Option<AccountStatus>,
+    pub(super) model_id: Option<i64>,
+    pub(super) no_model: Option<bool>,
+    pub(super) proxy_id: Option<i64>,
+    pub(super) no_proxy: Option<bool>,
+    pub(super) step: Option<i16>,
+    pub(super) review: Option<bool>,
+    pub(super) username: Option<String>,
+    pub(super) stuck_longer_secs: Option<i64>,
+    pub(super) stuck_shorter_secs: Option<i64>,
+    pub(super) unauthorised: Option<bool>,
+    pub(super) lapsed: Option<bool>,
+    pub(super) lapses_within_secs: Option<i64>,
+    pub(super) lasts_secs: Option<i64>,
+    pub(super) hold: Option<String>,
+    pub(super) review_event: Option<&'static str>,
+    pub(super) undecided: Option<bool>,
 }
 
 impl AccountFilter {
@@ -65,6 +66,12 @@ impl AccountFilter {
             ..Self::default()
         };
         read.rest(tx, actor, filter).await
+    }
+
+    /// Leaves out those that a batch is about to move. They are counted until it has.
+    pub fn undecided(mut self) -> Self {
+        self.undecided = Some(true);
+        self
     }
 
     async fn rest(mut self, tx: &mut Tx, actor: &Actor, mut filter: Filter) -> Result<Self, Failure> {
@@ -102,6 +109,23 @@ impl AccountFilter {
             None => {}
         }
         Ok(self)
+    }
+
+    /// Where the counters of accounts know how many match: the model they are counted for, as the statement reads it.
+    pub(super) fn counted(&self) -> Option<Option<i64>> {
+        let counted = Self {
+            state: self.state,
+            status: self.status,
+            model_id: self.model_id,
+            no_model: self.no_model,
+            ..Self::default()
+        };
+        let model = if self.no_model.is_some() {
+            Some(-1)
+        } else {
+            self.model_id
+        };
+        (*self == counted).then_some(model)
     }
 
     /// As the database reads it.

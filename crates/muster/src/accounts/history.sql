@@ -13,6 +13,8 @@ cross join lateral (
     where h.tenant_id = $1 and h.account_id = w.id
         and ($3::bigint is null or h.created_at < timestamptz 'epoch' + $3 * interval '1 microsecond')
         and ($4::text[] is null or h.event = any ($4))
+        -- So that no partition of the months to come is looked into.
+        and h.created_at < now() + interval '1 day'
     order by h.created_at desc limit $5
 ) h
 left join operators o on o.id = h.user_id

@@ -223,7 +223,7 @@ pub async fn ids(tx: &mut Tx, actor: &Actor, which: &Which) -> Result<Vec<i64>, 
             ids.dedup();
             Ok(ids)
         }
-        Which::Matching(filter) => matching(tx, actor, &filter.json()?, None).await,
+        Which::Matching(filter) => matching(tx, actor, filter, None).await,
     }
 }
 
@@ -235,22 +235,23 @@ async fn find(tx: &mut Tx, actor: &Actor, which: &Which) -> Result<(Vec<i64>, Ve
             let locked = lock(tx, actor, &ids).await?;
             return Ok((ids, locked));
         }
-        Which::Matching(filter) => filter.json()?,
+        Which::Matching(filter) => filter,
     };
-    let ids = matching(tx, actor, &filter, None).await?;
+    let ids = matching(tx, actor, filter, None).await?;
     let locked = lock(tx, actor, &ids).await?;
     // Whoever held a lock may have changed what it held: what does not match any more is not meant any more.
-    let ids = matching(tx, actor, &filter, Some(&ids)).await?;
+    let ids = matching(tx, actor, filter, Some(&ids)).await?;
     Ok((ids, locked))
 }
 
 async fn matching(
     tx: &mut Tx,
     actor: &Actor,
-    filter: &serde_json::Value,
+    filter: &AccountFilter,
     among: Option<&[i64]>,
 ) -> Result<Vec<i64>, Failure> {
-    let ids = sqlx::query_file_scalar!("src/accounts/matching.sql", actor.tenant.0, filter, among)
+    let (along, filter) = (filter.walk().along()?, filter.json()?);
+    let ids = sqlx::query_file_scalar!("src/accounts/matching.sql", actor.tenant.0, filter, along, among)
         .fetch_all(&mut **tx)
         .await?;
     Ok(ids)

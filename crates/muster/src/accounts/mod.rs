@@ -6,15 +6,16 @@ pub mod lifecycle;
 pub mod notes;
 pub mod page;
 pub mod pages;
+pub mod timeline;
 pub mod views;
+pub mod walk;
 
 use muster_wire::{
-    AccountId, Page, Role,
+    AccountId, Page, State, TenantId,
     accounts::{
-        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount, Progress, Reveal,
-        Revealed,
+        Account, AccountChange, AccountStatus, Attempt, Authorisation, Count, HistoryEntry, NewAccount,
+        Reveal, Revealed,
     },
-    lifecycle::Step,
     problem::Fault,
     secret::Secret,
 };
@@ -24,7 +25,7 @@ use crate::{
     actor::Actor,
     audit,
     db::Tx,
-    http::{IfMatch, Listing},
+    http::{IfMatch, ListQuery, Listing},
     problem::{Bug, Failure, Refusal},
     seal::{Keyring, Place},
 };
@@ -37,32 +38,66 @@ const ACCESS_TOKEN: (&str, &str) = ("accounts", "access_token_encrypted");
 /// One page of the accounts that match.
 ///
 /// # Errors
-/// The faults of the filter, or the database's.
-pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Account>, Failure> {
-    let asked = std::mem::take(&mut listing.filter);
-    let filter = AccountFilter::accounts(tx, actor, asked).await?.json()?;
-    let ids = sqlx::query_file_scalar!(
-        "src/accounts/list.sql",
-        actor.tenant.0,
-        filter,
-        listing.after,
-        listing.fetch()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let rows = read(tx, actor, &ids).await?;
-    Ok(listing.page(rows, |account| account.id.0))
+/// The faults of the query, or the database's.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Page<Account>, Failure> {
+    let cursor = query.cursor.take();
+    let listing = query.read()?;
+    let filter = AccountFilter::accounts(tx, actor, listing.filter).await?;
+    let walk = filter.walk();
+    walk.page(tx, actor, &filter, cursor.as_deref(), listing.limit)
+        .await
 }
 
-/// How many accounts match.
+/// How many accounts match. Exactly where that is asked for, or where the counters or a walk can say; otherwise how many
+/// of those that are walked.
 ///
 /// # Errors
 /// The database's.
-pub async fn count(tx: &mut Tx, actor: &Actor, filter: &AccountFilter) -> Result<Count, Failure> {
-    let count = sqlx::query_file_scalar!("src/accounts/count.sql", actor.tenant.0, filter.json()?)
+pub async fn count(
+    tx: &mut Tx,
+    actor: &Actor,
+    filter: &AccountFilter,
+    exactly: bool,
+) -> Result<Count, Failure> {
+    if let Some(model) = filter.counted() {
+        let count = sqlx::query_file_scalar!(
+            "src/accounts/counters.sql",
+            actor.tenant.0,
+            filter.state.map(State::word),
+            filter.status.map(AccountStatus::word),
+            model
+        )
         .fetch_one(&mut **tx)
         .await?;
-    Ok(Count { count })
+        return Ok(Count { count, exact: true });
+    }
+    let walk = filter.walk();
+    let rows_max = (!exactly).then_some(walk.rows_max());
+    let row = sqlx::query_file!(
+        "src/accounts/count.sql",
+        actor.tenant.0,
+        filter.json()?,
+        walk.along()?,
+        walk.order(),
+        rows_max
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Count {
+        count: row.count,
+        exact: rows_max.is_none_or(|max| row.walked < max),
+    })
+}
+
+/// Folds what has changed since the last time into the counters of accounts; gives how many were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold_counts(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
+    let folded = sqlx::query_file_scalar!("src/accounts/fold_counts.sql", tenant.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(folded)
 }
 
 /// One account.
@@ -70,78 +105,10 @@ pub async fn count(tx: &mut Tx, actor: &Actor, filter: &AccountFilter) -> Result
 /// # Errors
 /// When there is none, or the database fails.
 pub async fn get(tx: &mut Tx, actor: &Actor, id: AccountId) -> Result<Account, Failure> {
-    read(tx, actor, &[id.0])
+    walk::read(tx, actor, &[id.0])
         .await?
         .pop()
         .ok_or_else(|| Refusal::not_found("account").into())
-}
-
-/// The accounts of these ids, in their order; ids that are nobody's are left out.
-///
-/// # Errors
-/// The database's.
-pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Account>, Failure> {
-    let rows = sqlx::query_file!("src/accounts/read.sql", actor.tenant.0, ids)
-        .fetch_all(&mut **tx)
-        .await?;
-    let role = actor.role().unwrap_or(Role::Viewer);
-    let accounts = rows.into_iter().map(|row| {
-        let progress = match (row.step, row.attempt, row.run_at) {
-            (Some(step), Some(failed), Some(run_at)) => Step::from_number(step).map(|name| Progress {
-                step,
-                name,
-                attempt: failed + 1,
-                run_at,
-                leased_until: row.leased_until,
-                bot_id: row.bot_id,
-                operator_id: row.operator_id,
-            }),
-            _ => None,
-        };
-        let complete = row.warmup_completed_at.is_some();
-        Account {
-            id: row.id,
-            username: row.username,
-            email: row.email,
-            has_password: row.has_password,
-            has_access_token: row.has_access_token,
-            status: row.status,
-            model_id: row.model_id,
-            model: row.model,
-            assigned_at: row.assigned_at,
-            lifecycle_state: row.lifecycle_state,
-            state_changed_at: row.state_changed_at,
-            warmup_step: row.warmup_step,
-            warmup_started_at: row.warmup_started_at,
-            warmup_completed_at: row.warmup_completed_at,
-            proxy_id: row.proxy_id,
-            proxy_assigned_at: row.proxy_assigned_at,
-            authorisation_basis: row.authorisation_basis,
-            authorisation_reference: row.authorisation_reference,
-            authorisation_expires_at: row.authorisation_expires_at,
-            last_bot_action_by: row.last_bot_action_by,
-            last_bot_action_at: row.last_bot_action_at,
-            requires_human_review: row.requires_human_review,
-            last_error_message: row.last_error_message,
-            last_error_at: row.last_error_at,
-            retry_count: row.retry_count,
-            bio: row.bio,
-            profile_picture_url: row.profile_picture_url,
-            location_city: row.location_city,
-            location_campus: row.location_campus,
-            location_niche: row.location_niche,
-            birthday: row.birthday,
-            device_info: row.device_info,
-            content_type: row.content_type,
-            hold: row.hold.map(Into::into),
-            progress,
-            actions: muster_wire::lifecycle::actions(row.lifecycle_state, complete, role),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            version: row.version,
-        }
-    });
-    Ok(accounts.collect())
 }
 
 /// The sealed secrets of an account, as they are stored.

@@ -24,17 +24,29 @@ pub async fn list(
     mut listing: Listing,
 ) -> Result<Page<Note>, Failure> {
     require(tx, actor, id, &mut listing).await?;
-    let rows = sqlx::query_file_as!(
+    let rows = of(tx, actor, id, listing.after, listing.fetch()).await?;
+    Ok(listing.page(rows, |note| note.at.timestamp_micros()))
+}
+
+/// The notes on an account before a time in microseconds, newest first, so many at most.
+pub(super) async fn of(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: AccountId,
+    before_micros: Option<i64>,
+    notes_max: i64,
+) -> Result<Vec<Note>, Failure> {
+    let notes = sqlx::query_file_as!(
         Note,
         "src/accounts/notes.sql",
         actor.tenant.0,
         id.0,
-        listing.after,
-        listing.fetch()
+        before_micros,
+        notes_max
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(listing.page(rows, |note| note.at.timestamp_micros()))
+    Ok(notes)
 }
 
 /// Notes something about an account.

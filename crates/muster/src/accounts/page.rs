@@ -1,5 +1,7 @@
 //! One account: where it is, the next thing to do, and everything that happened to it.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     Router,
@@ -7,24 +9,23 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use chrono::{DateTime, Utc};
 use muster_wire::{
     AccountId, Event,
-    accounts::{
-        Account, AccountChange, AccountStatus, Attempt, Basis, HistoryEntry, NewNote, Note, Reveal, Revealed,
-    },
-    audit::{AuditEntry, AuditFilter},
+    accounts::{Account, AccountChange, AccountStatus, Attempt, Basis, NewNote, Reveal, Revealed},
+    audit::AuditEntry,
     lifecycle::Step,
 };
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{lifecycle, notes};
+use super::{
+    lifecycle, notes,
+    timeline::{self, Place, Timeline, What},
+};
 use crate::{
     accounts,
     app::App,
-    audit,
     console::{self, Faults, Form, Said, Shell, Visitor, ui},
     http::{Id, IfMatch, ListQuery, Query},
     problem::{Failure, Refusal},
@@ -40,21 +41,11 @@ pub(super) fn routes() -> Router<App> {
         .route("/accounts/{id}/edit", get(edit_form).post(edit))
 }
 
-/// The entries of a timeline that come from each source, at most.
-const TIMELINE_ITEMS_MAX: u32 = 50;
+/// The attempts that are counted for the steps, at most.
+const ATTEMPTS_COUNTED_MAX: u32 = 100;
 
-/// Something that happened to an account.
-enum What {
-    Moved(HistoryEntry),
-    Tried(Attempt),
-    Changed(AuditEntry),
-    Noted(Note),
-}
-
-struct Happening {
-    at: DateTime<Utc>,
-    what: What,
-}
+/// How much of what a bot or a change says is shown, in characters: a page is to stay small.
+const SHOWN_CHARS_MAX: usize = 400;
 
 /// A step of the warm-up, as it stands.
 struct StepRow {
@@ -71,9 +62,11 @@ struct AccountPage {
     shell: Shell,
     account: Account,
     steps: Vec<StepRow>,
-    timeline: Vec<Happening>,
-    /// Whether there was more than is shown.
-    more: bool,
+    /// Whether there were more attempts than were counted.
+    uncounted: bool,
+    timeline: Timeline,
+    /// Whether this is not the beginning of the timeline.
+    earlier: bool,
 }
 
 impl AccountPage {
@@ -104,99 +97,77 @@ impl AccountPage {
                 .unwrap_or_default()
         };
         let (before, after) = (object(&entry.before), object(&entry.after));
-        let mut names: Vec<_> = before.keys().chain(after.keys()).cloned().collect();
-        names.sort();
-        names.dedup();
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let text = |value: Option<&Value>| match value {
             None | Some(Value::Null) => "nothing".to_owned(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
+            Some(Value::String(text)) => ui::clip(text, SHOWN_CHARS_MAX),
+            Some(other) => ui::clip(&other.to_string(), SHOWN_CHARS_MAX),
         };
-        names
-            .into_iter()
-            .map(|name| {
-                let (old, new) = (text(before.get(&name)), text(after.get(&name)));
-                (name.replace('_', " "), old, new)
-            })
-            .collect()
+        let change = |name: &String| {
+            (
+                name.replace('_', " "),
+                text(before.get(name)),
+                text(after.get(name)),
+            )
+        };
+        names.into_iter().map(change).collect()
     }
 
-    fn by(&self, entry: &HistoryEntry) -> String {
-        let named = entry.operator.clone().or_else(|| entry.bot.clone());
-        named.unwrap_or_else(|| entry.triggered_by.clone())
+    fn change_name<'a>(&self, entry: &'a AuditEntry) -> &'a str {
+        match entry.action.as_str() {
+            "account.create" => "Made",
+            "account.update" => "Changed",
+            "account.reveal" => "Secrets revealed",
+            other => other,
+        }
     }
 
-    fn event_name(&self, event: &str) -> String {
-        event
-            .parse::<Event>()
-            .map_or_else(|_| event.to_owned(), |event| ui::event_name(&event).to_owned())
+    fn earlier_address(&self, place: &Place) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("before", place.before_micros), ("lease", place.before_lease)] {
+            if let Some(value) = value {
+                query.append_pair(name, &value.to_string());
+            }
+        }
+        format!("/accounts/{}?{}", self.account.id, query.finish())
     }
 }
 
-fn first_items() -> ListQuery {
-    ListQuery {
-        limit: Some(TIMELINE_ITEMS_MAX),
-        ..ListQuery::default()
-    }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AccountQuery {
+    before: Option<i64>,
+    lease: Option<i64>,
 }
 
 async fn account(
     State(app): State<App>,
     visitor: Visitor,
     Id(id): Id<AccountId>,
+    Query(query): Query<AccountQuery>,
 ) -> Result<Response, Failure> {
     let actor = &visitor.actor;
-    let mut tx = app.db.begin(actor).await?;
-    let account = accounts::get(&mut tx, actor, id).await?;
-    let moved = accounts::history(&mut tx, actor, id, first_items().read()?).await?;
-    let tried = accounts::attempts(&mut tx, actor, id, first_items().read()?).await?;
-    let noted = notes::list(&mut tx, actor, id, first_items().read()?).await?;
-    let filter = AuditFilter {
-        object: Some(("account".to_owned(), Some(id.to_string()))),
-        ..AuditFilter::default()
+    let place = Place {
+        before_micros: query.before,
+        before_lease: query.lease,
     };
-    let changed = audit::list(
-        &mut tx,
-        actor,
-        &filter,
-        Utc::now(),
-        None,
-        i64::from(TIMELINE_ITEMS_MAX),
-    )
-    .await?;
+    let mut tx = app.db.begin_read(actor).await?;
+    let account = accounts::get(&mut tx, actor, id).await?;
+    let attempts = ListQuery {
+        limit: Some(ATTEMPTS_COUNTED_MAX),
+        ..ListQuery::default()
+    };
+    let attempts = accounts::attempts(&mut tx, actor, id, attempts.read()?).await?;
+    let audited = visitor.may("GET", "/v1/audit");
+    let timeline = timeline::timeline(&mut tx, actor, id, place, audited).await?;
     tx.commit().await?;
-
-    let more = moved.next.is_some() || tried.next.is_some() || noted.next.is_some();
-    let steps = steps(&account, &tried.items);
-    let mut timeline: Vec<Happening> = Vec::new();
-    timeline.extend(moved.items.into_iter().map(|h| Happening {
-        at: h.at,
-        what: What::Moved(h),
-    }));
-    timeline.extend(tried.items.into_iter().map(|t| Happening {
-        at: t.completed_at.unwrap_or(t.started_at),
-        what: What::Tried(t),
-    }));
-    timeline.extend(noted.items.into_iter().map(|n| Happening {
-        at: n.at,
-        what: What::Noted(n),
-    }));
-    // Who opened secrets is for those who may read the audit log.
-    let may_audit = visitor.may("GET", "/v1/audit");
-    let changed = changed
-        .into_iter()
-        .filter(|c| may_audit || c.action == "account.update");
-    timeline.extend(changed.map(|c| Happening {
-        at: c.at,
-        what: What::Changed(c),
-    }));
-    timeline.sort_by_key(|happening| std::cmp::Reverse(happening.at));
     console::page(&AccountPage {
         shell: Shell::new(account.username.clone(), visitor),
+        steps: steps(&account, &attempts.items),
+        uncounted: attempts.next.is_some(),
         account,
-        steps,
         timeline,
-        more,
+        earlier: place != Place::default(),
     })
 }
 

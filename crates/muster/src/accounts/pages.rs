@@ -9,7 +9,7 @@ use axum::{
 };
 use muster_wire::{
     Event, Filter, State as Lifecycle, ViewId,
-    accounts::Account,
+    accounts::{Account, Count},
     filter::{value_of, with_value},
     views::{NewView, View},
 };
@@ -20,7 +20,7 @@ use crate::{
     accounts,
     app::App,
     console::{self, Faults, Form, Said, Shell, Visitor, ui},
-    http::{ListQuery, Query},
+    http::Query,
     problem::Failure,
 };
 
@@ -33,6 +33,9 @@ pub fn routes() -> Router<App> {
         .route("/views/delete", post(delete_view))
         .merge(super::page::routes())
 }
+
+/// The accounts of a page; more come when they are scrolled to.
+const PAGE_ACCOUNTS: i64 = 50;
 
 /// The columns there are beside the user name: what they are called in addresses, and on screens.
 const COLUMNS: &[(&str, &str)] = &[
@@ -84,7 +87,7 @@ struct ListPage {
     columns: Vec<(&'static str, &'static str)>,
     items: Vec<Account>,
     /// None where the filter is at fault.
-    count: Option<i64>,
+    count: Option<Count>,
     next: Option<String>,
     views: Vec<View>,
     faults: Faults,
@@ -194,14 +197,12 @@ async fn list(
     let parsed = AccountFilter::accounts(&mut tx, actor, Filter::parse(&page.filter)).await;
     match parsed {
         Ok(parsed) => {
-            let listing = ListQuery {
-                filter: Some(page.filter.clone()),
-                cursor: query.cursor,
-                limit: None,
-            };
-            let found = accounts::list(&mut tx, actor, listing.read()?).await?;
-            let count = accounts::count(&mut tx, actor, &parsed).await?;
-            (page.items, page.next, page.count) = (found.items, found.next, Some(count.count));
+            let walk = parsed.walk();
+            let found = walk
+                .page(&mut tx, actor, &parsed, query.cursor.as_deref(), PAGE_ACCOUNTS)
+                .await?;
+            let count = accounts::count(&mut tx, actor, &parsed, false).await?;
+            (page.items, page.next, page.count) = (found.items, found.next, Some(count));
             tx.commit().await?;
             console::page(&page)
         }

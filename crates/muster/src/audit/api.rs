@@ -55,11 +55,11 @@ async fn list_audit(
     let mut listing = query.read()?;
     let filter = AuditFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let mut items = audit::list(&mut tx, &actor, &filter, Utc::now(), before, listing.fetch()).await?;
-    let last = usize::try_from(listing.limit).map_err(Bug::new)?;
-    let next = (items.len() > last).then(|| encode_cursor(key(&items[last - 1])));
-    items.truncate(last);
-    Ok(Json(Page { items, next }))
+    let (items, next) = audit::list(&mut tx, &actor, &filter, Utc::now(), before, listing.limit).await?;
+    Ok(Json(Page {
+        items,
+        next: next.map(encode_cursor),
+    }))
 }
 
 /// Which entries an export holds.
@@ -119,7 +119,7 @@ impl Export {
             return Ok(None);
         }
         let mut tx = self.app.db.begin_read(&self.actor).await?;
-        let entries = audit::list(
+        let (entries, next) = audit::list(
             &mut tx,
             &self.actor,
             &self.filter,
@@ -134,14 +134,10 @@ impl Export {
             serde_json::to_writer(&mut lines, entry).map_err(Bug::new)?;
             lines.push(b'\n');
         }
-        self.done = (entries.len() as i64) < EXPORT_ROWS;
-        self.before = entries.last().map(key);
+        self.done = next.is_none();
+        self.before = next;
         Ok(Some((lines.into(), self)))
     }
-}
-
-fn key(entry: &AuditEntry) -> EntryKey {
-    (entry.at, entry.id)
 }
 
 fn encode_cursor((at, id): EntryKey) -> String {

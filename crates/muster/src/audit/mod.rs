@@ -5,7 +5,12 @@ use muster_wire::audit::{AuditEntry, AuditFilter, TriggeredBy};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{actor::Actor, db::Tx, problem::Failure};
+use crate::{
+    actor::Actor,
+    db::Tx,
+    http::{WALKED_MAX, Walked, walked_page},
+    problem::Failure,
+};
 
 pub mod api;
 
@@ -56,7 +61,8 @@ pub async fn write(tx: &mut Tx, actor: &Actor, entries: &[Entry<'_>]) -> Result<
 /// The key of an entry: when, and which of those at the same moment.
 pub type EntryKey = (DateTime<Utc>, Uuid);
 
-/// The entries before a key, the newest first. `since:` is counted from the moment that is given.
+/// The entries before a key, the newest first, and before which one the next page goes on. `since:` is counted from the moment
+/// that is given.
 ///
 /// # Errors
 /// When the database fails.
@@ -67,15 +73,16 @@ pub async fn list(
     now: DateTime<Utc>,
     before: Option<EntryKey>,
     limit: i64,
-) -> Result<Vec<AuditEntry>, Failure> {
+) -> Result<(Vec<AuditEntry>, Option<EntryKey>), Failure> {
     let moment = filter.since.map(|age| now - Duration::seconds(age.secs));
     let older = filter.since.is_some_and(|age| age.longer);
     let (object_type, object_id) = match &filter.object {
         Some((kind, id)) => (Some(kind.as_str()), id.as_deref()),
         None => (None, None),
     };
-    let entries = sqlx::query_file_as!(
-        AuditEntry,
+    let fetch = limit + 1;
+    let walked_max = WALKED_MAX.max(fetch);
+    let rows = sqlx::query_file!(
         "src/audit/list.sql",
         actor.tenant.0,
         before.map(|key| key.0),
@@ -88,9 +95,30 @@ pub async fn list(
         filter.request,
         moment.filter(|_| !older),
         moment.filter(|_| older),
-        limit
+        fetch,
+        walked_max
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(entries)
+    let rows = rows.into_iter().map(|row| Walked {
+        item: AuditEntry {
+            at: row.at,
+            id: row.id,
+            triggered_by: row.triggered_by,
+            operator_id: row.operator_id,
+            bot_id: row.bot_id,
+            request_id: row.request_id,
+            address: row.address,
+            action: row.action,
+            object_type: row.object_type,
+            object_id: row.object_id,
+            reason: row.reason,
+            before: row.before,
+            after: row.after,
+        },
+        walked: row.walked,
+        matches: row.matches,
+    });
+    let (entries, end) = walked_page(rows, limit, walked_max);
+    Ok((entries, end.map(|entry| (entry.at, entry.id))))
 }

@@ -38,7 +38,7 @@ async fn which(tx: &mut Tx, actor: &Actor, new: &NewBatch) -> Result<Which, Fail
         (None, filter) => {
             let filter = Filter::parse(filter.as_deref().unwrap_or_default());
             Which::Matching(if new.in_review {
-                AccountFilter::reviews(tx, actor, filter).await?
+                AccountFilter::reviews(tx, actor, filter).await?.undecided()
             } else {
                 AccountFilter::accounts(tx, actor, filter).await?
             })
@@ -61,7 +61,7 @@ pub async fn preview(
     let which = which(tx, actor, new).await?;
     let ids = lifecycle::ids(tx, actor, &which).await?;
     let first = &ids[..sample.min(ids.len())];
-    let accounts = accounts::read(tx, actor, first).await?;
+    let accounts = accounts::walk::read(tx, actor, first).await?;
     let would = if new.event == Event::AssignProxy {
         would_assign(tx, actor, &ids).await?
     } else {

@@ -8,9 +8,9 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    AccountId, BatchId, Event,
+    AccountId, BatchId, Event, Page,
     accounts::{Account, Transitions},
-    batches::{BATCH_WAIT_SECS_DEFAULT, BatchDetail, BatchState, NewBatch},
+    batches::{BATCH_WAIT_SECS_DEFAULT, Batch, BatchDetail, BatchState, NewBatch},
 };
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ use crate::{
     app::App,
     batches,
     console::{self, Faults, Form, Said, Shell, Visitor, ui},
-    http::Id,
+    http::{Id, ListQuery, Query},
     problem::{Failure, Refusal},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/batches/new", get(preview))
-        .route("/batches", post(create))
+        .route("/batches", get(list).post(create))
         .route("/batches/{id}", get(batch))
         .route("/batches/{id}/cancel", post(cancel))
 }
@@ -36,6 +36,16 @@ const SAMPLE_ACCOUNTS: usize = 8;
 
 /// Reasons for refusing that are shown.
 const REFUSALS_SHOWN: usize = 8;
+
+/// How far a batch is.
+fn state(state: &BatchState) -> ui::Markup {
+    match state {
+        BatchState::Waiting => ui::badge(ui::Tone::Info, "clock", "Waiting"),
+        BatchState::Running => ui::badge(ui::Tone::Info, "s2", "Running"),
+        BatchState::Done => ui::badge(ui::Tone::Good, "check", "Done"),
+        BatchState::Cancelled => ui::badge(ui::Tone::Quiet, "cross", "Taken back"),
+    }
+}
 
 /// What is to be done with which accounts, as a list or another page says it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -155,6 +165,37 @@ async fn create(
             console::refused(&new_page(&app, visitor, asked, faults).await?)
         }
     }
+}
+
+#[derive(Template)]
+#[template(path = "batches/list.html")]
+struct ListPage {
+    shell: Shell,
+    page: Page<Batch>,
+    earlier: bool,
+}
+
+impl ListPage {
+    fn more(&self, cursor: &str) -> String {
+        let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
+        format!("/batches?cursor={cursor}")
+    }
+}
+
+async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Failure> {
+    let listing = query.read()?;
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    let rows = batches::list(&mut tx, &visitor.actor, listing.after, listing.fetch()).await?;
+    tx.commit().await?;
+    console::page(&ListPage {
+        shell: Shell::new("Bulk changes", visitor),
+        earlier: listing.after.is_some(),
+        page: listing.page(rows, |batch| batch.id.0),
+    })
 }
 
 #[derive(Template)]

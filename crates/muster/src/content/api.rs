@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     ContentId, Page,
-    content::{Content, ContentChange, ContentFilter, NewContent},
+    content::{Content, ContentChange, NewContent},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,7 +12,7 @@ use crate::{
     app::App,
     content,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
-    problem::{Failure, Refusal},
+    problem::Failure,
 };
 
 /// The routes of content.
@@ -31,11 +31,9 @@ async fn list_content(
     actor: Actor,
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<Content>> {
-    let mut listing = query.read()?;
-    let filter = ContentFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let rows = content::list(&mut tx, &actor, &filter, listing.after, listing.fetch()).await?;
-    Ok(Json(listing.page(rows, |content| content.id.0)))
+    Ok(Json(content::list(&mut tx, &actor, listing).await?))
 }
 
 /// Makes an item of content.

@@ -1,16 +1,26 @@
--- Gives content after a key, in the order of their ids.
-select
-    c.id as "id: muster_wire::ContentId", c.model_id as "model_id: muster_wire::ModelId", m.name as model,
-    c.content_type as "content_type: muster_wire::content::ContentType", c.image_url, c.text_content, c.is_template,
-    c.order_priority, c.usage_count, c.success_rate as "success_rate!", c.last_used_at, c.created_at, c.created_by,
-    c.xmin::text::bigint as "version!"
-from model_content c join models m on m.tenant_id = c.tenant_id and m.id = c.model_id
-where c.tenant_id = $1 and c.id > $2
-    and ($3::bigint is null or c.model_id = $3)
-    and ($4::text is null or c.content_type = $4)
-    and ($5::boolean is null or c.is_template = $5)
-    and ($6::boolean is null or (c.usage_count = 0) = $6)
-    and ($7::text is null or position(lower($7) in lower(c.text_content)) > 0
-        or position(lower($7) in lower(c.image_url)) > 0)
-order by c.id
+-- Walks content in the order of their ids, from after a key: gives what matches, and the last that was walked where that is as
+-- far as it goes. Walked is that of the model or of the type that the filter names, or templates, so many at most.
+select w.id as "id!", w.walked as "walked!", w.matches as "matches!"
+from (
+    select c.id, row_number() over () as walked,
+        coalesce(($4::text is null or c.content_type = $4) and ($5::boolean is null or c.is_template = $5)
+            and ($6::boolean is null or (c.usage_count = 0) = $6)
+            and ($7::text is null or position(lower($7) in lower(c.text_content)) > 0
+                or position(lower($7) in lower(c.image_url)) > 0), false) as matches
+    from (
+        select c.id, c.content_type, c.is_template, c.usage_count, c.text_content, c.image_url
+        from model_content c
+        where c.tenant_id = $1 and c.id > $2
+            and case
+                when $3::bigint is not null then c.model_id = $3
+                when $4::text is not null then c.content_type = $4
+                when $5::boolean then c.is_template
+                else true
+            end
+        order by c.id
+        limit $9
+    ) c
+) w
+where w.matches or w.walked = $9
+order by w.id
 limit $8

@@ -1,7 +1,7 @@
 //! Content: the pictures that a model's accounts publish.
 
 use muster_wire::{
-    ContentId,
+    ContentId, Page,
     content::{Content, ContentChange, ContentFilter, ContentType, NewContent},
 };
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::{
     actor::Actor,
     audit::{self, Entry},
     db::Tx,
-    http::IfMatch,
+    http::{IfMatch, Listing, Walked, walked_page},
     models,
     problem::{Failure, Refusal},
 };
@@ -47,42 +47,56 @@ pub async fn create(tx: &mut Tx, actor: &Actor, new: NewContent) -> Result<Conte
 /// # Errors
 /// That there is none, or that the database fails.
 pub async fn get(tx: &mut Tx, actor: &Actor, id: ContentId) -> Result<Content, Failure> {
-    sqlx::query_file_as!(Content, "src/content/get.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut **tx)
+    read(tx, actor, &[id.0])
         .await?
+        .pop()
         .ok_or_else(|| Refusal::not_found("content").into())
 }
 
-/// The content after a key, in the order of their ids.
+/// One page of the content that match, in the order of their ids.
 ///
 /// # Errors
-/// That the filter names a model which there is not; or that the database fails.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    filter: &ContentFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Content>, Failure> {
+/// The faults of the filter, or that it names a model which there is not; or that the database fails.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Content>, Failure> {
+    let filter = ContentFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
     let model = match &filter.model {
         Some(named) => Some(models::find(tx, actor, named).await?.0),
         None => None,
     };
-    let content = sqlx::query_file_as!(
-        Content,
+    let template = filter.template.map(bool::from);
+    let walked_max = listing.walked_max();
+    let rows = sqlx::query_file!(
         "src/content/list.sql",
         actor.tenant.0,
-        after.unwrap_or(0),
+        listing.after.unwrap_or(0),
         model,
         filter.content_type.map(ContentType::word),
-        filter.template.map(bool::from),
+        template,
         filter.unused.map(bool::from),
         filter.words.as_deref(),
-        limit
+        listing.fetch(),
+        walked_max
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(content)
+    let rows = rows.into_iter().map(|row| Walked {
+        item: row.id,
+        walked: row.walked,
+        matches: row.matches,
+    });
+    let (ids, after) = walked_page(rows, listing.limit, walked_max);
+    Ok(listing.walked(read(tx, actor, &ids).await?, after))
+}
+
+/// The items of content of these ids, in their order; those that there are not are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Content>, Failure> {
+    let rows = sqlx::query_file_as!(Content, "src/content/read.sql", actor.tenant.0, ids)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows)
 }
 
 /// Changes an item of content. One that moves to another model or type fills that pool.

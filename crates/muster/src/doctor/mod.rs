@@ -72,6 +72,12 @@ async fn examine_accounts(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fa
         cure: REPAIR,
         repair: Some(include_str!("mend_model_counters.sql")),
     };
+    let account_counts = Ailment {
+        code: "account_counts",
+        what: "kinds of accounts, by model, state and status, whose counters are not their numbers",
+        cure: REPAIR,
+        repair: Some(include_str!("mend_account_counts.sql")),
+    };
     let proxy_counters = Ailment {
         code: "proxy_counters",
         what: "proxies whose counter is not the number of their accounts",
@@ -100,6 +106,7 @@ async fn examine_accounts(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fa
     };
     Ok([
         model_counters.found(check!(tx, "src/doctor/model_counters.sql", tenant)),
+        account_counts.found(check!(tx, "src/doctor/account_counts.sql", tenant)),
         proxy_counters.found(check!(tx, "src/doctor/proxy_counters.sql", tenant)),
         proxy_capacity.found(check!(tx, "src/doctor/proxy_capacity.sql", tenant)),
         history.found(check!(tx, "src/doctor/history.sql", tenant)),

@@ -15,7 +15,7 @@ use crate::{
     actor::Actor,
     audit,
     db::Tx,
-    http::{IfMatch, Listing},
+    http::{IfMatch, Listing, Walked, walked_page},
     problem::{Bug, Failure, Refusal},
     seal::{Keyring, Place},
 };
@@ -67,29 +67,35 @@ impl Matching {
         }
     }
 
-    async fn fetch(
+    /// The ids of those that match, after an id, and after which one to go on.
+    async fn walk(
         &self,
         tx: &mut Tx,
         actor: &Actor,
-        after: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<Proxy>, Failure> {
-        let rows = sqlx::query_file_as!(
-            Proxy,
+        listing: &Listing,
+    ) -> Result<(Vec<i64>, Option<i64>), Failure> {
+        let walked_max = listing.walked_max();
+        let rows = sqlx::query_file!(
             "src/proxies/list.sql",
             actor.tenant.0,
-            after,
+            listing.after,
             self.status.map(ProxyStatus::word),
             self.model,
             self.provider,
             self.location,
             self.room,
             self.words,
-            limit
+            listing.fetch(),
+            walked_max
         )
         .fetch_all(&mut **tx)
         .await?;
-        Ok(rows)
+        let rows = rows.into_iter().map(|row| Walked {
+            item: row.id,
+            walked: row.walked,
+            matches: row.matches,
+        });
+        Ok(walked_page(rows, listing.limit, walked_max))
     }
 }
 
@@ -100,8 +106,8 @@ impl Matching {
 /// Faults of the filter; when the database fails.
 pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Proxy>, Failure> {
     let matching = Matching::read(std::mem::take(&mut listing.filter))?;
-    let rows = matching.fetch(tx, actor, listing.after, listing.fetch()).await?;
-    Ok(listing.page(rows, |proxy| proxy.id.0))
+    let (ids, after) = matching.walk(tx, actor, &listing).await?;
+    Ok(listing.walked(read(tx, actor, &ids).await?, after))
 }
 
 /// Gives a proxy.
@@ -115,10 +121,14 @@ pub async fn get(tx: &mut Tx, actor: &Actor, id: ProxyId) -> Result<Proxy, Failu
 }
 
 async fn find(tx: &mut Tx, actor: &Actor, id: ProxyId) -> Result<Option<Proxy>, Failure> {
-    let row = sqlx::query_file_as!(Proxy, "src/proxies/get.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut **tx)
+    Ok(read(tx, actor, &[id.0]).await?.pop())
+}
+
+async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Proxy>, Failure> {
+    let rows = sqlx::query_file_as!(Proxy, "src/proxies/read.sql", actor.tenant.0, ids)
+        .fetch_all(&mut **tx)
         .await?;
-    Ok(row)
+    Ok(rows)
 }
 
 /// Makes a proxy.

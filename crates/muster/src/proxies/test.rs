@@ -16,6 +16,7 @@ use crate::{
     actor::Actor,
     app::App,
     audit,
+    http::Listing,
     problem::{Bug, Failure, Refusal},
 };
 
@@ -38,21 +39,16 @@ pub async fn test(app: &App, actor: &Actor, request: &TestProxies) -> Result<Pro
     let ids = match &request.proxy_ids {
         Some(ids) => ids.iter().map(|id| id.0).collect(),
         None => {
-            let matching = Matching::read(Filter::parse(request.filter.as_deref().unwrap_or_default()))?;
-            let after = request.after.map(|id| id.0);
-            let limit = i64::try_from(TEST_PROXIES_MAX + 1).unwrap_or(i64::MAX);
+            let listing = Listing {
+                filter: Filter::parse(request.filter.as_deref().unwrap_or_default()),
+                after: request.after.map(|id| id.0),
+                limit: i64::try_from(TEST_PROXIES_MAX).map_err(Bug::new)?,
+            };
+            let matching = Matching::read(listing.filter.clone())?;
             let mut tx = app.db.begin_read(actor).await?;
-            let mut ids: Vec<i64> = matching
-                .fetch(&mut tx, actor, after, limit)
-                .await?
-                .into_iter()
-                .map(|p| p.id.0)
-                .collect();
+            let (ids, after) = matching.walk(&mut tx, actor, &listing).await?;
             tx.commit().await?;
-            if ids.len() > TEST_PROXIES_MAX {
-                ids.truncate(TEST_PROXIES_MAX);
-                next = ids.last().copied().map(ProxyId);
-            }
+            next = after.map(ProxyId);
             ids
         }
     };

@@ -39,7 +39,7 @@ async fn list_reviews(
     Ok(Json(page))
 }
 
-/// Counts the reviews that match, exactly.
+/// Counts the reviews that match, as the accounts are counted.
 #[utoipa::path(get, path = "/v1/reviews/count", tag = "reviews", params(CountQuery),
     responses((status = 200, body = Count), Problems))]
 async fn count_reviews(
@@ -49,7 +49,7 @@ async fn count_reviews(
 ) -> Reply<Count> {
     let mut tx = app.db.begin_read(&actor).await?;
     let filter = AccountFilter::reviews(&mut tx, &actor, query.read()).await?;
-    let count = accounts::count(&mut tx, &actor, &filter).await?;
+    let count = accounts::count(&mut tx, &actor, &filter, query.exactly).await?;
     tx.commit().await?;
     Ok(Json(count))
 }

@@ -5,13 +5,10 @@ pub mod pages;
 
 use std::collections::HashMap;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
 use muster_wire::{
     AccountId, Event, Page, State,
     accounts::{Account, Transitions},
     filter::Filter,
-    problem::Fault,
     reviews::{
         Decision, NewDecision, NewDecisions, REVIEW_ATTEMPTS_MAX, REVIEW_DECISIONS_MAX, Review, ReviewKind,
     },
@@ -26,49 +23,32 @@ use crate::{
     },
     actor::Actor,
     db::Tx,
-    http::{ListQuery, Listing},
+    http::ListQuery,
     problem::{Bug, Failure, Refusal},
 };
 
 /// The events that are shown as earlier decisions.
 const DECISIONS: [Event; 4] = [Event::Approve, Event::Resume, Event::Retire, Event::Flag];
 
-/// One page of the accounts in review that match, those that have waited longest first.
+/// One page of the accounts in review that match, those that have waited longest first; without those that a batch is about
+/// to move, which are decided.
 ///
 /// # Errors
 /// The faults of the query, or the database's.
 pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Page<Review>, Failure> {
-    let after = query.cursor.take().map(|cursor| read_cursor(&cursor));
-    let after = after.transpose()?;
-    let listing: Listing = query.read()?;
-    let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
-    let fetch = listing.fetch();
-    let filter = AccountFilter::reviews(tx, actor, listing.filter).await?;
-    let mut rows = sqlx::query_file!(
-        "src/reviews/list.sql",
-        actor.tenant.0,
-        filter.json()?,
-        after.map(|(micros, _)| micros),
-        after.map(|(_, id)| id),
-        fetch
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| write_cursor(row.since.timestamp_micros(), row.id));
-
-    let waiting = rows.into_iter().map(|row| Waiting {
-        id: row.id,
-        since: row.since,
-        event: row.event,
-        reason: row.reason,
-    });
-    let items = whole(tx, actor, waiting.collect()).await?;
-    Ok(Page { items, next })
+    let cursor = query.cursor.take();
+    let listing = query.read()?;
+    let filter = AccountFilter::reviews(tx, actor, listing.filter)
+        .await?
+        .undecided();
+    let walk = filter.walk_reviews();
+    let page = walk
+        .page(tx, actor, &filter, cursor.as_deref(), listing.limit)
+        .await?;
+    Ok(Page {
+        items: whole(tx, actor, page.items).await?,
+        next: page.next,
+    })
 }
 
 /// One review.
@@ -77,40 +57,32 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Pa
 /// That the account is not in review, and what became of it; or the database's.
 pub async fn get(tx: &mut Tx, actor: &Actor, id: AccountId) -> Result<Review, Failure> {
     let account = accounts::get(tx, actor, id).await?;
-    let waiting = sqlx::query_file_as!(Waiting, "src/reviews/one.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut **tx)
-        .await?;
-    match waiting {
-        Some(waiting) => whole(tx, actor, vec![waiting])
-            .await?
-            .pop()
-            .ok_or_else(|| Refusal::not_found("review").into()),
-        None => Err(not_in_review(tx, actor, id, account.lifecycle_state).await?),
+    if account.lifecycle_state != State::HumanReview {
+        return Err(not_in_review(tx, actor, id, account.lifecycle_state).await?);
     }
-}
-
-/// An account that waits, and what brought it here.
-struct Waiting {
-    id: AccountId,
-    since: DateTime<Utc>,
-    event: String,
-    reason: Option<String>,
+    whole(tx, actor, vec![account])
+        .await?
+        .pop()
+        .ok_or_else(|| Bug::new(format!("account {id} is in review without a history")).into())
 }
 
 /// The reviews of accounts that wait, with all that is needed to decide.
-async fn whole(tx: &mut Tx, actor: &Actor, rows: Vec<Waiting>) -> Result<Vec<Review>, Failure> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
+async fn whole(tx: &mut Tx, actor: &Actor, accounts: Vec<Account>) -> Result<Vec<Review>, Failure> {
+    let ids: Vec<i64> = accounts.iter().map(|account| account.id.0).collect();
+    let since: Vec<_> = accounts.iter().map(|account| account.state_changed_at).collect();
     let decisions = DECISIONS.map(|event| event.word().to_owned());
-    let accounts = accounts::read(tx, actor, &ids).await?;
+    let reasons = sqlx::query_file!("src/reviews/reasons.sql", actor.tenant.0, &ids, &since)
+        .fetch_all(&mut **tx)
+        .await?;
     let attempts = accounts::attempts_of(tx, actor, &ids, None, REVIEW_ATTEMPTS_MAX).await?;
     let decided = accounts::histories(tx, actor, &ids, None, Some(&decisions), REVIEW_DECISIONS_MAX).await?;
-    let mut accounts: HashMap<_, _> = accounts.into_iter().map(|a| (a.id, a)).collect();
+    let mut reasons: HashMap<_, _> = reasons.into_iter().map(|row| (row.id, row)).collect();
     let mut attempts = grouped(attempts, |attempt| attempt.account_id);
     let mut decided = grouped(decided, |entry| entry.account_id);
 
     let mut items = Vec::new();
-    for row in rows {
-        let Some(account) = accounts.remove(&row.id) else {
+    for account in accounts {
+        let Some(row) = reasons.remove(&account.id) else {
             continue;
         };
         let kind = ReviewKind::ALL
@@ -119,12 +91,12 @@ async fn whole(tx: &mut Tx, actor: &Actor, rows: Vec<Waiting>) -> Result<Vec<Rev
             .find(|kind| kind.event().word() == row.event)
             .ok_or_else(|| Bug::new(format!("{} leads to no review", row.event)))?;
         items.push(Review {
-            account,
             kind,
-            since: row.since,
+            since: account.state_changed_at,
             reason: row.reason,
-            attempts: attempts.remove(&row.id).unwrap_or_default(),
-            decisions: decided.remove(&row.id).unwrap_or_default(),
+            attempts: attempts.remove(&account.id).unwrap_or_default(),
+            decisions: decided.remove(&account.id).unwrap_or_default(),
+            account,
         });
     }
     Ok(items)
@@ -136,24 +108,6 @@ fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> AccountId) -> HashMap<AccountId,
         groups.entry(key(&row)).or_default().push(row);
     }
     groups
-}
-
-/// The cursor of reviews: a time in microseconds, and an id.
-fn write_cursor(micros: i64, id: AccountId) -> String {
-    URL_SAFE_NO_PAD.encode(format!("r1:{micros}:{id}"))
-}
-
-fn read_cursor(cursor: &str) -> Result<(i64, i64), Failure> {
-    let read = || {
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let text = std::str::from_utf8(&bytes).ok()?.strip_prefix("r1:")?;
-        let (micros, id) = text.split_once(':')?;
-        Some((micros.parse().ok()?, id.parse().ok()?))
-    };
-    read().ok_or_else(|| {
-        let detail = "this is no cursor of this list: use next as it was given";
-        Refusal::invalid(vec![Fault::new("cursor", "cursor", detail)]).into()
-    })
 }
 
 /// Decides one review. Of two who decide at once one is heard, and the other is told what was decided.

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
 use muster_wire::{
-    AccountId, ContentId, Filter, TextId,
-    accounts::Attempt,
+    AccountId, Filter,
+    accounts::{Attempt, Count},
     batches::{BATCH_WAIT_SECS_DEFAULT, NewBatch},
     content::Content,
     filter::{value_of, with_value},
@@ -26,6 +26,9 @@ use crate::{
     reviews, texts,
 };
 
+/// How much of what was reported is shown, in characters: a page is to stay small.
+const REPORTED_CHARS_MAX: usize = 2_000;
+
 /// The pages of reviews.
 pub fn routes() -> Router<App> {
     Router::new().route("/reviews", get(list).post(decide))
@@ -43,8 +46,12 @@ struct Evidence {
 struct ReviewsPage {
     shell: Shell,
     filter: String,
+    /// Where the list begins, where that is not at the oldest.
+    cursor: Option<String>,
     items: Vec<Review>,
-    count: Option<i64>,
+    /// Where the next page of the list begins.
+    next: Option<String>,
+    count: Option<Count>,
     open: Option<Review>,
     evidence: Vec<Evidence>,
     reason: String,
@@ -53,15 +60,18 @@ struct ReviewsPage {
 
 impl ReviewsPage {
     fn address(&self, review: &Review) -> String {
-        address(&self.filter, Some(review.account.id))
+        address(&self.filter, self.cursor.as_deref(), Some(review.account.id))
+    }
+
+    /// The page of the list that begins there; the first where nothing is said.
+    fn page(&self, cursor: Option<&str>) -> String {
+        address(&self.filter, cursor, None)
     }
 
     /// The reviews of this kind, or of any.
     fn of_kind(&self, kind: Option<&ReviewKind>) -> String {
-        address(
-            &with_value(&self.filter, "kind", kind.map(|kind| kind.word())),
-            None,
-        )
+        let filter = with_value(&self.filter, "kind", kind.map(|kind| kind.word()));
+        address(&filter, None, None)
     }
 
     fn is_kind(&self, kind: Option<&ReviewKind>) -> bool {
@@ -99,9 +109,12 @@ impl ReviewsPage {
     }
 }
 
-fn address(filter: &str, account: Option<AccountId>) -> String {
+fn address(filter: &str, cursor: Option<&str>, account: Option<AccountId>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("filter", filter);
+    if let Some(cursor) = cursor {
+        query.append_pair("cursor", cursor);
+    }
     if let Some(account) = account {
         query.append_pair("account", &account.to_string());
     }
@@ -112,6 +125,7 @@ fn address(filter: &str, account: Option<AccountId>) -> String {
 #[serde(default, deny_unknown_fields)]
 struct ReviewsQuery {
     filter: String,
+    cursor: Option<String>,
     account: Option<i64>,
 }
 
@@ -120,16 +134,7 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<ReviewsQuery>,
 ) -> Result<Response, Failure> {
-    let account = query.account.map(AccountId);
-    let page = show(
-        &app,
-        visitor,
-        &query.filter,
-        account,
-        String::new(),
-        Faults::none(),
-    )
-    .await?;
+    let page = show(&app, visitor, query, String::new(), Faults::none()).await?;
     if page.faults.is_empty() {
         console::page(&page)
     } else {
@@ -140,15 +145,16 @@ async fn list(
 async fn show(
     app: &App,
     visitor: Visitor,
-    filter: &str,
-    account: Option<AccountId>,
+    query: ReviewsQuery,
     reason: String,
     faults: Faults,
 ) -> Result<ReviewsPage, Failure> {
     let mut page = ReviewsPage {
         shell: Shell::new("Reviews", visitor),
-        filter: filter.trim().to_owned(),
+        filter: query.filter.trim().to_owned(),
+        cursor: query.cursor.filter(|cursor| !cursor.is_empty()),
         items: Vec::new(),
+        next: None,
         count: None,
         open: None,
         evidence: Vec::new(),
@@ -164,13 +170,15 @@ async fn show(
             return Ok(page);
         }
     };
-    let query = ListQuery {
+    let listed = ListQuery {
         filter: Some(page.filter.clone()),
+        cursor: page.cursor.clone(),
         ..ListQuery::default()
     };
-    page.items = reviews::list(&mut tx, &actor, query).await?.items;
-    page.count = Some(accounts::count(&mut tx, &actor, &parsed).await?.count);
-    page.open = match account {
+    let listed = reviews::list(&mut tx, &actor, listed).await?;
+    (page.items, page.next) = (listed.items, listed.next);
+    page.count = Some(accounts::count(&mut tx, &actor, &parsed, false).await?);
+    page.open = match query.account.map(AccountId) {
         None => page.items.first().cloned(),
         Some(id) => match page.items.iter().find(|review| review.account.id == id) {
             Some(review) => Some(review.clone()),
@@ -193,30 +201,29 @@ async fn show(
 
 /// What each attempt was to publish, as far as it is still there.
 async fn evidence(tx: &mut Tx, actor: &Actor, attempts: &[Attempt]) -> Result<Vec<Evidence>, Failure> {
-    let mut evidence = Vec::new();
-    for attempt in attempts {
-        let used = |what: &str| attempt.content_used.as_ref()?.get(what)?.as_i64();
-        let content = match used("content") {
-            Some(id) => content::get(tx, actor, ContentId(id)).await.ok(),
-            None => None,
-        };
-        let text = match used("text") {
-            Some(id) => texts::get(tx, actor, TextId(id)).await.ok(),
-            None => None,
-        };
-        evidence.push(Evidence {
-            attempt: attempt.clone(),
-            content,
-            text,
-        });
-    }
-    Ok(evidence)
+    let used = |attempt: &Attempt, what: &str| attempt.content_used.as_ref()?.get(what)?.as_i64();
+    let ids = |what| -> Vec<i64> { attempts.iter().filter_map(|a| used(a, what)).collect() };
+    let contents = content::read(tx, actor, &ids("content")).await?;
+    let texts = texts::read(tx, actor, &ids("text")).await?;
+    let piece = |attempt: &Attempt| Evidence {
+        content: contents
+            .iter()
+            .find(|content| used(attempt, "content") == Some(content.id.0))
+            .cloned(),
+        text: texts
+            .iter()
+            .find(|text| used(attempt, "text") == Some(text.id.0))
+            .cloned(),
+        attempt: attempt.clone(),
+    };
+    Ok(attempts.iter().map(piece).collect())
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DecideForm {
     filter: String,
+    cursor: String,
     account: i64,
     reason: String,
     /// Empty where Enter was pressed before a decision was chosen.
@@ -233,17 +240,23 @@ async fn decide(
     let id = AccountId(form.account);
     match held(&app, &visitor.actor, id, &form).await {
         Ok((said, batch)) => {
+            let cursor = Some(form.cursor.as_str()).filter(|cursor| !cursor.is_empty());
             let undo = Undo {
                 path: format!("/batches/{batch}/cancel"),
-                fields: vec![("next".to_owned(), address(&form.filter, Some(id)))],
+                fields: vec![("next".to_owned(), address(&form.filter, cursor, Some(id)))],
                 secs: BATCH_WAIT_SECS_DEFAULT,
             };
-            let next = address(&form.filter, form.next.map(AccountId));
+            let next = address(&form.filter, cursor, form.next.map(AccountId));
             Ok(console::go_and_say(next, &Said::undoable(said, undo)))
         }
         Err(failure) => {
             let faults = Faults::of(failure, &["/reason"])?;
-            console::refused(&show(&app, visitor, &form.filter, Some(id), form.reason, faults).await?)
+            let query = ReviewsQuery {
+                filter: form.filter,
+                cursor: Some(form.cursor),
+                account: Some(id.0),
+            };
+            console::refused(&show(&app, visitor, query, form.reason, faults).await?)
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     Page, TextId,
-    texts::{NewText, Text, TextChange, TextFilter},
+    texts::{NewText, Text, TextChange},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -11,7 +11,7 @@ use crate::{
     actor::Actor,
     app::App,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
-    problem::{Failure, Refusal},
+    problem::Failure,
     texts,
 };
 
@@ -30,11 +30,9 @@ async fn list_texts(
     actor: Actor,
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<Text>> {
-    let mut listing = query.read()?;
-    let filter = TextFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let rows = texts::list(&mut tx, &actor, &filter, listing.after, listing.fetch()).await?;
-    Ok(Json(listing.page(rows, |text| text.id.0)))
+    Ok(Json(texts::list(&mut tx, &actor, listing).await?))
 }
 
 /// Makes a text.

@@ -1,7 +1,7 @@
 //! Texts: the biographies and captions that a model's accounts publish.
 
 use muster_wire::{
-    TextId,
+    Page, TextId,
     texts::{NewText, Text, TextChange, TextFilter, TextType},
 };
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::{
     actor::Actor,
     audit::{self, Entry},
     db::Tx,
-    http::IfMatch,
+    http::{IfMatch, Listing, Walked, walked_page},
     models,
     problem::{Failure, Refusal},
 };
@@ -45,42 +45,56 @@ pub async fn create(tx: &mut Tx, actor: &Actor, new: NewText) -> Result<Text, Fa
 /// # Errors
 /// That there is none, or that the database fails.
 pub async fn get(tx: &mut Tx, actor: &Actor, id: TextId) -> Result<Text, Failure> {
-    sqlx::query_file_as!(Text, "src/texts/get.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut **tx)
+    read(tx, actor, &[id.0])
         .await?
+        .pop()
         .ok_or_else(|| Refusal::not_found("text").into())
 }
 
-/// The texts after a key, in the order of their ids.
+/// One page of the texts that match, in the order of their ids.
 ///
 /// # Errors
-/// That the filter names a model which there is not; or that the database fails.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    filter: &TextFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Text>, Failure> {
+/// The faults of the filter, or that it names a model which there is not; or that the database fails.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Text>, Failure> {
+    let filter = TextFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
     let model = match &filter.model {
         Some(named) => Some(models::find(tx, actor, named).await?.0),
         None => None,
     };
-    let texts = sqlx::query_file_as!(
-        Text,
+    let template = filter.template.map(bool::from);
+    let walked_max = listing.walked_max();
+    let rows = sqlx::query_file!(
         "src/texts/list.sql",
         actor.tenant.0,
-        after.unwrap_or(0),
+        listing.after.unwrap_or(0),
         model,
         filter.content_type.map(TextType::word),
-        filter.template.map(bool::from),
+        template,
         filter.unused.map(bool::from),
         filter.words.as_deref(),
-        limit
+        listing.fetch(),
+        walked_max
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(texts)
+    let rows = rows.into_iter().map(|row| Walked {
+        item: row.id,
+        walked: row.walked,
+        matches: row.matches,
+    });
+    let (ids, after) = walked_page(rows, listing.limit, walked_max);
+    Ok(listing.walked(read(tx, actor, &ids).await?, after))
+}
+
+/// The texts of these ids, in their order; those that there are not are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Text>, Failure> {
+    let rows = sqlx::query_file_as!(Text, "src/texts/read.sql", actor.tenant.0, ids)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(rows)
 }
 
 /// Changes a text. One that moves to another model or type fills that pool.

@@ -12,7 +12,7 @@ use muster_wire::{
 use tokio::time::Instant;
 
 use super::{
-    count, holder, refuse, release,
+    count, holder, holders, refuse, release,
     template::Variables,
     together::{self, Group},
 };
@@ -138,11 +138,7 @@ async fn give_back(app: &App, actor: &Actor, leases: Vec<Lease>) -> Result<(), F
 
 /// Looks for work once, for all of these.
 async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<Found>, Failure> {
-    let holders: Vec<_> = claimers
-        .iter()
-        .map(|claimer| holder(&claimer.actor))
-        .collect::<Result<_, _>>()?;
-    let (bots, operators): (Vec<Option<i64>>, Vec<Option<i64>>) = holders.into_iter().unzip();
+    let (bots, operators) = holders(claimers.iter().map(|claimer| &claimer.actor))?;
     let maxes: Vec<i32> = claimers.iter().map(|claimer| count(claimer.max)).collect();
     let steps: Vec<i16> = wanted.steps.iter().map(|step| step.number()).collect();
     let actor = together::actor(wanted.tenant, claimers.iter().map(|claimer| &claimer.actor));

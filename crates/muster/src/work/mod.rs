@@ -129,6 +129,13 @@ fn holder(actor: &Actor) -> Result<(Option<i64>, Option<i64>), Failure> {
     }
 }
 
+/// The holders that these actors are, as the arrays that statements take: a bot or an operator each.
+fn holders<'a>(
+    actors: impl Iterator<Item = &'a Actor>,
+) -> Result<(Vec<Option<i64>>, Vec<Option<i64>>), Failure> {
+    actors.map(holder).collect()
+}
+
 /// Leases as the arrays that statements take.
 fn columns(leases: impl Iterator<Item = Lease>) -> (Vec<i64>, Vec<i64>) {
     leases.map(|lease| (lease.account.0, lease.token)).unzip()

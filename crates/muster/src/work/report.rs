@@ -10,7 +10,7 @@ use muster_wire::{
 };
 
 use super::{
-    count, holder, refuse,
+    columns, count, holder, holders, refuse,
     together::{self, Group},
 };
 use crate::{
@@ -89,38 +89,37 @@ async fn settle(app: &App, tenant: TenantId, reporters: &[&Reporter]) -> Result<
         .collect();
     items.sort_by_key(|(_, result)| result.lease);
     items.dedup_by_key(|(_, result)| result.lease);
-    let mut beginnings = 0;
-    let verdicts = loop {
-        beginnings += 1;
-        match settle_once(app, tenant, reporters, &items).await? {
-            Some(verdicts) => break verdicts,
-            None if beginnings < BEGINNINGS_MAX => {}
-            None => {
-                return Err(
-                    Bug::new("what a report read was changed each time before it was written").into(),
-                );
-            }
+    for _ in 0..BEGINNINGS_MAX {
+        if let Some(verdicts) = settle_once(app, tenant, reporters, &items).await? {
+            let answers = reporters
+                .iter()
+                .map(|reporter| receipts(&reporter.report, &verdicts));
+            return Ok(answers.collect());
         }
-    };
-    let receipts = |reporter: &&Reporter| {
-        let mut seen = HashSet::new();
-        let receipts = reporter.report.results.iter().map(|result| {
-            let (verdict, outcome) = verdicts[&result.lease];
-            let verdict = match verdict {
-                Verdict::Accepted if !seen.insert(result.lease) => Verdict::Duplicate,
-                verdict => verdict,
-            };
-            Receipt {
-                lease: result.lease,
-                verdict,
-                outcome,
-            }
-        });
-        Reported {
-            receipts: receipts.collect(),
+    }
+    Err(Bug::new("what a report read was changed each time before it was written").into())
+}
+
+/// What became of each lease that was reported on.
+type Verdicts = HashMap<Lease, (Verdict, Option<Outcome>)>;
+
+fn receipts(report: &Report, verdicts: &Verdicts) -> Reported {
+    let mut seen = HashSet::new();
+    let receipts = report.results.iter().map(|result| {
+        let (verdict, outcome) = verdicts[&result.lease];
+        let verdict = match verdict {
+            Verdict::Accepted if !seen.insert(result.lease) => Verdict::Duplicate,
+            verdict => verdict,
+        };
+        Receipt {
+            lease: result.lease,
+            verdict,
+            outcome,
         }
-    };
-    Ok(reporters.iter().map(receipts).collect())
+    });
+    Reported {
+        receipts: receipts.collect(),
+    }
 }
 
 /// Gives nothing where what was read was changed by others before it was written; then nothing was done.
@@ -129,12 +128,8 @@ async fn settle_once(
     tenant: TenantId,
     reporters: &[&Reporter],
     items: &[Item<'_>],
-) -> Result<Option<HashMap<Lease, (Verdict, Option<Outcome>)>>, Failure> {
-    let holders: Vec<_> = reporters
-        .iter()
-        .map(|reporter| holder(&reporter.actor))
-        .collect::<Result<_, _>>()?;
-    let (bots, operators): (Vec<Option<i64>>, Vec<Option<i64>>) = holders.into_iter().unzip();
+) -> Result<Option<Verdicts>, Failure> {
+    let (bots, operators) = holders(reporters.iter().map(|reporter| &reporter.actor))?;
     let requests: Vec<_> = reporters.iter().map(|r| r.actor.request).collect();
     let addresses: Vec<_> = reporters.iter().map(|r| r.actor.address.as_deref()).collect();
     let sessions: Vec<_> = reporters
@@ -145,10 +140,7 @@ async fn settle_once(
         .iter()
         .map(|(n, _)| i32::try_from(n + 1).unwrap_or(i32::MAX))
         .collect();
-    let (accounts, tokens): (Vec<i64>, Vec<i64>) = items
-        .iter()
-        .map(|(_, r)| (r.lease.account.0, r.lease.token))
-        .unzip();
+    let (accounts, tokens) = columns(items.iter().map(|(_, r)| r.lease));
     let outcomes: Vec<&str> = items.iter().map(|(_, r)| r.outcome.word()).collect();
     let times_ms: Vec<i32> = items.iter().map(|(_, r)| r.execution_time_ms).collect();
     let responses: Vec<_> = items.iter().map(|(_, r)| r.response.as_ref()).collect();
@@ -183,7 +175,7 @@ async fn settle_once(
     };
     tx.commit().await?;
     let stale = (Verdict::Stale, None);
-    let mut verdicts: HashMap<_, _> = items.iter().map(|(_, result)| (result.lease, stale)).collect();
+    let mut verdicts: Verdicts = items.iter().map(|(_, result)| (result.lease, stale)).collect();
     for row in rows {
         let item = usize::try_from(row.item - 1).ok().and_then(|n| items.get(n));
         let (_, result) = item.ok_or_else(|| Bug::new("a verdict on a result that was not reported"))?;

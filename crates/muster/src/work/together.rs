@@ -108,14 +108,14 @@ impl<G: Group> Together<G> {
     fn next(&self, group: &G) -> Option<Vec<Call<G>>> {
         let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
         let lane = lanes.get_mut(group)?;
-        let mut taken = 0;
-        for (n, call) in lane.waiting.iter().enumerate() {
-            let before: Vec<&G::Ask> = lane.waiting.iter().take(n).map(|call| &call.ask).collect();
-            if n > 0 && !G::fits(&before, &call.ask) {
+        let mut asks: Vec<&G::Ask> = Vec::new();
+        for Call { ask, .. } in &lane.waiting {
+            if !asks.is_empty() && !G::fits(&asks, ask) {
                 break;
             }
-            taken = n + 1;
+            asks.push(ask);
         }
+        let taken = asks.len();
         if taken > 0 {
             return Some(lane.waiting.drain(..taken).collect());
         }

@@ -55,6 +55,7 @@ const DEFINER_FUNCTIONS: &[&str] = &[
 
 /// Policies beside the one that every table with a tenant has.
 const FURTHER_POLICIES: &[&str] = &[
+    "account_count_changes scheduler r {muster_scheduler} true -",
     "content_uses scheduler r {muster_scheduler} true -",
     "lifecycle_transitions everyone r {muster_app,muster_owner} true -",
     "lifecycle_transitions owner * {muster_owner} true true",

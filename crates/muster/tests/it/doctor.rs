@@ -126,12 +126,20 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ("model_counters", "update models set active_accounts = 3", 3, Cure::Repair),
     ("model_counters", "insert into accounts (tenant_id, username, email, model_id) select tenant_id, 'sneaked', 'x', id from models
         where name = 'Empty'; insert into account_state_history (tenant_id, account_id, event, to_state, triggered_by)
-        select tenant_id, id, 'import', 'imported', 'system' from accounts where username = 'sneaked'", 1, Cure::Repair),
+        select tenant_id, id, 'import', 'imported', 'system' from accounts where username = 'sneaked';
+        insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+        select tenant_id, model_id, 'imported', 'active', 1 from accounts where username = 'sneaked'", 1, Cure::Repair),
+    ("account_counts", "update account_count_changes set change = 0 where ctid in (select min(ctid) from account_count_changes)", 1,
+        Cure::Repair),
+    ("account_counts", "delete from account_count_changes; delete from account_counts", 10, Cure::Repair),
     ("proxy_counters", "update proxies set account_count = account_count - 1 where username in ('u2', 'u3')", 2, Cure::Repair),
     ("proxy_counters", "update proxies set account_count = 1 where username = 'u1'", 1, Cure::Repair),
     ("proxy_capacity", "update proxies set max_accounts = 2, account_count = 2 where username = 'u3'", 1,
         Cure::Superuser("update proxies set max_accounts = 3, account_count = 3 where username = 'u3'")),
-    ("history", "update accounts set lifecycle_state = 'ready', warmup_completed_at = now() where username = 'life3'", 1,
+    ("history", "update accounts set lifecycle_state = 'ready', warmup_completed_at = now() where username = 'life3';
+        insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
+        select a.tenant_id, a.model_id, c.state, a.status, c.change
+        from accounts a, (values ('proxy_assigned', -1), ('ready', 1)) c (state, change) where a.username = 'life3'", 1,
         Cure::Done("update accounts set lifecycle_state = 'cleanup', proxy_id = null where username = 'life3'")),
     ("history", "delete from account_state_history where account_id = (select id from accounts where username = 'life2')", 1,
         Cure::Done("update accounts set lifecycle_state = 'cleanup' where username = 'life2'")),

@@ -20,6 +20,10 @@ insert into proxies (tenant_id, id, scheme, host, port, provider, location, mont
     overriding system value select t, t, 'http', 'h', 1, 'p', 'l', 0, 1 from generate_series(1, 2) t;
 insert into accounts (tenant_id, id, username, email, lifecycle_state, proxy_id, authorisation_basis) overriding system value
     select t, t, 'u', 'e', 'proxy_assigned', t, 'owned' from generate_series(1, 2) t;
+insert into account_counts (tenant_id, lifecycle_state, status, accounts)
+    select t, 'proxy_assigned', 'active', 1 from generate_series(1, 2) t;
+insert into account_count_changes (tenant_id, lifecycle_state, status, change)
+    select t, 'proxy_assigned', 'active', 1 from generate_series(1, 2) t;
 insert into authorisations (tenant_id, account_id, basis) select t, t, 'owned' from generate_series(1, 2) t;
 insert into imports (tenant_id, id, kind, state) overriding system value
     select t, t, 'accounts', 'staged' from generate_series(1, 2) t;

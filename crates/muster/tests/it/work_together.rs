@@ -163,3 +163,55 @@ async fn a_claim_whose_caller_went_away_gives_its_leases_back() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_report_begins_again_when_an_account_changes_between_being_read_and_written() {
+    let app = TestApp::start().await;
+    app.warm_accounts(2).await;
+    app.run("update work_queue set step = 5").await;
+    let (id, _) = app.bot("b").await;
+    let actor = actor(&app, id);
+    let claim = Claim {
+        max: 2,
+        wait_ms: 0,
+        steps: Vec::new(),
+        model_id: None,
+    };
+    let items = work::claim(&app.app, &actor, &claim)
+        .await
+        .expect("a claim")
+        .items;
+    let both = Report {
+        bot_session_id: None,
+        results: items
+            .iter()
+            .flat_map(|item| report(item, Outcome::Completed).results)
+            .collect(),
+    };
+    let retired = items[1].lease;
+    let mut other = app.superuser().await;
+    other.execute("begin").await.expect("begin");
+    sqlx::query("update accounts set lifecycle_state = 'cleanup', proxy_id = null where id = $1")
+        .bind(retired.account.0)
+        .execute(&mut other)
+        .await
+        .expect("retired");
+    let server = app.app.clone();
+    let reported = tokio::spawn(async move { work::report(&server, &actor, both).await });
+    wait_for_waiters(&app, 1).await;
+    other.execute("commit").await.expect("commit");
+    let reported = reported.await.expect("no panic").expect("a report");
+    for receipt in reported.receipts {
+        let expected = if receipt.lease == retired {
+            Verdict::Stale
+        } else {
+            Verdict::Accepted
+        };
+        assert_eq!(receipt.verdict, expected);
+    }
+    assert_eq!(
+        app.look("select count(*) from warmup_step_logs").await.as_deref(),
+        Some("1")
+    );
+    assert_eq!(app.look(FAULTS).await, None);
+}

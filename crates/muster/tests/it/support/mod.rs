@@ -244,9 +244,13 @@ impl TestApp {
 
     /// Starts with these settings.
     pub async fn start_with(settings: ServeSettings) -> Self {
+        Self::start_on(CLUSTER.database().await, settings).await
+    }
+
+    /// Starts with these settings on this database, which has no tenant yet.
+    pub async fn start_on(database: String, settings: ServeSettings) -> Self {
         // Faults of ours show in the test's output.
         muster::telemetry::logs(false);
-        let database = CLUSTER.database().await;
         let folder = tempfile::tempdir().expect("a folder");
         let master = MasterKeys::read_or_create(&folder.path().join("master.key")).expect("a key");
         let keys = Keyring::new(master);
