@@ -56,7 +56,7 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// The columns that are shown where nothing else is said.
-const COLUMNS_DEFAULT: &str = "model,state,since,step,hold,proxy,authorisation";
+const COLUMNS_DEFAULT: &str = "model,state,since,step,hold,proxy";
 
 /// What can be done with many accounts at once.
 const BULK: &[Event] = &[

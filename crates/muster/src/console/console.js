@@ -113,7 +113,7 @@
     if (box.dataset.all !== undefined) all("input[name=id]", box.form).forEach((one) => { one.checked = box.checked; });
     picks();
   });
-  document.addEventListener("swapped", picks);
+  document.addEventListener("swapped", () => { picks(); watch(); });
 
   // [data-key="x"], [data-key="g x"]: keys that press what they stand on; ? lists them.
   let before = "";
@@ -123,8 +123,9 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing) { if (event.key === "Escape") at.blur(); return; }
     if (event.key === "?" && !$("dialog[open]")) return help();
-    const pressed = before ? `${before} ${event.key}` : event.key;
-    before = event.key === "g" && !before ? "g" : "";
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const pressed = before ? `${before} ${key}` : key;
+    before = key === "g" && !before ? "g" : "";
     const found = all("[data-key]", $("dialog[open]") ?? document).find((el) => el.dataset.key === pressed && el.getClientRects().length);
     if (!found) return;
     event.preventDefault();
@@ -159,7 +160,8 @@
     if (reading) { again = true; return; }
     reading = true;
     try {
-      const ids = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]"))).map((el) => el.id);
+      // Not el.id: in a form that can be its field of this name.
+      const ids = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]"))).map((el) => el.getAttribute("id"));
       swap(ids, await read(location.href, true), true);
     } catch { /* The server is away: the next event, or the stream itself, tells when it is back. */ }
     reading = false;

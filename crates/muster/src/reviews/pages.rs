@@ -6,10 +6,8 @@ use muster_wire::{
     AccountId, Filter,
     accounts::{Attempt, Count},
     batches::{BATCH_WAIT_SECS_DEFAULT, NewBatch},
-    content::Content,
     filter::{value_of, with_value},
     reviews::{Decision, NewDecision, Review, ReviewKind},
-    texts::Text,
 };
 use serde::Deserialize;
 
@@ -24,6 +22,7 @@ use crate::{
     http::{ListQuery, Query},
     problem::{Failure, Refusal},
     reviews, texts,
+    work::template::Variables,
 };
 
 /// How much of what was reported is shown, in characters: a page is to stay small.
@@ -37,8 +36,8 @@ pub fn routes() -> Router<App> {
 /// An attempt, with what it was to publish.
 struct Evidence {
     attempt: Attempt,
-    content: Option<Content>,
-    text: Option<Text>,
+    image_url: Option<String>,
+    texts: Vec<String>,
 }
 
 #[derive(Template)]
@@ -193,30 +192,45 @@ async fn show(
         },
     };
     if let Some(open) = &page.open {
-        page.evidence = evidence(&mut tx, &actor, &open.attempts).await?;
+        page.evidence = evidence(&mut tx, &actor, open).await?;
     }
     tx.commit().await?;
     Ok(page)
 }
 
-/// What each attempt was to publish, as far as it is still there.
-async fn evidence(tx: &mut Tx, actor: &Actor, attempts: &[Attempt]) -> Result<Vec<Evidence>, Failure> {
+/// What each attempt of a review was to publish, as far as it is still there; templates are filled in as for the attempt.
+async fn evidence(tx: &mut Tx, actor: &Actor, review: &Review) -> Result<Vec<Evidence>, Failure> {
     let used = |attempt: &Attempt, what: &str| attempt.content_used.as_ref()?.get(what)?.as_i64();
-    let ids = |what| -> Vec<i64> { attempts.iter().filter_map(|a| used(a, what)).collect() };
+    let ids = |what| -> Vec<i64> { review.attempts.iter().filter_map(|a| used(a, what)).collect() };
     let contents = content::read(tx, actor, &ids("content")).await?;
     let texts = texts::read(tx, actor, &ids("text")).await?;
-    let piece = |attempt: &Attempt| Evidence {
-        content: contents
-            .iter()
-            .find(|content| used(attempt, "content") == Some(content.id.0))
-            .cloned(),
-        text: texts
-            .iter()
-            .find(|text| used(attempt, "text") == Some(text.id.0))
-            .cloned(),
-        attempt: attempt.clone(),
+    let account = &review.account;
+    let variables = Variables {
+        username: &account.username,
+        city: account.location_city.as_deref(),
+        campus: account.location_campus.as_deref(),
+        niche: account.location_niche.as_deref(),
+        model: account.model.as_deref().unwrap_or_default(),
     };
-    Ok(attempts.iter().map(piece).collect())
+    let fill = |text: &str, is_template: bool| {
+        if is_template {
+            variables.fill(text)
+        } else {
+            text.to_owned()
+        }
+    };
+    let piece = |attempt: &Attempt| {
+        let content = used(attempt, "content").and_then(|id| contents.iter().find(|c| c.id.0 == id));
+        let text = used(attempt, "text").and_then(|id| texts.iter().find(|t| t.id.0 == id));
+        let caption = content.and_then(|c| Some(fill(c.text_content.as_deref()?, c.is_template)));
+        let text = text.map(|text| fill(&text.text_content, text.is_template));
+        Evidence {
+            image_url: content.map(|content| content.image_url.clone()),
+            texts: caption.into_iter().chain(text).collect(),
+            attempt: attempt.clone(),
+        }
+    };
+    Ok(review.attempts.iter().map(piece).collect())
 }
 
 #[derive(Debug, Deserialize)]

@@ -162,6 +162,57 @@ async fn many_reviews_are_decided_at_once_after_a_look_at_some() {
 }
 
 #[tokio::test]
+async fn what_was_to_be_published_stands_beside_what_was_reported() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    app.run(
+        "update text_pools set is_template = true, text_content = 'Hello from {city}, @{username}';
+         update accounts set location_city = 'Leeds'",
+    )
+    .await;
+    let (_, bot) = app.bot("b1").await;
+    for outcome in ["completed", "requires_review"] {
+        let claimed = bot.post("/v1/work/claim", json!({"max": 1})).await.expect(200);
+        let result = json!({"lease": claimed["items"][0]["lease"], "outcome": outcome,
+            "response": {"shown": format!("seen after {outcome}")}, "execution_time_ms": 5});
+        bot.post("/v1/work/report", json!({"results": [result]}))
+            .await
+            .expect(200);
+    }
+    let page = Page::signed_in(&app, Role::Reviewer).await;
+    page.expect_complaint("example.com");
+    page.open("/reviews").await;
+    page.see("Hello from Leeds, @model1.account1").await;
+    page.see("seen after completed").await;
+    page.see("seen after requires_review").await;
+    assert_eq!(
+        page.eval("document.querySelector('.evidence img').src.startsWith('https://example.com/1/pfp')")
+            .await,
+        true
+    );
+    page.close().await;
+}
+
+#[tokio::test]
+async fn those_that_came_later_are_on_the_next_page() {
+    let app = TestApp::start().await;
+    waiting(&app, 60).await;
+    let page = Page::signed_in(&app, Role::Reviewer).await;
+    page.open("/reviews").await;
+    page.see("60 waiting").await;
+    page.click("Those that came later").await;
+    page.see("model1.account60").await;
+    page.fill("Why", "all as agreed").await;
+    page.click("Approve").await;
+    page.see("Approved model1.account").await;
+    page.see("The oldest").await;
+    page.see("model1.account60").await;
+    page.click("The oldest").await;
+    page.see("model1.account1").await;
+    page.close().await;
+}
+
+#[tokio::test]
 async fn a_viewer_looks_and_does_not_decide() {
     let app = TestApp::start().await;
     waiting(&app, 1).await;
