@@ -44,9 +44,16 @@ alter table accounts alter column username type text collate "C";
 drop index idx_accounts_lifecycle_state;
 create index idx_accounts_lifecycle_state on accounts (tenant_id, lifecycle_state, state_changed_at, id)
     where lifecycle_state <> 'imported';
-create index accounts_imported on accounts (tenant_id, id) where lifecycle_state = 'imported';
+create index accounts_imported on accounts (tenant_id, id) include (state_changed_at) where lifecycle_state = 'imported';
 drop index idx_accounts_dashboard;
 create index idx_accounts_dashboard on accounts (tenant_id, model_id, lifecycle_state, state_changed_at, id);
 drop index accounts_authorisation;
 create index accounts_authorisation on accounts (tenant_id, authorisation_expires_at, id)
     where authorisation_expires_at is not null;
+
+-- The proxies without a place left, as many as they may be, without reading the others.
+create index proxies_full on proxies (tenant_id, id) where status = 'active' and account_count >= max_accounts;
+
+-- What asks for a change to a state asks for an account's, or for a time's: this index served neither, was written at each
+-- change, and was taken by the planner for those of one account.
+drop index idx_state_history_to_state;

@@ -411,17 +411,18 @@ begin
                     ), served as (
                         select m.id as model_id, m.name as model, u.tid, u.account_id,
                             v_turns[v_given + row_number() over ()] as claimer,
-                            c.ids[coalesce(cs.places[u.nth], u.nth)] as content_id,
-                            c.urls[coalesce(cs.places[u.nth], u.nth)] as image_url,
-                            c.texts[coalesce(cs.places[u.nth], u.nth)] as content_text,
-                            c.templates[coalesce(cs.places[u.nth], u.nth)] as content_is_template,
-                            t.ids[coalesce(ts.places[u.nth], u.nth)] as text_id,
-                            t.texts[coalesce(ts.places[u.nth], u.nth)] as text_content,
-                            t.templates[coalesce(ts.places[u.nth], u.nth)] as text_is_template
+                            c.ids[place.content] as content_id,
+                            c.urls[place.content] as image_url,
+                            c.texts[place.content] as content_text,
+                            c.templates[place.content] as content_is_template,
+                            t.ids[place.text] as text_id,
+                            t.texts[place.text] as text_content,
+                            t.templates[place.text] as text_is_template
                         from wanted w
                         join models m on m.tenant_id = p_tenant and m.id = w.model_id
                         cross join lateral (
-                            select count(*) filter (where i.used = i.least) as equal, array_agg(i.used) as used,
+                            select count(*) as items, count(*) filter (where i.used = i.least) as equal,
+                                array_agg(i.used) as used,
                                 array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
                                 array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
                                 array_agg(i.is_template) as templates
@@ -446,7 +447,8 @@ begin
                             ) i
                         ) c
                         cross join lateral (
-                            select count(*) filter (where i.used = i.least) as equal, array_agg(i.used) as used,
+                            select count(*) as items, count(*) filter (where i.used = i.least) as equal,
+                                array_agg(i.used) as used,
                                 array_agg(i.id) as ids, array_agg(i.text_content) as texts,
                                 array_agg(i.is_template) as templates
                             from (
@@ -462,16 +464,20 @@ begin
                                 order by used, random()
                             ) i
                         ) t
-                        -- Where enough are equal each is used once, in their order.
+                        -- Those that are equal get turns, in their order; they are spread only where there are others too.
                         cross join lateral (
-                            select case when c.ids is not null and c.equal < w.steps
+                            select case when c.equal < least(w.steps, c.items)
                                 then spread_uses(c.used, c.priorities, w.steps) end as places
                         ) cs
                         cross join lateral (
-                            select case when t.ids is not null and t.equal < w.steps
+                            select case when t.equal < least(w.steps, t.items)
                                 then spread_uses(t.used, null, w.steps) end as places
                         ) ts
                         cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
+                        cross join lateral (
+                            select coalesce(cs.places[u.nth], 1 + (u.nth - 1) % nullif(c.items, 0)) as content,
+                                coalesce(ts.places[u.nth], 1 + (u.nth - 1) % nullif(t.items, 0)) as text
+                        ) place
                         -- What a step cannot do without: a picture, or for the biography its text.
                         where case when v_content is not null then c.ids else t.ids end is not null
                     ), leased as (
@@ -1284,8 +1290,9 @@ CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p
             'none'))
         and (p ->> 'review_event' is null or exists (
             select from account_state_history h
+            -- Written by the same transaction: one partition is looked into, or two.
             where h.tenant_id = p_tenant and h.account_id = w.id and h.created_at >= (w.account).state_changed_at
-                and h.created_at < now() + interval '1 day' and h.to_state = 'human_review'
+                and h.created_at < (w.account).state_changed_at + interval '1 hour' and h.to_state = 'human_review'
                 and h.event = p ->> 'review_event'))
         and (p ->> 'undecided' is null or not exists (
             select from batch_accounts b
@@ -1310,7 +1317,9 @@ CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p
         ) l
     ) w
     left join models m on m.tenant_id = p_tenant and m.id = (w.account).model_id
-    left join work_queue q on q.tenant_id = p_tenant and q.account_id = w.id
+    -- Only what warms up is held there.
+    left join work_queue q on q.tenant_id = p_tenant
+        and q.account_id = case when p ->> 'step' is not null or (w.account).lifecycle_state = 'warming_up' then w.id end
 $$;
 
 CREATE TABLE public._sqlx_migrations (
@@ -1989,7 +1998,7 @@ CREATE UNIQUE INDEX account_counts_kind ON public.account_counts USING btree (te
 
 CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at, id) WHERE (authorisation_expires_at IS NOT NULL);
 
-CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) WHERE (lifecycle_state = 'imported'::text);
+CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) INCLUDE (state_changed_at) WHERE (lifecycle_state = 'imported'::text);
 
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
 
@@ -2045,8 +2054,6 @@ CREATE INDEX idx_proxy_availability ON public.proxies USING btree (tenant_id, as
 
 CREATE INDEX idx_state_history_created_at ON ONLY public.account_state_history USING brin (created_at);
 
-CREATE INDEX idx_state_history_to_state ON ONLY public.account_state_history USING btree (tenant_id, to_state, created_at);
-
 CREATE INDEX idx_text_pools_content_type ON public.text_pools USING btree (tenant_id, content_type, id);
 
 CREATE INDEX idx_text_pools_model_id ON public.text_pools USING btree (tenant_id, model_id, id);
@@ -2062,6 +2069,8 @@ CREATE INDEX idx_warmup_logs_started_at ON ONLY public.warmup_step_logs USING br
 CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
 
 CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
+
+CREATE INDEX proxies_full ON public.proxies USING btree (tenant_id, id) WHERE ((status = 'active'::text) AND (account_count >= max_accounts));
 
 CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operator_id);
 

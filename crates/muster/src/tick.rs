@@ -28,7 +28,7 @@ type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u6
 /// Every timer: its name, its period in seconds, and what it does.
 const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
-    ("fold uses", 1, |app, db| Box::pin(fold_all(app, db))),
+    ("fold uses", 5, |app, db| Box::pin(fold_all(app, db))),
     ("fold counts", 1, |app, db| Box::pin(fold_counts(app, db))),
     ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
     ("test failed proxies", 60, |app, db| {

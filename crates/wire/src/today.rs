@@ -10,6 +10,9 @@ pub const STUCK_DAYS: i32 = 2;
 /// Within how many days an authorisation is about to lapse.
 pub const LAPSING_DAYS: i32 = 30;
 
+/// How far is counted what needs somebody, and the work: this many mean this many or more. Reviews and the funnel are counted whole.
+pub const COUNTED_MAX: i64 = 1000;
+
 /// The minutes that the pulse shows.
 pub const PULSE_MINUTES: i32 = 30;
 
@@ -26,7 +29,7 @@ crate::wire! {
 }
 
 crate::wire! {
-    /// What waits for somebody.
+    /// What waits for somebody. But for the reviews, 1000 mean 1000 or more.
     pub struct Needs {
         /// Reviews that wait for a decision.
         pub reviews: i64,
@@ -39,8 +42,8 @@ crate::wire! {
         pub proxies_in_error: i64,
         /// Active proxies with no place left.
         pub proxies_full: i64,
-        /// Places that active proxies have left.
-        pub places_left: i64,
+        /// Active proxies with a place left.
+        pub proxies_with_room: i64,
         /// Accounts whose authorisation lapses within 30 days.
         pub lapsing: i64,
         /// Accounts whose authorisation has lapsed.
@@ -123,7 +126,7 @@ impl Funnel {
 }
 
 crate::wire! {
-    /// How the work goes.
+    /// How the work goes. 1000 steps mean 1000 or more.
     pub struct Pulse {
         /// Steps that somebody holds now.
         pub under_way: i64,

@@ -47,8 +47,9 @@ $$
             'none'))
         and (p ->> 'review_event' is null or exists (
             select from account_state_history h
+            -- Written by the same transaction: one partition is looked into, or two.
             where h.tenant_id = p_tenant and h.account_id = w.id and h.created_at >= (w.account).state_changed_at
-                and h.created_at < now() + interval '1 day' and h.to_state = 'human_review'
+                and h.created_at < (w.account).state_changed_at + interval '1 hour' and h.to_state = 'human_review'
                 and h.event = p ->> 'review_event'))
         and (p ->> 'undecided' is null or not exists (
             select from batch_accounts b
@@ -73,5 +74,7 @@ $$
         ) l
     ) w
     left join models m on m.tenant_id = p_tenant and m.id = (w.account).model_id
-    left join work_queue q on q.tenant_id = p_tenant and q.account_id = w.id
+    -- Only what warms up is held there.
+    left join work_queue q on q.tenant_id = p_tenant
+        and q.account_id = case when p ->> 'step' is not null or (w.account).lifecycle_state = 'warming_up' then w.id end
 $$;

@@ -146,17 +146,18 @@ begin
                     ), served as (
                         select m.id as model_id, m.name as model, u.tid, u.account_id,
                             v_turns[v_given + row_number() over ()] as claimer,
-                            c.ids[coalesce(cs.places[u.nth], u.nth)] as content_id,
-                            c.urls[coalesce(cs.places[u.nth], u.nth)] as image_url,
-                            c.texts[coalesce(cs.places[u.nth], u.nth)] as content_text,
-                            c.templates[coalesce(cs.places[u.nth], u.nth)] as content_is_template,
-                            t.ids[coalesce(ts.places[u.nth], u.nth)] as text_id,
-                            t.texts[coalesce(ts.places[u.nth], u.nth)] as text_content,
-                            t.templates[coalesce(ts.places[u.nth], u.nth)] as text_is_template
+                            c.ids[place.content] as content_id,
+                            c.urls[place.content] as image_url,
+                            c.texts[place.content] as content_text,
+                            c.templates[place.content] as content_is_template,
+                            t.ids[place.text] as text_id,
+                            t.texts[place.text] as text_content,
+                            t.templates[place.text] as text_is_template
                         from wanted w
                         join models m on m.tenant_id = p_tenant and m.id = w.model_id
                         cross join lateral (
-                            select count(*) filter (where i.used = i.least) as equal, array_agg(i.used) as used,
+                            select count(*) as items, count(*) filter (where i.used = i.least) as equal,
+                                array_agg(i.used) as used,
                                 array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
                                 array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
                                 array_agg(i.is_template) as templates
@@ -181,7 +182,8 @@ begin
                             ) i
                         ) c
                         cross join lateral (
-                            select count(*) filter (where i.used = i.least) as equal, array_agg(i.used) as used,
+                            select count(*) as items, count(*) filter (where i.used = i.least) as equal,
+                                array_agg(i.used) as used,
                                 array_agg(i.id) as ids, array_agg(i.text_content) as texts,
                                 array_agg(i.is_template) as templates
                             from (
@@ -197,16 +199,20 @@ begin
                                 order by used, random()
                             ) i
                         ) t
-                        -- Where enough are equal each is used once, in their order.
+                        -- Those that are equal get turns, in their order; they are spread only where there are others too.
                         cross join lateral (
-                            select case when c.ids is not null and c.equal < w.steps
+                            select case when c.equal < least(w.steps, c.items)
                                 then spread_uses(c.used, c.priorities, w.steps) end as places
                         ) cs
                         cross join lateral (
-                            select case when t.ids is not null and t.equal < w.steps
+                            select case when t.equal < least(w.steps, t.items)
                                 then spread_uses(t.used, null, w.steps) end as places
                         ) ts
                         cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
+                        cross join lateral (
+                            select coalesce(cs.places[u.nth], 1 + (u.nth - 1) % nullif(c.items, 0)) as content,
+                                coalesce(ts.places[u.nth], 1 + (u.nth - 1) % nullif(t.items, 0)) as text
+                        ) place
                         -- What a step cannot do without: a picture, or for the biography its text.
                         where case when v_content is not null then c.ids else t.ids end is not null
                     ), leased as (

@@ -5,7 +5,7 @@ cross join lateral (
     select h.event, h.transition_reason
     from account_state_history h
     where h.tenant_id = $1 and h.account_id = w.id and h.created_at >= w.since
-        -- So that no partition of the months to come is looked into.
-        and h.created_at < now() + interval '1 day' and h.to_state = 'human_review'
+        -- Written by the same transaction: one partition is looked into, or two.
+        and h.created_at < w.since + interval '1 hour' and h.to_state = 'human_review'
     order by h.created_at desc limit 1
 ) h

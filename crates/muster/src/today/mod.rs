@@ -1,7 +1,7 @@
 //! Today: what needs a person now. It counts what other features keep, and changes nothing.
 
 use muster_wire::today::{
-    Funnel, LAPSING_DAYS, Minute, Needs, PULSE_MINUTES, Pool, Pulse, STUCK_DAYS, Stuck, Today,
+    COUNTED_MAX, Funnel, LAPSING_DAYS, Minute, Needs, PULSE_MINUTES, Pool, Pulse, STUCK_DAYS, Stuck, Today,
 };
 
 use crate::{actor::Actor, db::Tx, problem::Failure};
@@ -15,10 +15,10 @@ pub mod pages;
 /// When the database fails.
 pub async fn get(tx: &mut Tx, actor: &Actor) -> Result<Today, Failure> {
     let tenant = actor.tenant.0;
-    let counts = sqlx::query_file!("src/today/needs.sql", tenant, LAPSING_DAYS)
+    let counts = sqlx::query_file!("src/today/needs.sql", tenant, LAPSING_DAYS, COUNTED_MAX)
         .fetch_one(&mut **tx)
         .await?;
-    let stuck = sqlx::query_file_as!(Stuck, "src/today/stuck.sql", tenant, STUCK_DAYS)
+    let stuck = sqlx::query_file_as!(Stuck, "src/today/stuck.sql", tenant, STUCK_DAYS, COUNTED_MAX)
         .fetch_all(&mut **tx)
         .await?;
     let pools = sqlx::query_file_as!(Pool, "src/today/pools.sql", tenant)
@@ -37,7 +37,7 @@ pub async fn get(tx: &mut Tx, actor: &Actor) -> Result<Today, Failure> {
             stuck,
             proxies_in_error: counts.proxies_in_error,
             proxies_full: counts.proxies_full,
-            places_left: counts.places_left,
+            proxies_with_room: counts.proxies_with_room,
             lapsing: counts.lapsing,
             lapsed: counts.lapsed,
             pools,

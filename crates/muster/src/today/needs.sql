@@ -1,25 +1,57 @@
--- What waits for somebody, counted, each as the list counts it that shows it.
-select r.reviews as "reviews!", r.oldest_review, e.in_error as "proxies_in_error!", p.proxies_full as "proxies_full!",
-    p.places_left as "places_left!", l.lapsing as "lapsing!", l.lapsed as "lapsed!", q.under_way as "under_way!",
-    q.ready as "ready!"
-from (
-    select count(*) as reviews, min(state_changed_at) as oldest_review
-    from accounts where tenant_id = $1 and lifecycle_state = 'human_review'
-) r
-cross join (select count(*) as in_error from proxies where tenant_id = $1 and status = 'error') e
-cross join (
-    select count(*) filter (where account_count >= max_accounts) as proxies_full,
-        coalesce(sum(max_accounts - account_count), 0)::bigint as places_left
-    from proxies where tenant_id = $1 and status = 'active'
-) p
-cross join (
-    select count(*) filter (where authorisation_expires_at > now()) as lapsing,
-        count(*) filter (where authorisation_expires_at <= now()) as lapsed
-    from accounts
-    where tenant_id = $1 and authorisation_expires_at < now() + make_interval(days => $2)
-) l
-cross join (
-    select count(*) filter (where state = 'leased') as under_way,
-        count(*) filter (where state = 'ready' and run_at <= now()) as ready
-    from work_queue where tenant_id = $1 and state in ('leased', 'ready')
-) q
+-- What waits for somebody, counted, each as the list counts it that shows it; but for the reviews no further than $3.
+select
+    (
+        select coalesce(sum(c.accounts), 0)::bigint
+        from (
+            select accounts from account_counts where tenant_id = $1 and lifecycle_state = 'human_review'
+            union all
+            select change from account_count_changes where tenant_id = $1 and lifecycle_state = 'human_review'
+        ) c
+    ) as "reviews!",
+    (select min(state_changed_at) from accounts where tenant_id = $1 and lifecycle_state = 'human_review') as oldest_review,
+    (
+        select count(*) from (select from proxies where tenant_id = $1 and status = 'error' limit $3) p
+    ) as "proxies_in_error!",
+    (
+        select count(*)
+        from (
+            select from proxies where tenant_id = $1 and status = 'active' and account_count >= max_accounts limit $3
+        ) p
+    ) as "proxies_full!",
+    (
+        select count(*)
+        from (
+            select from proxies where tenant_id = $1 and status = 'active' and account_count < max_accounts limit $3
+        ) p
+    ) as "proxies_with_room!",
+    (
+        select count(*)
+        from (
+            select from accounts
+            where tenant_id = $1 and authorisation_expires_at > now()
+                and authorisation_expires_at < now() + make_interval(days => $2)
+            limit $3
+        ) a
+    ) as "lapsing!",
+    (
+        select count(*)
+        from (select from accounts where tenant_id = $1 and authorisation_expires_at <= now() limit $3) a
+    ) as "lapsed!",
+    (
+        select count(*) from (select from work_queue where tenant_id = $1 and state = 'leased' limit $3) q
+    ) as "under_way!",
+    (
+        -- By step, since only within one are those that are due together in the index.
+        select least(sum(q.due), $3)::bigint
+        from unnest('{false,true}'::boolean[]) f (for_people)
+        cross join generate_series(1, 5) s (step)
+        cross join lateral (
+            select count(*) as due
+            from (
+                select from work_queue w
+                where w.tenant_id = $1 and w.state = 'ready' and w.for_people = f.for_people and w.step = s.step
+                    and w.run_at <= now()
+                limit $3
+            ) w
+        ) q
+    ) as "ready!"

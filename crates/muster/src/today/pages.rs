@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
 use muster_wire::{
     State as Lifecycle,
-    today::{Funnel, Minute, STUCK_DAYS, Today},
+    today::{COUNTED_MAX, Funnel, Minute, STUCK_DAYS, Today},
 };
 
 use crate::{
@@ -70,6 +70,12 @@ impl TodayPage {
             (begin, width, *state)
         };
         self.states().iter().map(part).collect()
+    }
+
+    /// A count that goes no further than [`COUNTED_MAX`].
+    fn counted(&self, count: &i64) -> String {
+        let more = if *count >= COUNTED_MAX { "+" } else { "" };
+        ui::number(count) + more
     }
 
     fn quiet(&self) -> bool {

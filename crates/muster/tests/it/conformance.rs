@@ -127,6 +127,8 @@ const SERVED: &[(&str, &str)] = &[
     ("idx_state_history_triggered_by",
         "select account_id from account_state_history where tenant_id = 1 and triggered_by = 'bot'
          and created_at RECENT"),
+    ("idx_state_history_to_state",
+        "select account_id from account_state_history where tenant_id = 1 and to_state = 'human_review' and created_at RECENT"),
     ("idx_warmup_progress",
         "select status from warmup_step_logs where tenant_id = 1 and account_id = 7 and step_number = 3"),
     ("idx_bot_next_task",

@@ -41,10 +41,13 @@ const EXCEPTED: &[(&str, &str)] = &[
     ),
     ("imports/change_", "goes through a whole file"),
     ("imports/remove_", "goes through a whole file"),
-    ("imports/resolve_", "looks for many rows of a file at once"),
     (
-        "proxies/lock_proxies",
-        "locks every proxy that an assignment could give",
+        "imports/resolve_content",
+        "looks for many rows of a file at once among all content",
+    ),
+    (
+        "imports/resolve_texts",
+        "looks for many rows of a file at once among all texts",
     ),
 ];
 
@@ -57,6 +60,14 @@ const BY_SIZE: &[(&str, &str)] = &[
     (
         "work/put_session.sql",
         "a small tenant has few leases: either index finds the one row",
+    ),
+    (
+        "proxies/choose.sql",
+        "a small tenant has few proxies: all that are shared, or those in their order, are as quickly read",
+    ),
+    (
+        "today/pools.sql",
+        "a small tenant has few texts: any index of them finds those of a model",
     ),
     (
         "work/session.sql",
@@ -75,6 +86,9 @@ const PLANNED_EACH_TIME: &[&str] = &[
     "proxies/list.sql",
     "proxies/candidates.sql",
     "texts/list.sql",
+    "today/minutes.sql",
+    "today/needs.sql",
+    "today/stuck.sql",
 ];
 
 /// Loads the rows, once for all tests of this file; gives the database.
@@ -399,13 +413,20 @@ async fn served() -> TestApp {
 }
 
 /// Statements, by how they begin, whose buffers are bounded by something else.
-const BUFFERS_EXCEPTED: &[(&str, &str)] = &[(
-    "-- Gives the bots of the tenant",
-    "counts the leases that bots hold now: as many as they work at, however many accounts there are",
-)];
+const BUFFERS_EXCEPTED: &[(&str, &str)] = &[
+    (
+        "-- Gives the bots of the tenant",
+        "counts the leases that bots hold now: as many as they work at, however many accounts there are",
+    ),
+    (
+        "-- The pools that have nothing unused",
+        "looks into each pool of each model once: by the number of models, however many accounts there are",
+    ),
+];
 
 /// Lists and what they are filtered by; the words in capitals stand for ids.
 const LISTS: &[&str] = &[
+    "/v1/today",
     "/v1/accounts",
     "/v1/accounts?filter=ab",
     "/v1/accounts?filter=ab1 state:warming_up",

@@ -2,7 +2,7 @@
 -- says the setting fixture.accounts, and how much history each has, fixture.events. Loaded by the superuser with triggers
 -- and foreign keys off; true to itself all the same. Indexes that no constraint needs are built when the rows are there.
 create temporary table built as
-    select c.relname, pg_get_indexdef(c.oid) as definition
+    select c.relname, replace(pg_get_indexdef(c.oid), ' ON ONLY ', ' ON ') as definition
     from pg_class c join pg_index i on i.indexrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('i', 'I') and not c.relispartition
         and not exists (select from pg_constraint k where k.conindid = c.oid);
@@ -104,7 +104,9 @@ insert into warmup_step_logs (tenant_id, account_id, lease, started_at, complete
         (array['change_pfp', 'change_bio', 'post_highlight', 'post_story', 'post_post'])[1 + k % 5],
         case when (a.id + k) % 50 = 0 then 'failed' else 'completed' end, a.id % 10
     from accounts a cross join generate_series(1, current_setting('fixture.events')::int) k
-    where a.lifecycle_state not in ('imported', 'proxy_assigned', 'warming_up');
+    where a.lifecycle_state not in ('imported', 'proxy_assigned', 'warming_up')
+    -- As they come, which is what the index of their time lives by.
+    order by a.state_changed_at, a.id, k;
 
 insert into audit_log (tenant_id, at, triggered_by, operator_id, request_id, action, object_type, object_id, after)
     select tenant_id, now() - id * interval '3 seconds', 'user', 1001 + id % 200, gen_random_uuid(),
