@@ -1296,6 +1296,9 @@ CREATE FUNCTION public.walk_accounts(p_tenant bigint, p jsonb, p_ids bigint[], p
             where h.tenant_id = p_tenant and h.account_id = w.id and h.created_at >= (w.account).state_changed_at
                 and h.created_at < (w.account).state_changed_at + interval '1 hour' and h.to_state = 'human_review'
                 and h.event = p ->> 'review_event'))
+        and (p ->> 'undecided' is null or not exists (
+            select from batch_accounts b
+            where b.tenant_id = p_tenant and b.account_id = w.id and b.refusal is null))
     from (
         select l.account, l.version, l.name, l.at, l.id, row_number() over () as walked
         from (
@@ -1351,6 +1354,18 @@ CREATE TABLE public.account_counts (
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
 
 ALTER TABLE ONLY public.account_counts FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.account_notes (
+    tenant_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    operator_id bigint NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT account_notes_text_check CHECK (((length(text) >= 1) AND (length(text) <= 2000)))
+);
+
+ALTER TABLE ONLY public.account_notes FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.account_state_history (
     tenant_id bigint NOT NULL,
@@ -1450,6 +1465,50 @@ CREATE TABLE public.authorisations (
 );
 
 ALTER TABLE ONLY public.authorisations FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.batch_accounts (
+    tenant_id bigint NOT NULL,
+    batch_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    refusal text,
+    CONSTRAINT batch_accounts_refusal_check CHECK ((length(refusal) <= 500))
+);
+
+ALTER TABLE ONLY public.batch_accounts FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.batches (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    event text NOT NULL,
+    in_review boolean NOT NULL,
+    reason text NOT NULL,
+    operator_id bigint NOT NULL,
+    request_id uuid NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    accounts bigint NOT NULL,
+    moved bigint DEFAULT 0 NOT NULL,
+    refused bigint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT batches_accounts_check CHECK ((accounts > 0)),
+    CONSTRAINT batches_check CHECK (((moved + refused) <= accounts)),
+    CONSTRAINT batches_check1 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'cancelled'::text])))),
+    CONSTRAINT batches_event_check CHECK ((length(event) <= 50)),
+    CONSTRAINT batches_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT batches_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'cancelled'::text])))
+);
+
+ALTER TABLE ONLY public.batches FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.batches ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.batches_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.bot_sessions (
     tenant_id bigint NOT NULL,
@@ -1736,6 +1795,29 @@ ALTER TABLE public.text_pools ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.views (
+    tenant_id bigint NOT NULL,
+    id bigint NOT NULL,
+    operator_id bigint,
+    name text NOT NULL,
+    filter text NOT NULL,
+    columns text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT views_filter_check CHECK ((length(filter) <= 1000)),
+    CONSTRAINT views_name_check CHECK (((length(name) >= 1) AND (length(name) <= 50)))
+);
+
+ALTER TABLE ONLY public.views FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.views ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.views_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.warmup_step_logs (
     tenant_id bigint NOT NULL,
     account_id bigint NOT NULL,
@@ -1801,6 +1883,9 @@ ALTER TABLE ONLY public.work_queue FORCE ROW LEVEL SECURITY;
 ALTER TABLE ONLY public._sqlx_migrations
     ADD CONSTRAINT _sqlx_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.account_notes
+    ADD CONSTRAINT account_notes_pkey PRIMARY KEY (tenant_id, account_id, at, id);
+
 ALTER TABLE ONLY public.account_state_history
     ADD CONSTRAINT account_state_history_pkey PRIMARY KEY (tenant_id, account_id, created_at);
 
@@ -1818,6 +1903,12 @@ ALTER TABLE ONLY public.audit_log
 
 ALTER TABLE ONLY public.authorisations
     ADD CONSTRAINT authorisations_pkey PRIMARY KEY (tenant_id, account_id, recorded_at);
+
+ALTER TABLE ONLY public.batch_accounts
+    ADD CONSTRAINT batch_accounts_pkey PRIMARY KEY (tenant_id, batch_id, account_id);
+
+ALTER TABLE ONLY public.batches
+    ADD CONSTRAINT batches_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY public.bot_sessions
     ADD CONSTRAINT bot_sessions_pkey PRIMARY KEY (tenant_id, account_id);
@@ -1891,6 +1982,12 @@ ALTER TABLE ONLY public.tenants
 ALTER TABLE ONLY public.text_pools
     ADD CONSTRAINT text_pools_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY public.views
+    ADD CONSTRAINT views_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY public.views
+    ADD CONSTRAINT views_tenant_id_operator_id_name_key UNIQUE NULLS NOT DISTINCT (tenant_id, operator_id, name);
+
 ALTER TABLE ONLY public.warmup_step_logs
     ADD CONSTRAINT warmup_step_logs_pkey PRIMARY KEY (tenant_id, account_id, lease, started_at);
 
@@ -1912,6 +2009,10 @@ CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object
 CREATE INDEX audit_log_operator ON public.audit_log USING btree (tenant_id, operator_id, at) WHERE (operator_id IS NOT NULL);
 
 CREATE INDEX audit_log_request ON public.audit_log USING btree (tenant_id, request_id);
+
+CREATE INDEX batch_accounts_account ON public.batch_accounts USING btree (tenant_id, account_id);
+
+CREATE INDEX batches_due ON public.batches USING btree (due_at, tenant_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
 
@@ -2009,6 +2110,9 @@ CREATE TRIGGER trigger_text_changed AFTER UPDATE ON public.text_pools REFERENCIN
 
 CREATE TRIGGER trigger_text_filled AFTER INSERT ON public.text_pools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
 
+ALTER TABLE ONLY public.account_notes
+    ADD CONSTRAINT account_notes_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
@@ -2029,6 +2133,15 @@ ALTER TABLE ONLY public.api_tokens
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.batch_accounts
+    ADD CONSTRAINT batch_accounts_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.batch_accounts
+    ADD CONSTRAINT batch_accounts_tenant_id_batch_id_fkey FOREIGN KEY (tenant_id, batch_id) REFERENCES public.batches(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.batches
+    ADD CONSTRAINT batches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.bot_sessions
     ADD CONSTRAINT bot_sessions_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
@@ -2081,12 +2194,20 @@ ALTER TABLE ONLY public.tenant_keys
 ALTER TABLE ONLY public.text_pools
     ADD CONSTRAINT text_pools_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.views
+    ADD CONSTRAINT views_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.views
+    ADD CONSTRAINT views_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.work_queue
     ADD CONSTRAINT work_queue_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE public.account_count_changes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.account_counts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.account_notes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.account_state_history ENABLE ROW LEVEL SECURITY;
 
@@ -2097,6 +2218,10 @@ ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.authorisations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.batch_accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.batches ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.bot_sessions ENABLE ROW LEVEL SECURITY;
 
@@ -2144,6 +2269,8 @@ ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_scheduler USING (true);
 
+CREATE POLICY scheduler ON public.batches FOR SELECT TO muster_scheduler USING ((state = ANY (ARRAY['waiting'::text, 'running'::text])));
+
 CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
 
 CREATE POLICY scheduler ON public.tenants FOR SELECT TO muster_scheduler USING (true);
@@ -2156,6 +2283,8 @@ CREATE POLICY tenant ON public.account_count_changes TO muster_owner, muster_app
 
 CREATE POLICY tenant ON public.account_counts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
+CREATE POLICY tenant ON public.account_notes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
 CREATE POLICY tenant ON public.account_state_history TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.accounts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
@@ -2165,6 +2294,10 @@ CREATE POLICY tenant ON public.api_tokens TO muster_owner, muster_app USING ((te
 CREATE POLICY tenant ON public.audit_log TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.authorisations TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.batch_accounts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.batches TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.bot_sessions TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2198,6 +2331,8 @@ CREATE POLICY tenant ON public.tenants TO muster_owner, muster_app USING ((id = 
 
 CREATE POLICY tenant ON public.text_pools TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
+CREATE POLICY tenant ON public.views TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
 CREATE POLICY tenant ON public.warmup_step_logs TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.work_queue TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
@@ -2207,6 +2342,8 @@ ALTER TABLE public.tenant_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.text_pools ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.views ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.warmup_step_logs ENABLE ROW LEVEL SECURITY;
 
@@ -2518,6 +2655,8 @@ GRANT SELECT,INSERT ON TABLE public.account_counts TO muster_app;
 
 GRANT UPDATE(accounts) ON TABLE public.account_counts TO muster_app;
 
+GRANT SELECT,INSERT ON TABLE public.account_notes TO muster_app;
+
 GRANT SELECT,INSERT ON TABLE public.account_state_history TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.accounts_id_seq TO muster_app;
@@ -2539,6 +2678,27 @@ GRANT USAGE ON SEQUENCE public.api_tokens_id_seq TO muster_app;
 GRANT SELECT,INSERT ON TABLE public.audit_log TO muster_app;
 
 GRANT SELECT,INSERT ON TABLE public.authorisations TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.batch_accounts TO muster_app;
+
+GRANT UPDATE(refusal) ON TABLE public.batch_accounts TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.batches TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.batches TO muster_scheduler;
+
+GRANT UPDATE(state) ON TABLE public.batches TO muster_app;
+GRANT SELECT(state) ON TABLE public.batches TO muster_scheduler;
+
+GRANT UPDATE(moved) ON TABLE public.batches TO muster_app;
+
+GRANT UPDATE(refused) ON TABLE public.batches TO muster_app;
+
+GRANT SELECT(due_at) ON TABLE public.batches TO muster_scheduler;
+
+GRANT UPDATE(ended_at) ON TABLE public.batches TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.batches_id_seq TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.bot_sessions TO muster_app;
 
@@ -2694,6 +2854,10 @@ GRANT UPDATE(requests_per_minute) ON TABLE public.tenants TO muster_app;
 GRANT USAGE ON SEQUENCE public.tenants_id_seq TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.text_pools_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.views TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.views_id_seq TO muster_app;
 
 GRANT SELECT,INSERT ON TABLE public.warmup_step_logs TO muster_app;
 

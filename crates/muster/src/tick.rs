@@ -14,6 +14,7 @@ use crate::{
     accounts,
     actor::Actor,
     app::App,
+    batches,
     db::SchedulerDb,
     problem::{Bug, Failure},
     proxies, work,
@@ -29,6 +30,7 @@ const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
     ("fold uses", 5, |app, db| Box::pin(fold_all(app, db))),
     ("fold counts", 1, |app, db| Box::pin(fold_counts(app, db))),
+    ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
     ("test failed proxies", 60, |app, db| {
         Box::pin(test_proxies(app, db))
     }),
@@ -108,6 +110,35 @@ pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
         tx.commit().await?;
     }
     Ok(total)
+}
+
+/// Does what is due of batches, in every tenant, in turn; gives how many parts were done. Where that fails in one tenant, it
+/// goes on in the others.
+///
+/// # Errors
+/// When the database fails. What was done before stays done.
+pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let mut parts = 0;
+    loop {
+        let tenants = sqlx::query_file_scalar!("src/tick/batches_due.sql")
+            .fetch_all(&mut *scheduler.connection().await?)
+            .await?;
+        let (before, mut failed) = (parts, None);
+        for tenant in tenants {
+            match batches::run_part(&app.db, tenant).await {
+                Ok(true) => {
+                    parts += 1;
+                    app.work.notify(tenant);
+                    app.live.ring(tenant);
+                }
+                Ok(false) => {}
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        if parts == before {
+            return failed.map_or(Ok(parts), Err);
+        }
+    }
 }
 
 /// Folds what has changed into the counters of accounts, in every tenant; gives how many counters were changed.

@@ -161,6 +161,26 @@ impl Filter {
     }
 }
 
+/// The value of a qualifier in a filter that is written down; none where it is not there.
+pub fn value_of(input: &str, key: &'static str) -> Option<String> {
+    Filter::parse(input).take(key)
+}
+
+/// A filter with another value of a qualifier, or without it; its other terms stay as they are written, faults too.
+pub fn with_value(input: &str, key: &str, value: Option<&str>) -> String {
+    let mut terms: Vec<String> = value.map(|value| format!("{key}:{value}")).into_iter().collect();
+    let mut rest = input.trim();
+    while !rest.is_empty() {
+        let (term, after) = split_term(rest);
+        let written = rest[..rest.len() - after.len()].trim_end();
+        if !matches!(&term, Term::Qualifier(found, _) if found == key) {
+            terms.push(written.to_owned());
+        }
+        rest = after.trim_start();
+    }
+    terms.join(" ")
+}
+
 enum Term {
     Word(String),
     Qualifier(String, String),
@@ -235,12 +255,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn one_qualifier_is_exchanged_and_the_rest_stays_as_it_is_written() {
+        let written = r#"state:ready model:"North  state:x" ana  stuck:2 "open"#;
+        assert_eq!(value_of(written, "state").as_deref(), Some("ready"));
+        assert_eq!(
+            with_value(written, "state", Some("active")),
+            r#"state:active model:"North  state:x" ana stuck:2 "open"#
+        );
+        assert_eq!(
+            with_value(written, "model", None),
+            r#"state:ready ana stuck:2 "open"#
+        );
+        assert_eq!(with_value(" ", "state", None), "");
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_reading_a_filter_panic(text in ".*") {
             let mut filter = Filter::parse(&text);
             let _ = (filter.read::<Age>("stuck"), filter.words());
             let _ = filter.finish();
+            let _ = with_value(&text, "stuck", Some(">2d"));
         }
     }
 }

@@ -60,4 +60,8 @@ ids! {
     TextId,
     /// An import: one file, staged, committed, perhaps undone.
     ImportId,
+    /// A batch: one change of many accounts.
+    BatchId,
+    /// A view: a list that is looked at again.
+    ViewId,
 }

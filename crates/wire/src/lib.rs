@@ -6,6 +6,7 @@
 pub mod access;
 pub mod accounts;
 pub mod audit;
+pub mod batches;
 pub mod bots;
 pub mod check;
 pub mod content;
@@ -26,6 +27,7 @@ pub mod tenants;
 pub mod texts;
 pub mod today;
 pub mod tokens;
+pub mod views;
 pub mod work;
 
 pub use access::Role;

@@ -51,6 +51,9 @@ $$
             where h.tenant_id = p_tenant and h.account_id = w.id and h.created_at >= (w.account).state_changed_at
                 and h.created_at < (w.account).state_changed_at + interval '1 hour' and h.to_state = 'human_review'
                 and h.event = p ->> 'review_event'))
+        and (p ->> 'undecided' is null or not exists (
+            select from batch_accounts b
+            where b.tenant_id = p_tenant and b.account_id = w.id and b.refusal is null))
     from (
         select l.account, l.version, l.name, l.at, l.id, row_number() over () as walked
         from (

@@ -48,4 +48,5 @@ create policy owner on lifecycle_transitions for all to muster_owner using (true
 create policy scheduler on tenants for select to muster_scheduler using (true);
 create policy scheduler on work_queue for select to muster_scheduler using (state = 'leased');
 create policy scheduler on content_uses for select to muster_scheduler using (true);
+create policy scheduler on batches for select to muster_scheduler using (state in ('waiting', 'running'));
 create policy scheduler on account_count_changes for select to muster_scheduler using (true);

@@ -64,6 +64,13 @@ grant update (
     password_encrypted, access_token_encrypted, raw_encrypted, before_password_encrypted, before_access_token_encrypted)
     on import_rows to muster_app;
 
+grant select, insert on batches to muster_app;
+grant update (state, moved, refused, ended_at) on batches to muster_app;
+grant select, insert, delete on batch_accounts to muster_app;
+grant update (refusal) on batch_accounts to muster_app;
+grant select, insert, delete on views to muster_app;
+grant select, insert on account_notes to muster_app;
+
 grant select, insert, delete on model_content, text_pools to muster_app;
 grant update (
     model_id, content_type, image_url, text_content, is_template, order_priority, usage_count, success_count,
@@ -87,6 +94,7 @@ grant update (
 grant select (id, paused_at) on tenants to muster_scheduler;
 grant select (tenant_id, state, leased_until) on work_queue to muster_scheduler;
 grant select (tenant_id) on content_uses, account_count_changes to muster_scheduler;
+grant select (tenant_id, state, due_at) on batches to muster_scheduler;
 grant usage on all sequences in schema public to muster_app;
 -- A server has to see whether the schema is the one it knows.
 do

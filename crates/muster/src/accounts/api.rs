@@ -2,11 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
-    AccountId, Filter, Page,
+    AccountId, Filter, Page, ViewId,
     accounts::{
-        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount, NewTransition,
-        NewTransitions, Reveal, Revealed, Transitions,
+        Account, AccountChange, Attempt, Authorisation, Count, HistoryEntry, NewAccount, NewNote,
+        NewTransition, NewTransitions, Note, Reveal, Revealed, Transitions,
     },
+    views::{NewView, View},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     actor::Actor,
     app::App,
-    http::{Body, Create, Id, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
+    http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     problem::Failure,
 };
 
@@ -36,6 +37,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_account_authorisations))
         .routes(routes!(reveal_account))
         .routes(routes!(transition_account))
+        .routes(routes!(list_notes, add_note))
+        .routes(routes!(list_views, create_view))
+        .routes(routes!(delete_view))
 }
 
 /// Lists accounts. Qualifiers: `model:` (name, id or none), `state:`, `status:`, `proxy:` (id or none), `step:` (1 to 5 or
@@ -258,4 +262,72 @@ async fn transition_accounts(
     let moved = lifecycle::transition_all(&mut tx, &actor, bulk).await?;
     tx.commit().await?;
     Ok(Json(moved))
+}
+
+/// Lists the notes on an account, newest first.
+#[utoipa::path(get, path = "/v1/accounts/{id}/notes", tag = "accounts", params(("id" = AccountId, Path), ListQuery),
+    responses((status = 200, body = Page<Note>), Problems))]
+async fn list_notes(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<AccountId>,
+    Query(query): Query<ListQuery>,
+) -> Reply<Page<Note>> {
+    let mut tx = app.db.begin(&actor).await?;
+    let page = super::notes::list(&mut tx, &actor, id, query.read()?).await?;
+    tx.commit().await?;
+    Ok(Json(page))
+}
+
+/// Notes something about an account.
+#[utoipa::path(post, path = "/v1/accounts/{id}/notes", tag = "accounts", params(("id" = AccountId, Path)),
+    request_body = NewNote, responses((status = 204), Problems))]
+async fn add_note(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<AccountId>,
+    Body(new): Body<NewNote>,
+) -> Result<StatusCode, Failure> {
+    let mut tx = app.db.begin(&actor).await?;
+    super::notes::add(&mut tx, &actor, id, &new).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists the views of the tenant, and the caller's own: lists of accounts that people look at again.
+#[utoipa::path(get, path = "/v1/views", tag = "accounts", responses((status = 200, body = Page<View>), Problems))]
+async fn list_views(State(app): State<App>, actor: Actor) -> Reply<Page<View>> {
+    let mut tx = app.db.begin(&actor).await?;
+    let items = super::views::list(&mut tx, &actor).await?;
+    tx.commit().await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+/// Keeps a view.
+#[utoipa::path(post, path = "/v1/views", tag = "accounts", params(IdempotencyKey), request_body = NewView,
+    responses((status = 201, body = View), Problems))]
+async fn create_view(
+    State(app): State<App>,
+    actor: Actor,
+    create: Create<NewView>,
+) -> Result<(StatusCode, Json<View>), Failure> {
+    create
+        .once(&app, &actor, async |tx, new| {
+            super::views::create(tx, &actor, new).await
+        })
+        .await
+}
+
+/// Forgets a view.
+#[utoipa::path(delete, path = "/v1/views/{id}", tag = "accounts", params(("id" = ViewId, Path)),
+    responses((status = 204), Problems))]
+async fn delete_view(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<ViewId>,
+) -> Result<StatusCode, Failure> {
+    let mut tx = app.db.begin(&actor).await?;
+    super::views::delete(&mut tx, &actor, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -38,6 +38,7 @@ pub struct AccountFilter {
     pub(super) lasts_secs: Option<i64>,
     pub(super) hold: Option<String>,
     pub(super) review_event: Option<&'static str>,
+    pub(super) undecided: Option<bool>,
 }
 
 impl AccountFilter {
@@ -65,6 +66,12 @@ impl AccountFilter {
             ..Self::default()
         };
         read.rest(tx, actor, filter).await
+    }
+
+    /// Leaves out those that a batch is about to move. They are counted until it has.
+    pub fn undecided(mut self) -> Self {
+        self.undecided = Some(true);
+        self
     }
 
     async fn rest(mut self, tx: &mut Tx, actor: &Actor, mut filter: Filter) -> Result<Self, Failure> {

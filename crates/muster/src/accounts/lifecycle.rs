@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use muster_wire::{
     AccountId, Event, State,
-    accounts::{NotMoved, REFUSALS_LISTED_MAX, RefusedAccount, Transitions},
+    accounts::{NewTransition, NotMoved, REFUSALS_LISTED_MAX, RefusedAccount, Transitions},
     lifecycle::{TABLE, next},
 };
 
@@ -127,6 +127,25 @@ pub async fn transition(
     move_all(tx, actor, event, reason, &[id.0]).await
 }
 
+/// Moves one account, and says why, as people are asked to.
+///
+/// # Errors
+/// The faults of the reason; and as [`transition`].
+pub async fn because(
+    tx: &mut Tx,
+    actor: &Actor,
+    event: Event,
+    reason: &str,
+    id: AccountId,
+) -> Result<(), Failure> {
+    let asked = NewTransition {
+        event,
+        reason: Some(reason.to_owned()),
+    };
+    super::refuse(asked.faults())?;
+    transition(tx, actor, event, Some(reason), id).await
+}
+
 /// Which accounts a request is about.
 #[derive(Debug)]
 pub enum Which {
@@ -192,13 +211,27 @@ pub async fn transition_all(tx: &mut Tx, actor: &Actor, bulk: Bulk<'_>) -> Resul
     })
 }
 
-/// The ids that are meant, and those accounts among them that exist, locked.
-async fn find(tx: &mut Tx, actor: &Actor, which: &Which) -> Result<(Vec<i64>, Vec<Locked>), Failure> {
-    let filter = match which {
+/// The ids that are meant, in their order; those that are named need not exist.
+///
+/// # Errors
+/// The database's.
+pub async fn ids(tx: &mut Tx, actor: &Actor, which: &Which) -> Result<Vec<i64>, Failure> {
+    match which {
         Which::Ids(ids) => {
             let mut ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
             ids.sort_unstable();
             ids.dedup();
+            Ok(ids)
+        }
+        Which::Matching(filter) => matching(tx, actor, filter, None).await,
+    }
+}
+
+/// The ids that are meant, and those accounts among them that exist, locked.
+async fn find(tx: &mut Tx, actor: &Actor, which: &Which) -> Result<(Vec<i64>, Vec<Locked>), Failure> {
+    let filter = match which {
+        Which::Ids(_) => {
+            let ids = self::ids(tx, actor, which).await?;
             let locked = lock(tx, actor, &ids).await?;
             return Ok((ids, locked));
         }

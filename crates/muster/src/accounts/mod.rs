@@ -3,6 +3,11 @@
 pub mod api;
 pub mod filter;
 pub mod lifecycle;
+pub mod notes;
+pub mod page;
+pub mod pages;
+pub mod timeline;
+pub mod views;
 pub mod walk;
 
 use muster_wire::{

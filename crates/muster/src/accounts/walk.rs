@@ -118,7 +118,10 @@ impl AccountFilter {
 
     /// Accounts walked, at most.
     fn rows_max(&self) -> i64 {
-        let joined = self.hold.is_some() || self.step.is_some() || self.review_event.is_some();
+        let joined = self.hold.is_some()
+            || self.step.is_some()
+            || self.review_event.is_some()
+            || self.undecided.is_some();
         if joined { WALKED_JOINED_MAX } else { WALKED_MAX }
     }
 

@@ -14,14 +14,18 @@
     return new DOMParser().parseFromString(await response.text(), "text/html");
   }
 
-  /** Replaces elements by those of the same id in another page; keeps focus, ticks and what is being typed. */
-  function swap(ids, page) {
+  /** Replaces elements by those of the same id in another page; keeps focus and ticks, and what is chosen and typed if asked. */
+  function swap(ids, page, keep) {
     const focused = document.activeElement?.id;
     for (const id of ids) {
       const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
       if (!old || !fresh || old.isEqualNode(fresh)) continue;
       const ticked = new Set(all("input[type=checkbox]:checked", old).map((box) => box.value));
       for (const box of all("input[type=checkbox]", fresh)) if (ticked.has(box.value)) box.checked = true;
+      for (const field of keep ? all("select[id], textarea[id], input[id]:not([type=checkbox], [type=radio], [type=hidden])", old) : []) {
+        const twin = $(`#${CSS.escape(field.id)}`, fresh);
+        if (twin) twin.value = field.value;
+      }
       old.replaceWith(document.adoptNode(fresh));
     }
     if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
@@ -34,7 +38,7 @@
     if (!ids.every((id) => page.getElementById(id))) return location.assign(url);
     if (push) history.pushState({ swap: ids }, "", url);
     document.title = page.title;
-    swap(ids, page);
+    swap(ids, page, false);
   }
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest("a[data-swap]");
@@ -81,6 +85,8 @@
       const rows = $(target.dataset.more), fresh = $(target.dataset.more, page);
       if (!rows || !fresh) continue;
       rows.append(...Array.from(fresh.children).map((row) => document.adoptNode(row)));
+      // A list that was gone along stays as it is, under the eyes of whoever reads it.
+      target.closest("[data-live]")?.removeAttribute("data-live");
       const next = $("a[data-more]", page);
       if (next) { target.replaceWith(document.adoptNode(next)); watch(); } else { target.remove(); }
       document.dispatchEvent(new CustomEvent("swapped"));
@@ -107,7 +113,7 @@
     if (box.dataset.all !== undefined) all("input[name=id]", box.form).forEach((one) => { one.checked = box.checked; });
     picks();
   });
-  document.addEventListener("swapped", picks);
+  document.addEventListener("swapped", () => { picks(); watch(); });
 
   // [data-key="x"], [data-key="g x"]: keys that press what they stand on; ? lists them.
   let before = "";
@@ -117,8 +123,9 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing) { if (event.key === "Escape") at.blur(); return; }
     if (event.key === "?" && !$("dialog[open]")) return help();
-    const pressed = before ? `${before} ${event.key}` : event.key;
-    before = event.key === "g" && !before ? "g" : "";
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const pressed = before ? `${before} ${key}` : key;
+    before = key === "g" && !before ? "g" : "";
     const found = all("[data-key]", $("dialog[open]") ?? document).find((el) => el.dataset.key === pressed && el.getClientRects().length);
     if (!found) return;
     event.preventDefault();
@@ -153,8 +160,9 @@
     if (reading) { again = true; return; }
     reading = true;
     try {
-      const ids = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]"))).map((el) => el.id);
-      swap(ids, await read(location.href, true));
+      // Not el.id: in a form that can be its field of this name.
+      const ids = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]"))).map((el) => el.getAttribute("id"));
+      swap(ids, await read(location.href, true), true);
     } catch { /* The server is away: the next event, or the stream itself, tells when it is back. */ }
     reading = false;
     if (again) { again = false; refresh(); }
@@ -178,6 +186,12 @@
 
   // [data-gone="10"]: what is offered for so many seconds goes away after them.
   for (const el of all("[data-gone]")) setTimeout(() => el.remove(), Number(el.dataset.gone) * 1000);
+
+  // [data-decide]: in a form with several decisions, Enter means the one that was pressed last, when its reason was missing.
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-decide] button[value]");
+    if (button?.value) $("button", button.form).value = button.value;
+  });
 
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", (event) => {

@@ -2,8 +2,8 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
-    http::header,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{header, request::Parts},
 };
 use muster_wire::Fault;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
         // What serde says can quote the value, which could be a secret.
         let form = serde_html_form::from_bytes(&bytes).map_err(|_| {
             let detail = "a field is missing, or is of another form than expected: load the page again";
+            Refusal::new(Kind::Malformed, "not_this_form", detail)
+        })?;
+        Ok(Self(form))
+    }
+}
+
+/// A form that was sent by GET: fields of the same name are a list, as in [`Form`].
+#[derive(Debug)]
+pub struct FormQuery<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for FormQuery<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let query = parts.uri.query().unwrap_or_default();
+        let form = serde_html_form::from_str(query).map_err(|_| {
+            let detail =
+                "a part of the address after ? is missing, unknown, or of another form than expected";
             Refusal::new(Kind::Malformed, "not_this_form", detail)
         })?;
         Ok(Self(form))

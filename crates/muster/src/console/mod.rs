@@ -28,7 +28,7 @@ pub mod said;
 pub mod ui;
 
 pub use because::{BecauseForm, BecausePage};
-pub use form::{Faults, Form};
+pub use form::{Faults, Form, FormQuery};
 pub use said::Said;
 
 /// What a page may load and where its forms may go: our own files, and pictures over TLS. No script or style is inline.
@@ -59,7 +59,14 @@ const fn screen(path: &'static str, label: &'static str, icon: &'static str, key
 
 /// The navigation: groups of screens, in the order in which they are shown.
 pub const SCREENS: &[(&str, &[Screen])] = &[
-    ("Work", &[screen("/", "Today", "today", 't')]),
+    (
+        "Work",
+        &[
+            screen("/", "Today", "today", 't'),
+            screen("/accounts", "Accounts", "accounts", 'a'),
+            screen("/reviews", "Reviews", "reviews", 'r'),
+        ],
+    ),
     (
         "Supplies",
         &[
@@ -95,6 +102,9 @@ pub fn routes() -> Router<App> {
         .merge(crate::tenants::pages::routes())
         .merge(crate::keys::pages::routes())
         .merge(crate::doctor::pages::routes())
+        .merge(crate::accounts::pages::routes())
+        .merge(crate::batches::pages::routes())
+        .merge(crate::reviews::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }
 

@@ -1,16 +1,13 @@
 //! Small pieces of pages that are made from values: times, numbers, pictures, and badges, whose meaning is in their words
 //! and shape as well as in their colour.
 
-use std::{
-    borrow::Borrow,
-    fmt::{self, Display},
-};
+use std::fmt::{self, Display};
 
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_wire::{
     Event, State, Step,
-    accounts::{AccountStatus, AttemptStatus, Basis, Hold},
+    accounts::{AccountStatus, AttemptStatus, Basis, Count, Hold},
     reviews::ReviewKind,
 };
 
@@ -123,22 +120,32 @@ pub fn attempt(status: &AttemptStatus) -> Markup {
 
 /// Why something is in review.
 pub fn review(kind: &ReviewKind) -> Markup {
+    let (tone, shape) = match kind {
+        ReviewKind::Finished => (Tone::Good, "check"),
+        ReviewKind::Escalated => (Tone::Bad, "alert"),
+        ReviewKind::Flagged => (Tone::Warn, "flag"),
+    };
+    badge(tone, shape, review_name(kind))
+}
+
+/// What a kind of review is called on screens.
+pub const fn review_name(kind: &ReviewKind) -> &'static str {
     match kind {
-        ReviewKind::Finished => badge(Tone::Good, "check", "Finished"),
-        ReviewKind::Escalated => badge(Tone::Bad, "alert", "Escalated"),
-        ReviewKind::Flagged => badge(Tone::Warn, "flag", "Flagged"),
+        ReviewKind::Finished => "Finished",
+        ReviewKind::Escalated => "Escalated",
+        ReviewKind::Flagged => "Flagged",
     }
 }
 
 /// Why no work of an account is handed out.
 pub fn hold(hold: &Hold) -> Markup {
     let word = match hold {
-        Hold::AccountNotActive => "Held: account not active",
-        Hold::AuthorisationLapsed => "Held: authorisation",
-        Hold::NoModel => "Held: no model",
-        Hold::ModelNotActive => "Held: model not active",
-        Hold::ProxyNotActive => "Held: proxy not active",
-        Hold::PoolEmpty => "Held: pool empty",
+        Hold::AccountNotActive => "Account not active",
+        Hold::AuthorisationLapsed => "Authorisation lapsed",
+        Hold::NoModel => "No model",
+        Hold::ModelNotActive => "Model not active",
+        Hold::ProxyNotActive => "Proxy not active",
+        Hold::PoolEmpty => "Pool empty",
     };
     badge(Tone::Warn, "pause", word)
 }
@@ -169,6 +176,13 @@ pub const fn event_name(event: &Event) -> &'static str {
         Event::Retire => "Retire",
         Event::Restore => "Restore",
     }
+}
+
+/// What happened, as a history says it: an event of the lifecycle, or the import that an account began with.
+pub fn happened(event: &str) -> &'static str {
+    event
+        .parse::<Event>()
+        .map_or("Imported", |event| event_name(&event))
 }
 
 /// What a ground of authorisation is called on screens.
@@ -213,9 +227,27 @@ fn span(secs: i64) -> String {
     }
 }
 
+/// A number, by value or by reference: templates have both.
+pub trait Number {
+    /// The number.
+    fn get(&self) -> i64;
+}
+
+impl Number for i64 {
+    fn get(&self) -> i64 {
+        *self
+    }
+}
+
+impl<N: Number> Number for &N {
+    fn get(&self) -> i64 {
+        (*self).get()
+    }
+}
+
 /// A number with its thousands apart.
-pub fn number(number: impl Borrow<i64>) -> String {
-    let number = *number.borrow();
+pub fn number(number: impl Number) -> String {
+    let number = number.get();
     let digits = number.unsigned_abs().to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -228,9 +260,39 @@ pub fn number(number: impl Borrow<i64>) -> String {
 }
 
 /// One or many: `1 account`, `3 accounts`.
-pub fn count(count: impl Borrow<i64>, one: &str, many: &str) -> String {
-    let count = *count.borrow();
+pub fn count(count: impl Number, one: &str, many: &str) -> String {
+    let count = count.get();
     format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
+/// The beginning of a text that may be long.
+pub fn clip(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// How many match, as far as it was counted: `3 accounts`, `at least 200 accounts`.
+pub fn counted(counted: &Count, one: &str, many: &str) -> String {
+    match counted {
+        Count {
+            count: n,
+            exact: true,
+        } => count(n, one, many),
+        Count {
+            count: n,
+            exact: false,
+        } => format!("at least {}", count(n, one, many)),
+    }
+}
+
+/// What stands on the button for all that match; how many they are exactly is said before anything is done.
+pub fn all_of(counted: Option<&Count>) -> String {
+    match counted {
+        Some(Count { count, exact: true }) => format!("All {}", number(count)),
+        _ => "All that match".to_owned(),
+    }
 }
 
 #[cfg(test)]

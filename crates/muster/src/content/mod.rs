@@ -88,7 +88,11 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
     Ok(listing.walked(read(tx, actor, &ids).await?, after))
 }
 
-async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Content>, Failure> {
+/// The items of content of these ids, in their order; those that there are not are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Content>, Failure> {
     let rows = sqlx::query_file_as!(Content, "src/content/read.sql", actor.tenant.0, ids)
         .fetch_all(&mut **tx)
         .await?;

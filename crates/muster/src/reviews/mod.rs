@@ -1,6 +1,7 @@
 //! Reviews: what waits for a person's decision, and the decisions.
 
 pub mod api;
+pub mod pages;
 
 use std::collections::HashMap;
 
@@ -29,24 +30,46 @@ use crate::{
 /// The events that are shown as earlier decisions.
 const DECISIONS: [Event; 4] = [Event::Approve, Event::Resume, Event::Retire, Event::Flag];
 
-/// One page of the accounts in review that match, those that have waited longest first.
+/// One page of the accounts in review that match, those that have waited longest first; without those that a batch is about
+/// to move, which are decided.
 ///
 /// # Errors
 /// The faults of the query, or the database's.
 pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Page<Review>, Failure> {
     let cursor = query.cursor.take();
     let listing = query.read()?;
-    let filter = AccountFilter::reviews(tx, actor, listing.filter).await?;
+    let filter = AccountFilter::reviews(tx, actor, listing.filter)
+        .await?
+        .undecided();
     let walk = filter.walk_reviews();
     let page = walk
         .page(tx, actor, &filter, cursor.as_deref(), listing.limit)
         .await?;
-    let ids: Vec<i64> = page.items.iter().map(|account| account.id.0).collect();
-    let since: Vec<_> = page
-        .items
-        .iter()
-        .map(|account| account.state_changed_at)
-        .collect();
+    Ok(Page {
+        items: whole(tx, actor, page.items).await?,
+        next: page.next,
+    })
+}
+
+/// One review.
+///
+/// # Errors
+/// That the account is not in review, and what became of it; or the database's.
+pub async fn get(tx: &mut Tx, actor: &Actor, id: AccountId) -> Result<Review, Failure> {
+    let account = accounts::get(tx, actor, id).await?;
+    if account.lifecycle_state != State::HumanReview {
+        return Err(not_in_review(tx, actor, id, account.lifecycle_state).await?);
+    }
+    whole(tx, actor, vec![account])
+        .await?
+        .pop()
+        .ok_or_else(|| Bug::new(format!("account {id} is in review without a history")).into())
+}
+
+/// The reviews of accounts that wait, with all that is needed to decide.
+async fn whole(tx: &mut Tx, actor: &Actor, accounts: Vec<Account>) -> Result<Vec<Review>, Failure> {
+    let ids: Vec<i64> = accounts.iter().map(|account| account.id.0).collect();
+    let since: Vec<_> = accounts.iter().map(|account| account.state_changed_at).collect();
     let decisions = DECISIONS.map(|event| event.word().to_owned());
     let reasons = sqlx::query_file!("src/reviews/reasons.sql", actor.tenant.0, &ids, &since)
         .fetch_all(&mut **tx)
@@ -58,7 +81,7 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Pa
     let mut decided = grouped(decided, |entry| entry.account_id);
 
     let mut items = Vec::new();
-    for account in page.items {
+    for account in accounts {
         let Some(row) = reasons.remove(&account.id) else {
             continue;
         };
@@ -76,10 +99,7 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut query: ListQuery) -> Result<Pa
             account,
         });
     }
-    Ok(Page {
-        items,
-        next: page.next,
-    })
+    Ok(items)
 }
 
 fn grouped<T>(rows: Vec<T>, key: impl Fn(&T) -> AccountId) -> HashMap<AccountId, Vec<T>> {

@@ -86,7 +86,11 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
     Ok(listing.walked(read(tx, actor, &ids).await?, after))
 }
 
-async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Text>, Failure> {
+/// The texts of these ids, in their order; those that there are not are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Text>, Failure> {
     let rows = sqlx::query_file_as!(Text, "src/texts/read.sql", actor.tenant.0, ids)
         .fetch_all(&mut **tx)
         .await?;

@@ -35,6 +35,7 @@ const KEYS_WITHOUT_TENANT: &[(&str, &str)] = &[
 
 /// Indexes that do not begin with the tenant, and why that is right.
 const INDEXES_WITHOUT_TENANT: &[(&str, &str)] = &[
+    ("batches_due", "the timer begins what is due in any tenant"),
     ("idempotency_keys_age", "what is too old is deleted by age"),
     ("idx_state_history_created_at", "BRIN, on the order of arrival"),
     ("idx_warmup_logs_started_at", "BRIN, on the order of arrival"),
@@ -56,6 +57,7 @@ const DEFINER_FUNCTIONS: &[&str] = &[
 /// Policies beside the one that every table with a tenant has.
 const FURTHER_POLICIES: &[&str] = &[
     "account_count_changes scheduler r {muster_scheduler} true -",
+    "batches scheduler r {muster_scheduler} (state = ANY (ARRAY['waiting'::text, 'running'::text])) -",
     "content_uses scheduler r {muster_scheduler} true -",
     "lifecycle_transitions everyone r {muster_app,muster_owner} true -",
     "lifecycle_transitions owner * {muster_owner} true true",
@@ -69,6 +71,7 @@ const FURTHER_POLICIES: &[&str] = &[
 
 /// What happened is not changed: these can be read and added to.
 const APPEND_ONLY: &[&str] = &[
+    "account_notes",
     "account_state_history",
     "audit_log",
     "authorisations",

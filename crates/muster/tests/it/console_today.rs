@@ -75,3 +75,42 @@ async fn today_is_told_to_programs_too() {
     assert_eq!(today["pulse"]["ready"], 4);
     assert_eq!(today["pulse"]["minutes"].as_array().map(Vec::len), Some(30));
 }
+
+#[tokio::test]
+async fn each_number_leads_to_the_list_that_it_counts() {
+    let app = TestApp::start().await;
+    let model = app.warm_accounts(9).await;
+    app.run(format!(
+        "update accounts set state_changed_at = now() - interval '5 days' where model_id = {model} and id <= 3;
+         update accounts set authorisation_expires_at = now() + interval '3 days' where id = 4;
+         update accounts set authorisation_expires_at = now() - interval '3 days' where id in (5, 6);
+         update accounts set lifecycle_state = 'human_review' where id in (7, 8)"
+    ))
+    .await;
+    let page = Page::signed_in(&app, Role::Viewer).await;
+    for (number, list, counted) in [
+        ("2 reviews wait", "/reviews", "2 waiting"),
+        (
+            "3 stuck: warming up",
+            "/accounts?filter=state%3Awarming_up+stuck",
+            "3 accounts",
+        ),
+        (
+            "1 authorisation lapses",
+            "/accounts?filter=authorisation%3A%3C30d",
+            "1 account",
+        ),
+        (
+            "2 authorisations have lapsed",
+            "/accounts?filter=authorisation%3Alapsed",
+            "2 accounts",
+        ),
+        ("7", "/accounts?filter=model%3A1+state%3Awarming_up", "7 accounts"),
+    ] {
+        page.open("/").await;
+        page.click(number).await;
+        page.arrives(list).await;
+        page.see(counted).await;
+    }
+    page.close().await;
+}

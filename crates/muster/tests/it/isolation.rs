@@ -10,6 +10,7 @@ use crate::support::CLUSTER;
 /// What the timer's role may read, column by column, and how many rows of the fixture that shows.
 pub const SCHEDULER_SEES: &[(&str, &[&str], i64)] = &[
     ("account_count_changes", &["tenant_id"], 2),
+    ("batches", &["tenant_id", "state", "due_at"], 2),
     ("content_uses", &["tenant_id"], 2),
     ("tenants", &["id", "paused_at"], 2),
     ("work_queue", &["tenant_id", "state", "leased_until"], 2),

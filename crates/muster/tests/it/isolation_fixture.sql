@@ -44,3 +44,8 @@ insert into work_queue (tenant_id, account_id, step, state, authorised_until, le
 insert into bot_sessions (tenant_id, account_id, data_encrypted) select t, t, '\x00' from generate_series(1, 2) t;
 insert into daily_metrics (tenant_id, id, date, model_id) overriding system value
     select t, t, '2026-01-01', t from generate_series(1, 2) t;
+insert into batches (tenant_id, id, event, in_review, reason, operator_id, request_id, accounts, due_at) overriding system value
+    select t, t, 'retire', false, 'r', t, gen_random_uuid(), 1, now() from generate_series(1, 2) t;
+insert into batch_accounts (tenant_id, batch_id, account_id) select t, t, t from generate_series(1, 2) t;
+insert into views (tenant_id, id, name, filter) overriding system value select t, t, 'v', '' from generate_series(1, 2) t;
+insert into account_notes (tenant_id, account_id, operator_id, text) select t, t, t, 'n' from generate_series(1, 2) t;

@@ -14,6 +14,12 @@ use crate::support::{
 const SCREENS: &[(&str, &str)] = &[
     ("sign-in", "/sign-in"),
     ("today", "/"),
+    ("accounts", "/accounts"),
+    ("account", "{/accounts/}"),
+    ("batches", "/batches"),
+    ("batch", "{/batches/}"),
+    ("batch-asked", "/batches/new?event=flag&of=all&filter=model%3A1"),
+    ("reviews", "/reviews"),
     ("profile", "/profile"),
     ("models", "/models"),
     ("bots", "/bots"),
@@ -29,6 +35,12 @@ const SCREENS: &[(&str, &str)] = &[
     ("proxies", "/proxies"),
     ("proxy", "{/proxies/}"),
 ];
+
+/// The size of a page, without the files that all pages share.
+const PAGE_BYTES_MAX: u64 = 100_000;
+
+/// How large the page is that is open.
+const BYTES: &str = "performance.getEntriesByType('navigation')[0].decodedBodySize";
 
 #[tokio::test]
 async fn every_screen_loads_with_the_demos_data() {
@@ -74,6 +86,8 @@ async fn every_screen_loads_with_the_demos_data() {
         page.window(Window::Desktop).await;
         page.dark(false).await;
         page.open(&path).await;
+        let bytes = page.eval(BYTES).await.as_u64().expect("a number");
+        assert!(bytes < PAGE_BYTES_MAX, "{path} has {bytes} bytes");
     }
     assert!(
         open.is_empty(),

@@ -22,6 +22,7 @@ const FEATURES: &[&str] = &[
     "content",
     "texts",
     "accounts",
+    "batches",
     "work",
     "reviews",
     "imports",

@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Basis;
-use crate::{AccountId, BotId, OperatorId, State, Step};
+use crate::{AccountId, BotId, Fault, OperatorId, State, Step, check};
 
 crate::wire! {
     /// A change of state, or the import that an account began with.
@@ -129,5 +129,47 @@ crate::wire! {
         /// The request that did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub request_id: Option<Uuid>,
+    }
+}
+
+/// The longest note on an account.
+pub const NOTE_CHARS_MAX: usize = 2_000;
+
+crate::wire! {
+    /// What somebody noted about an account.
+    pub struct Note {
+        /// When.
+        pub at: DateTime<Utc>,
+        /// Names the note.
+        pub id: Uuid,
+        /// Who.
+        pub operator_id: OperatorId,
+        /// Their name, while they belong to the tenant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub operator: Option<String>,
+        /// What they wrote.
+        pub text: String,
+    }
+}
+
+crate::wire! {
+    /// A note to be kept.
+    #[serde(deny_unknown_fields)]
+    pub struct NewNote {
+        /// What is to be remembered, 1 to 2000 characters.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 2000))]
+        pub text: String,
+    }
+}
+
+impl NewNote {
+    /// Everything that is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        check::text(&mut faults, "/text", &self.text, 1..=NOTE_CHARS_MAX);
+        if !self.text.is_empty() && self.text.trim().is_empty() {
+            faults.push(Fault::new("/text", "blank", "write something"));
+        }
+        faults
     }
 }

@@ -366,7 +366,7 @@ impl Page {
     pub fn click(&self, name: &str) -> impl Future<Output = ()> {
         let there = self.until(
             format!("there is no {name:?} to click"),
-            format!("!!({})", find(name)),
+            format!("{LOADED} && !!({})", find(name)),
         );
         let find = find(name);
         async move {
@@ -394,7 +394,10 @@ impl Page {
                 || [...el.labels].some((label) => label.innerText.trim() === {0})))",
             json!(label)
         );
-        let there = self.until(format!("there is no field {label:?}"), format!("!!({field})"));
+        let there = self.until(
+            format!("there is no field {label:?}"),
+            format!("{LOADED} && !!({field})"),
+        );
         let text = text.to_owned();
         async move {
             there.await;
@@ -487,6 +490,17 @@ impl Page {
                 json!([]),
                 "{caller}: {at} is wider than 320 pixels because of these"
             );
+        }
+    }
+
+    /// As [`Page::is_accessible`], but where the page's scripts are off, and axe-core cannot run.
+    #[track_caller]
+    pub fn is_accessible_unless(&self, scripts_off: bool) -> impl Future<Output = ()> {
+        let checked = self.is_accessible();
+        async move {
+            if !scripts_off {
+                checked.await;
+            }
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use muster::demo::{self, Bots, Simulation};
+use muster::{
+    demo::{self, Bots, Simulation},
+    tick,
+};
 use muster_client::Client;
 use secrecy::SecretString;
 use serde_json::json;
@@ -53,6 +56,13 @@ impl TestApp {
             .post("/v1/accounts/transitions", activate)
             .await
             .expect(200);
+        // Some of these are active already, and are refused.
+        let bulk = json!({"event": "activate", "reason": "campaign starts in the north", "wait_secs": 0,
+            "ids": ids[ids.len() / 4..ids.len() * 2 / 5]});
+        self.owner.post("/v1/batches", bulk).await.expect(201);
+        tick::do_batches(&self.app, &self.scheduler().await)
+            .await
+            .expect("the timer runs");
         // Time goes by for nobody in a test.
         self.run(
             "update accounts set state_changed_at = now() - make_interval(hours => (id % 97)::int)
