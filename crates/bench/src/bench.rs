@@ -1,0 +1,186 @@
+//! What every scenario begins with: the database, the binary, the sizes, and databases filled as a user's would be.
+
+use anyhow::{Context, Result};
+
+use crate::{
+    cluster::{Cluster, OWNER},
+    metrics::{Cost, Meter},
+    server::{Binary, Server},
+};
+
+/// The database that a run works on; made anew for each.
+pub const RUN: &str = "run";
+
+/// Models of a tenant, and pictures or texts of each type in each one's pools.
+const MODELS: i32 = 10;
+const POOL_ITEMS: i32 = 200;
+
+/// How large everything is.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Whether they are the small ones.
+    pub quick: bool,
+    /// Runs of each subject.
+    pub rounds: usize,
+    /// Accounts that are led through all five steps.
+    pub accounts: i32,
+    /// Steps that are worked one at a time.
+    pub single_accounts: i32,
+    /// Bots side by side in a drain.
+    pub bots: usize,
+}
+
+impl Sizes {
+    /// Those that the targets are meant for.
+    #[must_use]
+    pub const fn full() -> Self {
+        Self {
+            quick: false,
+            rounds: 2,
+            accounts: 40_000,
+            single_accounts: 20_000,
+            bots: 8,
+        }
+    }
+
+    /// Those with which all of it takes a minute.
+    #[must_use]
+    pub const fn quick() -> Self {
+        Self {
+            quick: true,
+            rounds: 1,
+            accounts: 4_000,
+            single_accounts: 1_000,
+            bots: 8,
+        }
+    }
+}
+
+/// What all scenarios share.
+#[derive(Debug)]
+pub struct Bench {
+    pub cluster: Cluster,
+    pub binary: Binary,
+    pub sizes: Sizes,
+}
+
+/// A filled database to make copies of.
+#[derive(Debug)]
+pub struct Template {
+    name: String,
+    /// The token of the owner of each tenant; the first tenant's id is 1, and so on.
+    pub owners: Vec<String>,
+}
+
+/// The accounts of a tenant that is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Fill {
+    pub models: i32,
+    pub accounts: i32,
+    /// Whether their warm-up has begun; if not, they are just imported and have no proxy.
+    pub warming: bool,
+}
+
+impl Fill {
+    /// Accounts whose warm-up has begun.
+    #[must_use]
+    pub const fn warming(accounts: i32) -> Self {
+        Self {
+            models: MODELS,
+            accounts,
+            warming: true,
+        }
+    }
+}
+
+impl Bench {
+    /// Makes a database with tenants, and fills each.
+    ///
+    /// # Errors
+    /// When the binary or the database refuses.
+    pub async fn template(&self, name: &str, fills: &[Fill]) -> Result<Template> {
+        self.cluster.create(name, None).await?;
+        self.binary.migrate(&self.cluster, name).await?;
+        let mut owner = self.cluster.connect(OWNER, name).await?;
+        for made in [
+            include_str!("../sql/schema.sql"),
+            include_str!("../sql/act.sql"),
+            include_str!("../sql/fill.sql"),
+            include_str!("../sql/drain.sql"),
+        ] {
+            sqlx::raw_sql(made).execute(&mut owner).await?;
+        }
+        let mut owners = Vec::with_capacity(fills.len());
+        for (tenant, fill) in (1_i64..).zip(fills) {
+            owners.push(
+                self.binary
+                    .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
+                    .await?,
+            );
+            sqlx::query(include_str!("../sql/call_fill.sql"))
+                .bind(tenant)
+                .bind(fill.models)
+                .bind(POOL_ITEMS)
+                .bind(fill.accounts)
+                .bind(fill.warming)
+                .execute(&mut owner)
+                .await
+                .with_context(|| format!("filling tenant {tenant} of {name}"))?;
+        }
+        drop(owner);
+        self.cluster.settle(name).await?;
+        Ok(Template {
+            name: name.to_owned(),
+            owners,
+        })
+    }
+
+    /// Makes the run's database anew as a copy, vacuumed, analysed and written to disk.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn copy(&self, template: &Template) -> Result<()> {
+        self.cluster.create(RUN, Some(&template.name)).await?;
+        self.cluster.settle(RUN).await
+    }
+
+    /// The same, with a server on it.
+    ///
+    /// # Errors
+    /// When the database refuses, or the server does not start.
+    pub async fn serve(&self, template: &Template) -> Result<Server> {
+        self.copy(template).await?;
+        self.binary.serve(&self.cluster, RUN, &template.owners[0]).await
+    }
+
+    /// Begins to measure the run's database, and a server on it.
+    ///
+    /// # Errors
+    /// When the database or `/proc` does not answer.
+    pub async fn meter(&self, server: Option<&Server>) -> Result<Meter> {
+        Meter::start(&self.cluster, RUN, server.map(Server::pid)).await
+    }
+
+    /// Sees that every invariant holds, stops the server, and completes what was measured.
+    ///
+    /// # Errors
+    /// With what does not hold, or when the server does not stop in order.
+    pub async fn finish(&self, server: Server, meter: &Meter, mut cost: Cost) -> Result<Cost> {
+        server.examine().await?;
+        server.stop().await?;
+        meter.settle(&self.cluster, &mut cost).await?;
+        Ok(cost)
+    }
+
+    /// Removes the databases of a scenario.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn clear(&self, templates: &[&Template]) -> Result<()> {
+        self.cluster.drop(RUN).await?;
+        for template in templates {
+            self.cluster.drop(&template.name).await?;
+        }
+        Ok(())
+    }
+}

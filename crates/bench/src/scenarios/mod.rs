@@ -1,0 +1,4 @@
+//! The scenarios, a module each.
+
+pub mod drain;
+pub mod single;
