@@ -26,6 +26,13 @@ pub struct Sizes {
     pub accounts: i32,
     /// Steps that are worked one at a time.
     pub single_accounts: i32,
+    /// Rows of the files that are imported.
+    pub imported_accounts: u32,
+    pub imported_proxies: u32,
+    /// Accounts that are given a proxy.
+    pub assigned_accounts: i32,
+    /// Accounts that lists are read among.
+    pub read_accounts: [i32; 3],
     /// Bots side by side in a drain.
     pub bots: usize,
 }
@@ -39,6 +46,10 @@ impl Sizes {
             rounds: 2,
             accounts: 40_000,
             single_accounts: 20_000,
+            imported_accounts: 1_000_000,
+            imported_proxies: 100_000,
+            assigned_accounts: 100_000,
+            read_accounts: [10_000, 100_000, 1_000_000],
             bots: 8,
         }
     }
@@ -51,6 +62,10 @@ impl Sizes {
             rounds: 1,
             accounts: 4_000,
             single_accounts: 1_000,
+            imported_accounts: 20_000,
+            imported_proxies: 2_000,
+            assigned_accounts: 2_000,
+            read_accounts: [2_000, 5_000, 10_000],
             bots: 8,
         }
     }
@@ -93,6 +108,14 @@ impl Fill {
     }
 }
 
+impl Template {
+    /// The database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Bench {
     /// Makes a database with tenants, and fills each.
     ///
@@ -106,7 +129,11 @@ impl Bench {
             include_str!("../sql/schema.sql"),
             include_str!("../sql/act.sql"),
             include_str!("../sql/fill.sql"),
+            include_str!("../sql/advance.sql"),
             include_str!("../sql/drain.sql"),
+            include_str!("../sql/stored_columns.sql"),
+            include_str!("../sql/copy_out.sql"),
+            include_str!("../sql/copy_in.sql"),
         ] {
             sqlx::raw_sql(made).execute(&mut owner).await?;
         }

@@ -1,6 +1,7 @@
 //! A PostgreSQL of the benchmark's own: made for the run, with ordinary durable settings, and removed after it.
 
 use std::{
+    io::{Read, Seek, SeekFrom},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -153,6 +154,26 @@ impl Cluster {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.postmaster.id()
+    }
+
+    /// How long the log is by now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn log_bytes(&self) -> Result<u64> {
+        Ok(std::fs::metadata(self.dir.path().join("log"))?.len())
+    }
+
+    /// What was written to the log since it was so long.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn log_since(&self, bytes: u64) -> Result<String> {
+        let mut log = std::fs::File::open(self.dir.path().join("log"))?;
+        log.seek(SeekFrom::Start(bytes))?;
+        let mut text = String::new();
+        log.read_to_string(&mut text)?;
+        Ok(text)
     }
 
     /// A connection of its own.

@@ -3,6 +3,7 @@
 
 mod bench;
 mod cluster;
+mod explained;
 mod http;
 mod load;
 mod metrics;
@@ -23,7 +24,7 @@ use clap::{Parser, ValueEnum};
 use bench::{Bench, Sizes};
 use cluster::Cluster;
 use report::{Report, Run};
-use scenarios::{drain, single};
+use scenarios::{assign, drain, import, read, single};
 use server::Binary;
 
 /// Measure Muster beside other job queues.
@@ -50,6 +51,9 @@ struct Args {
 enum Scenario {
     Drain,
     Single,
+    Import,
+    Assign,
+    Read,
 }
 
 impl Scenario {
@@ -57,6 +61,9 @@ impl Scenario {
         match self {
             Self::Drain => drain::run(bench).await,
             Self::Single => single::run(bench).await,
+            Self::Import => import::run(bench).await,
+            Self::Assign => assign::run(bench).await,
+            Self::Read => read::run(bench).await,
         }
     }
 }

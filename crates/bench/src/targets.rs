@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     report::{Report, shown},
-    scenarios::{drain, single},
+    scenarios::{drain, import, single},
 };
 
 /// A bound that a number is to keep.
@@ -124,6 +124,12 @@ pub fn judge(report: &Report) -> Vec<Verdict> {
             AtMost(1800.0),
             " bytes",
             report.median(drain::NAME, drain::OURS_500, wal),
+        ),
+        Verdict::new(
+            "import against binary COPY into the same tables with the same indexes",
+            AtLeast(0.5),
+            " times its rate",
+            report.rates(import::NAME, import::OURS, import::COPY),
         ),
         Verdict::new(
             "server memory through all of it",

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use sqlx::PgConnection;
 use tokio::task::JoinSet;
 
+use super::told;
 use crate::{
     bench::{Bench, Fill, RUN, Template},
     cluster::{APP, OWNER, SUPERUSER},
@@ -240,16 +241,4 @@ async fn awa_worker(bench: &Bench) -> Result<Run> {
     Ok(told(
         Run::new(NAME, AWA, "jobs", jobs, took.as_secs_f64()).cost(cost),
     ))
-}
-
-/// Says on the terminal what a run came to, so that who waits sees it go on.
-pub fn told(run: Run) -> Run {
-    eprintln!(
-        "{}: {}: {:.0} {} a second",
-        run.scenario,
-        run.subject,
-        run.rate(),
-        run.unit
-    );
-    run
 }

@@ -1,4 +1,21 @@
 //! The scenarios, a module each.
 
+pub mod assign;
 pub mod drain;
+pub mod import;
+pub mod read;
 pub mod single;
+
+use crate::report::Run;
+
+/// Says on the terminal what a run came to, so that who waits sees it go on.
+fn told(run: Run) -> Run {
+    eprintln!(
+        "{}: {}: {:.0} {} a second",
+        run.scenario,
+        run.subject,
+        run.rate(),
+        run.unit
+    );
+    run
+}

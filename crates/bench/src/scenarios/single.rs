@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::drain::{graphile_worker, told};
+use super::{drain::graphile_worker, told};
 use crate::{
     bench::{Bench, Fill},
     load::{self, Done},
