@@ -222,9 +222,21 @@ impl Cluster {
     /// # Errors
     /// When the database refuses.
     pub async fn settle(&self, database: &str) -> Result<()> {
+        self.maintain(database, &["vacuum analyze", "checkpoint"]).await
+    }
+
+    /// Has the planner know what is in a database.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn analyse(&self, database: &str) -> Result<()> {
+        self.maintain(database, &["analyze"]).await
+    }
+
+    async fn maintain(&self, database: &str, statements: &[&'static str]) -> Result<()> {
         let mut admin = self.connect(SUPERUSER, database).await?;
-        for statement in ["vacuum analyze", "checkpoint"] {
-            sqlx::raw_sql(statement).execute(&mut admin).await?;
+        for statement in statements {
+            sqlx::raw_sql(*statement).execute(&mut admin).await?;
         }
         Ok(())
     }

@@ -29,6 +29,12 @@ struct Claimed<'a> {
 #[derive(Deserialize)]
 struct Item<'a> {
     lease: &'a str,
+    account: Account,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    id: usize,
 }
 
 #[derive(Deserialize)]
@@ -55,40 +61,51 @@ pub struct Done {
     pub reports: Latencies,
 }
 
-/// Claims up to `max` steps, and gives the answer's body.
-async fn claim(bot: &mut Connection, max: usize, wait_ms: u32) -> Result<hyper::body::Bytes> {
-    bot.post_raw(
-        "/v1/work/claim",
-        format!(r#"{{"max":{max},"wait_ms":{wait_ms}}}"#).into_bytes(),
-    )
-    .await
+/// Steps that were handed out, and what reports them all as completed.
+pub struct Handed {
+    /// Their accounts.
+    pub accounts: Vec<usize>,
+    report: Vec<u8>,
 }
 
-/// Reports all that a claim gave as completed; gives how many were accepted, which must be all.
-async fn report(bot: &mut Connection, claimed: &[u8]) -> Result<u64> {
-    let Claimed { items } = serde_json::from_slice(claimed)?;
-    let mut body = Vec::with_capacity(32 + 80 * items.len());
-    body.extend_from_slice(br#"{"results":["#);
+/// Claims up to `max` steps, and waits so long for some.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn claim(bot: &mut Connection, max: usize, wait_ms: u32) -> Result<Handed> {
+    let claim = format!(r#"{{"max":{max},"wait_ms":{wait_ms}}}"#);
+    let answer = bot.post_raw("/v1/work/claim", claim.into_bytes()).await?;
+    let Claimed { items } = serde_json::from_slice(&answer)?;
+    let mut report = Vec::with_capacity(32 + 80 * items.len());
+    report.extend_from_slice(br#"{"results":["#);
     for (n, item) in items.iter().enumerate() {
         if n > 0 {
-            body.push(b',');
+            report.push(b',');
         }
-        body.extend_from_slice(br#"{"lease":""#);
-        body.extend_from_slice(item.lease.as_bytes());
-        body.extend_from_slice(br#"","outcome":"completed","execution_time_ms":120}"#);
+        report.extend_from_slice(br#"{"lease":""#);
+        report.extend_from_slice(item.lease.as_bytes());
+        report.extend_from_slice(br#"","outcome":"completed","execution_time_ms":120}"#);
     }
-    body.extend_from_slice(b"]}");
-    let answer = bot.post_raw("/v1/work/report", body).await?;
+    report.extend_from_slice(b"]}");
+    Ok(Handed {
+        accounts: items.into_iter().map(|item| item.account.id).collect(),
+        report,
+    })
+}
+
+/// Reports what was handed out as completed; all of it must be accepted.
+///
+/// # Errors
+/// When the server refuses, or does not accept a step.
+pub async fn report(bot: &mut Connection, handed: Handed) -> Result<u64> {
+    let answer = bot.post_raw("/v1/work/report", handed.report).await?;
     let Reported { receipts } = serde_json::from_slice(&answer)?;
     let accepted = receipts
         .iter()
         .filter(|receipt| receipt.verdict == "accepted")
         .count();
-    ensure!(
-        accepted == items.len(),
-        "of {} reports {accepted} were accepted",
-        items.len()
-    );
+    let handed = handed.accounts.len();
+    ensure!(accepted == handed, "of {handed} reports {accepted} were accepted");
     Ok(accepted as u64)
 }
 
@@ -106,9 +123,9 @@ pub async fn drain(bots: Vec<Connection>, batch: usize, steps: u64) -> Result<Do
             let mut last = Instant::now();
             while done.load(Ordering::Relaxed) < steps {
                 let asked = Instant::now();
-                let claimed = claim(&mut bot, batch, WAIT_MS).await?;
+                let handed = claim(&mut bot, batch, WAIT_MS).await?;
                 let claim_took = asked.elapsed();
-                if claimed.starts_with(br#"{"items":[]"#) {
+                if handed.accounts.is_empty() {
                     ensure!(
                         last.elapsed().as_secs() < STALL_SECS,
                         "{} of {steps} steps, and no more",
@@ -118,7 +135,7 @@ pub async fn drain(bots: Vec<Connection>, batch: usize, steps: u64) -> Result<Do
                 }
                 mine.claims.add(claim_took);
                 let asked = Instant::now();
-                let accepted = report(&mut bot, &claimed).await?;
+                let accepted = report(&mut bot, handed).await?;
                 last = Instant::now();
                 mine.reports.add(last - asked);
                 mine.steps += accepted;

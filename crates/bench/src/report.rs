@@ -1,6 +1,10 @@
 //! What the benchmark found: as JSON with every run, and as tables for people with the median of each subject's runs.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
 
 use anyhow::Result;
 use comfy_table::{Table, presets};
@@ -200,13 +204,24 @@ impl Report {
             "p99.9 ms",
             "max ms",
         ]);
-        let mut figures = table(&["subject", "figure", "median", "runs"]);
         let mut subjects: Vec<&str> = Vec::new();
         for run in self.runs.iter().filter(|run| run.scenario == scenario) {
             if !subjects.contains(&run.subject.as_str()) {
                 subjects.push(&run.subject);
             }
         }
+        let names: BTreeSet<&String> = self
+            .runs
+            .iter()
+            .filter(|run| run.scenario == scenario)
+            .flat_map(|run| run.figures.keys())
+            .collect();
+        let mut figures = table(
+            &["subject"]
+                .into_iter()
+                .chain(names.iter().map(|name| name.as_str()))
+                .collect::<Vec<_>>(),
+        );
         for subject in subjects {
             let runs: Vec<&Run> = self.of(scenario, subject).collect();
             let middle = |of: &dyn Fn(&Run) -> Option<f64>| self.median(scenario, subject, of);
@@ -247,18 +262,11 @@ impl Report {
                     shown(at(|p| p.max_ms)),
                 ]);
             }
-            for name in runs[0].figures.keys() {
-                let all = runs
+            if !runs[0].figures.is_empty() {
+                let values = names
                     .iter()
-                    .map(|run| shown(run.figures.get(name).copied()))
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                figures.add_row([
-                    subject.to_owned(),
-                    name.clone(),
-                    shown(middle(&|run| run.figures.get(name).copied())),
-                    all,
-                ]);
+                    .map(|name| shown(middle(&|run| run.figures.get(*name).copied())));
+                figures.add_row([subject.to_owned()].into_iter().chain(values));
             }
         }
         [rates, latencies, figures]

@@ -16,6 +16,9 @@ use crate::{
 pub const NAME: &str = "assignment";
 pub const OURS: &str = "Muster over HTTP";
 
+/// Pictures, or texts, of each type in a model's pools.
+const POOL_ITEMS: i32 = 20;
+
 const MODELS: i32 = 10;
 
 #[derive(Deserialize)]
@@ -32,6 +35,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let wanted = bench.sizes.assigned_accounts;
     let fill = Fill {
         models: MODELS,
+        items: POOL_ITEMS,
         accounts: wanted,
         warming: false,
     };

@@ -21,6 +21,9 @@ pub const NAME: &str = "import";
 pub const OURS: &str = "Muster over HTTP: upload, commit";
 pub const COPY: &str = "binary COPY into the same tables";
 
+/// Pictures, or texts, of each type in a model's pools.
+const POOL_ITEMS: i32 = 20;
+
 const MODELS: i32 = 10;
 
 /// The tables that are filled, in the order that their keys ask for.
@@ -40,6 +43,7 @@ struct Import {
 pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let fill = Fill {
         models: MODELS,
+        items: POOL_ITEMS,
         accounts: 0,
         warming: false,
     };

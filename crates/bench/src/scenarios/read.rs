@@ -18,6 +18,9 @@ use crate::{
 
 pub const NAME: &str = "reading";
 
+/// Pictures, or texts, of each type in a model's pools.
+const POOL_ITEMS: i32 = 20;
+
 const MODELS: i32 = 100;
 
 /// Rows of history that there must be for each account.
@@ -27,7 +30,7 @@ const HISTORY_EACH: i64 = 5;
 const EXPLAINED: usize = 8;
 
 /// Requests that latencies are taken from.
-const TIMED: usize = 200;
+const TIMED: usize = 50;
 
 /// Accounts that one request steps over on the way to a page deep in the list.
 const STRIDE: usize = 500;
@@ -106,6 +109,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     for accounts in bench.sizes.read_accounts {
         let fill = Fill {
             models: MODELS,
+            items: POOL_ITEMS,
             accounts,
             warming: true,
         };
@@ -132,7 +136,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
 /// How a report calls what a request touches among so many accounts.
 #[must_use]
 pub fn figure(accounts: i32) -> String {
-    format!("buffers of the dearest statement among {accounts:>7} accounts")
+    format!("buffers among {accounts:>7} accounts")
 }
 
 async fn advance(bench: &Bench, template: &Template, accounts: i32) -> Result<()> {
