@@ -1,5 +1,7 @@
 //! What every scenario begins with: the database, the binary, the sizes, and databases filled as a user's would be.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result};
 
 use crate::{
@@ -140,13 +142,37 @@ impl Bench {
         ] {
             sqlx::raw_sql(made).execute(&mut owner).await?;
         }
-        let mut owners = Vec::with_capacity(fills.len());
-        for (tenant, fill) in (1_i64..).zip(fills) {
-            owners.push(
-                self.binary
-                    .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
-                    .await?,
-            );
+        drop(owner);
+        let empty = Template {
+            name: name.to_owned(),
+            owners: Vec::new(),
+        };
+        self.fill(empty, fills).await
+    }
+
+    /// Makes a database as a copy of another, with more tenants.
+    ///
+    /// # Errors
+    /// When the binary or the database refuses.
+    pub async fn extended(&self, template: &Template, name: &str, fills: &[Fill]) -> Result<Template> {
+        self.cluster.create(name, Some(&template.name)).await?;
+        let copy = Template {
+            name: name.to_owned(),
+            owners: template.owners.clone(),
+        };
+        self.fill(copy, fills).await
+    }
+
+    async fn fill(&self, mut template: Template, fills: &[Fill]) -> Result<Template> {
+        let (began, name) = (Instant::now(), &template.name);
+        let mut owner = self.cluster.connect(OWNER, name).await?;
+        for fill in fills {
+            let tenant = template.owners.len() as i64 + 1;
+            let token = self
+                .binary
+                .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
+                .await?;
+            template.owners.push(token);
             sqlx::query(include_str!("../sql/call_fill.sql"))
                 .bind(tenant)
                 .bind(fill.models)
@@ -159,10 +185,8 @@ impl Bench {
         }
         drop(owner);
         self.cluster.settle(name).await?;
-        Ok(Template {
-            name: name.to_owned(),
-            owners,
-        })
+        eprintln!("{name}: filled in {:.0} seconds", began.elapsed().as_secs_f64());
+        Ok(template)
     }
 
     /// Makes the run's database anew as a copy, vacuumed, analysed and written to disk.
@@ -196,12 +220,20 @@ impl Bench {
     /// # Errors
     /// With what does not hold, or when the server does not stop in order.
     pub async fn finish(&self, server: Server, meter: &Meter, mut cost: Cost) -> Result<Cost> {
+        self.end(server).await?;
+        meter.settle(&self.cluster, &mut cost).await?;
+        Ok(cost)
+    }
+
+    /// Sees that every invariant holds, and stops the server.
+    ///
+    /// # Errors
+    /// With what does not hold, or when the server does not stop in order.
+    pub async fn end(&self, server: Server) -> Result<()> {
         // As autovacuum has it within a minute: what the doctor asks is planned by how much there is of everything.
         self.cluster.analyse(RUN).await?;
         server.examine().await?;
-        server.stop().await?;
-        meter.settle(&self.cluster, &mut cost).await?;
-        Ok(cost)
+        server.stop().await
     }
 
     /// Removes the databases of a scenario.

@@ -8,16 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use crate::{http::Connection, metrics::Latencies};
+use crate::{http::Connection, metrics::Latencies, server::LEASE_SECS};
 
 /// How long a bot that found nothing waits for work in the server.
 const WAIT_MS: u32 = 500;
 
-/// How long no step may be done before the load is given up.
+/// How long a bot may find nothing before the load is given up.
 const STALL_SECS: u64 = 60;
 
 #[derive(Deserialize)]
@@ -29,12 +30,7 @@ struct Claimed<'a> {
 #[derive(Deserialize)]
 struct Item<'a> {
     lease: &'a str,
-    account: Account,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    id: usize,
+    expires_at: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -51,28 +47,38 @@ struct Receipt<'a> {
 /// What bots did.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// Steps whose reports were accepted.
+    /// Steps whose reports were accepted; where nothing was reported, that were leased.
     pub steps: u64,
-    /// From the first request to the last accepted report.
+    /// From the first request to the last answer.
     pub took: Duration,
-    /// Of claims that gave something.
+    /// Of claims that gave something, from being sent or from when they were to be sent.
     pub claims: Latencies,
+    /// Of the same, from when the database began to lease: what is left when a claim that waited for work got some.
+    pub answers: Latencies,
     /// Of reports.
     pub reports: Latencies,
 }
 
-/// Steps that were handed out, and what reports them all as completed.
-pub struct Handed {
-    /// Their accounts.
-    pub accounts: Vec<usize>,
+impl Done {
+    fn add(&mut self, other: Self) {
+        self.steps += other.steps;
+        self.took = self.took.max(other.took);
+        self.claims.append(other.claims);
+        self.answers.append(other.answers);
+        self.reports.append(other.reports);
+    }
+}
+
+/// Steps that were handed out.
+struct Handed {
+    steps: u64,
+    /// When the database began to lease them, where there are any.
+    leased_at: Option<DateTime<Utc>>,
+    /// What reports them all as completed.
     report: Vec<u8>,
 }
 
-/// Claims up to `max` steps, and waits so long for some.
-///
-/// # Errors
-/// When the server refuses.
-pub async fn claim(bot: &mut Connection, max: usize, wait_ms: u32) -> Result<Handed> {
+async fn claim(bot: &mut Connection, max: usize, wait_ms: u32) -> Result<Handed> {
     let claim = format!(r#"{{"max":{max},"wait_ms":{wait_ms}}}"#);
     let answer = bot.post_raw("/v1/work/claim", claim.into_bytes()).await?;
     let Claimed { items } = serde_json::from_slice(&answer)?;
@@ -87,53 +93,69 @@ pub async fn claim(bot: &mut Connection, max: usize, wait_ms: u32) -> Result<Han
         report.extend_from_slice(br#"","outcome":"completed","execution_time_ms":120}"#);
     }
     report.extend_from_slice(b"]}");
+    let expires_at = items.first().map(|item| item.expires_at.parse::<DateTime<Utc>>());
+    let expires_at = expires_at.transpose().context("a lease ends at a time")?;
     Ok(Handed {
-        accounts: items.into_iter().map(|item| item.account.id).collect(),
+        steps: items.len() as u64,
+        leased_at: expires_at.map(|at| at - TimeDelta::seconds(LEASE_SECS.into())),
         report,
     })
 }
 
-/// Reports what was handed out as completed; all of it must be accepted.
-///
-/// # Errors
-/// When the server refuses, or does not accept a step.
-pub async fn report(bot: &mut Connection, handed: Handed) -> Result<u64> {
+/// Reports as completed what was handed out; all of it must be accepted.
+async fn report(bot: &mut Connection, handed: Handed) -> Result<u64> {
     let answer = bot.post_raw("/v1/work/report", handed.report).await?;
     let Reported { receipts } = serde_json::from_slice(&answer)?;
     let accepted = receipts
         .iter()
         .filter(|receipt| receipt.verdict == "accepted")
-        .count();
-    let handed = handed.accounts.len();
-    ensure!(accepted == handed, "of {handed} reports {accepted} were accepted");
-    Ok(accepted as u64)
+        .count() as u64;
+    ensure!(
+        accepted == handed.steps,
+        "of {} reports {accepted} were accepted",
+        handed.steps
+    );
+    Ok(accepted)
 }
 
-/// Lets the bots claim and report in batches until so many steps are done.
+/// Lets the bots claim and report in batches until so many steps are done, which may become ready only meanwhile.
 ///
 /// # Errors
 /// When the server refuses something, or stalls.
-pub async fn drain(bots: Vec<Connection>, batch: usize, steps: u64) -> Result<Done> {
-    let (done, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let mut working = JoinSet::new();
-    for mut bot in bots {
-        let done = done.clone();
-        working.spawn(async move {
+pub async fn drain(bots: &mut Vec<Connection>, batch: usize, steps: u64) -> Result<Done> {
+    let all = work(bots, batch, move |done| done >= steps).await?;
+    ensure!(all.steps == steps, "{} steps were done, not {steps}", all.steps);
+    Ok(all)
+}
+
+/// Lets the bots claim and report in batches until what all of them did is enough.
+///
+/// # Errors
+/// When the server refuses something, or stalls.
+pub async fn work(
+    bots: &mut Vec<Connection>,
+    batch: usize,
+    enough: impl Fn(u64) -> bool + Clone + Send + 'static,
+) -> Result<Done> {
+    let done = Arc::new(AtomicU64::new(0));
+    side_by_side(bots, |_, mut bot, began| {
+        let (done, enough) = (done.clone(), enough.clone());
+        async move {
             let mut mine = Done::default();
-            let mut last = Instant::now();
-            while done.load(Ordering::Relaxed) < steps {
+            let mut last = began;
+            while !enough(done.load(Ordering::Relaxed)) {
                 let asked = Instant::now();
                 let handed = claim(&mut bot, batch, WAIT_MS).await?;
-                let claim_took = asked.elapsed();
-                if handed.accounts.is_empty() {
+                let Some(leased_at) = handed.leased_at else {
                     ensure!(
                         last.elapsed().as_secs() < STALL_SECS,
-                        "{} of {steps} steps, and no more",
+                        "{} steps were done, and no more",
                         done.load(Ordering::Relaxed)
                     );
                     continue;
-                }
-                mine.claims.add(claim_took);
+                };
+                mine.claims.add(asked.elapsed());
+                mine.answers.add((Utc::now() - leased_at).to_std().unwrap_or_default());
                 let asked = Instant::now();
                 let accepted = report(&mut bot, handed).await?;
                 last = Instant::now();
@@ -142,22 +164,84 @@ pub async fn drain(bots: Vec<Connection>, batch: usize, steps: u64) -> Result<Do
                 mine.took = last - began;
                 done.fetch_add(accepted, Ordering::Relaxed);
             }
-            anyhow::Ok(mine)
-        });
-    }
-    let mut all = Done::default();
-    while let Some(ended) = working.join_next().await {
-        all.add(ended??);
-    }
-    ensure!(all.steps == steps, "{} steps were done, not {steps}", all.steps);
+            Ok((bot, mine))
+        }
+    })
+    .await
+}
+
+/// Lets each bot claim a batch every so often, however long answers take, and report it at once, until it did so many
+/// steps, which must be ready. They take turns. A claim's latency counts from when it was to be sent.
+///
+/// # Errors
+/// When the server refuses something, or has nothing to hand out.
+pub async fn paced(
+    bots: &mut Vec<Connection>,
+    batch: usize,
+    every: Duration,
+    steps_each: u64,
+) -> Result<Done> {
+    let between = every.div_f64(bots.len().max(1) as f64);
+    side_by_side(bots, |n, mut bot, began| async move {
+        let mut mine = Done::default();
+        let mut due = began + between * n;
+        while mine.steps < steps_each {
+            tokio::time::sleep_until(due.into()).await;
+            let handed = claim(&mut bot, batch, 0).await?;
+            ensure!(handed.steps > 0, "nothing was ready after {} steps", mine.steps);
+            mine.claims.add(due.elapsed());
+            let asked = Instant::now();
+            mine.steps += report(&mut bot, handed).await?;
+            mine.reports.add(asked.elapsed());
+            mine.took = began.elapsed();
+            due += every;
+        }
+        Ok((bot, mine))
+    })
+    .await
+}
+
+/// Lets the bots claim in batches, and report nothing, until so many steps are leased, which must be ready.
+///
+/// # Errors
+/// When the server refuses something, or has too little to hand out.
+pub async fn lease(bots: &mut Vec<Connection>, batch: usize, steps: u64) -> Result<Done> {
+    let all = side_by_side(bots, |_, mut bot, began| async move {
+        let mut mine = Done::default();
+        loop {
+            let asked = Instant::now();
+            let handed = claim(&mut bot, batch, 0).await?;
+            if handed.steps == 0 {
+                return Ok((bot, mine));
+            }
+            mine.claims.add(asked.elapsed());
+            mine.steps += handed.steps;
+            mine.took = began.elapsed();
+        }
+    })
+    .await?;
+    ensure!(all.steps == steps, "{} steps were leased, not {steps}", all.steps);
     Ok(all)
 }
 
-impl Done {
-    fn add(&mut self, other: Self) {
-        self.steps += other.steps;
-        self.took = self.took.max(other.took);
-        self.claims.append(other.claims);
-        self.reports.append(other.reports);
+/// Has each bot work by itself, told which it is and when all began, and gives what all of them did.
+async fn side_by_side<W>(
+    bots: &mut Vec<Connection>,
+    work: impl Fn(u32, Connection, Instant) -> W,
+) -> Result<Done>
+where
+    W: Future<Output = Result<(Connection, Done)>> + Send + 'static,
+{
+    let began = Instant::now();
+    let mut working: JoinSet<_> = (0..)
+        .zip(bots.drain(..))
+        .map(|(n, bot)| work(n, bot, began))
+        .collect();
+    let mut all = Done::default();
+    while let Some(ended) = working.join_next().await {
+        let (bot, done) = ended??;
+        bots.push(bot);
+        all.add(done);
     }
+    Ok(all)
 }

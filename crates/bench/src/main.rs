@@ -105,12 +105,14 @@ async fn measure(bench: &Bench, only: &[Scenario]) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for scenario in Scenario::value_variants() {
         if only.is_empty() || only.contains(scenario) {
+            let began = Instant::now();
             runs.extend(
                 scenario
                     .run(bench)
                     .await
                     .with_context(|| format!("{scenario:?}"))?,
             );
+            eprintln!("{scenario:?} took {:.0} seconds", began.elapsed().as_secs_f64());
         }
     }
     Ok(runs)

@@ -25,6 +25,9 @@ use crate::{
 /// Requests a minute for the tokens that work is done with: the load is to be limited by what the server can do.
 const REQUESTS_PER_MINUTE: u32 = 100_000_000;
 
+/// Seconds that a claimed step is leased for.
+pub const LEASE_SECS: u32 = 120;
+
 /// The binary that is measured.
 #[derive(Debug, Clone)]
 pub struct Binary {
@@ -110,6 +113,7 @@ impl Binary {
             .arg(&self.key_file)
             .env("MUSTER_DATABASE_URL", cluster.url(APP, database))
             .env("MUSTER_SCHEDULER_URL", cluster.url(SCHEDULER, database))
+            .env("MUSTER_LEASE_SECS", LEASE_SECS.to_string())
             .env("MUSTER_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -11,7 +11,7 @@ use super::told;
 use crate::{
     bench::{Bench, Fill, RUN, Template},
     cluster::{APP, OWNER, SUPERUSER},
-    load::{self, Done},
+    load,
     peers::{awa, graphile},
     report::Run,
 };
@@ -63,21 +63,16 @@ fn steps(bench: &Bench) -> u64 {
 /// As a user has it.
 async fn ours(bench: &Bench, template: &Template, subject: &str, batch: usize) -> Result<Run> {
     let server = bench.serve(template).await?;
-    let bots = server.bots(bench.sizes.bots).await?;
+    let mut bots = server.bots(bench.sizes.bots).await?;
     let meter = bench.meter(Some(&server)).await?;
-    let Done {
-        steps,
-        took,
-        claims,
-        reports,
-    } = load::drain(bots, batch, steps(bench)).await?;
+    let done = load::drain(&mut bots, batch, steps(bench)).await?;
     let cost = meter.stop(&bench.cluster, Some(server.pid())).await?;
     check(bench).await?;
     let cost = bench.finish(server, &meter, cost).await?;
-    let run = Run::new(NAME, subject, "steps", steps, took.as_secs_f64()).cost(cost);
+    let run = Run::new(NAME, subject, "steps", done.steps, done.took.as_secs_f64()).cost(cost);
     Ok(told(
-        run.latency("claim", claims.percentiles())
-            .latency("report", reports.percentiles()),
+        run.latency("claim", done.claims.percentiles())
+            .latency("report", done.reports.percentiles()),
     ))
 }
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{drain::graphile_worker, told};
 use crate::{
     bench::{Bench, Fill},
-    load::{self, Done},
+    load,
     report::Run,
 };
 
@@ -27,20 +27,15 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for _ in 0..bench.sizes.rounds {
         let server = bench.serve(&template).await?;
-        let bots = server.bots(BOTS).await?;
+        let mut bots = server.bots(BOTS).await?;
         let meter = bench.meter(Some(&server)).await?;
-        let Done {
-            steps,
-            took,
-            claims,
-            reports,
-        } = load::drain(bots, 1, steps).await?;
+        let done = load::drain(&mut bots, 1, steps).await?;
         let cost = meter.stop(&bench.cluster, Some(server.pid())).await?;
         let cost = bench.finish(server, &meter, cost).await?;
-        let run = Run::new(NAME, OURS, "steps", steps, took.as_secs_f64()).cost(cost);
+        let run = Run::new(NAME, OURS, "steps", steps, done.took.as_secs_f64()).cost(cost);
         runs.push(told(
-            run.latency("claim", claims.percentiles())
-                .latency("report", reports.percentiles()),
+            run.latency("claim", done.claims.percentiles())
+                .latency("report", done.reports.percentiles()),
         ));
         runs.push(graphile_worker(bench, NAME, GRAPHILE, steps, false).await?);
     }
