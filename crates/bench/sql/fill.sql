@@ -6,6 +6,7 @@ $$
 declare
     v_models bigint[];
     v_proxies bigint[];
+    v_first bigint;
 begin
     perform set_config('muster.tenant_id', p_tenant::text, true), set_config('muster.triggered_by', 'system', true);
     update tenants set requests_per_minute = 100000000 where id = p_tenant;
@@ -35,10 +36,10 @@ begin
     if not p_warming then
         return;
     end if;
-    update accounts a
-    set lifecycle_state = 'proxy_assigned', proxy_id = v_proxies[(i.n + 2) / 3], proxy_assigned_at = now()
-    from (select id, row_number() over (order by id) as n from accounts where tenant_id = p_tenant) i
-    where a.tenant_id = p_tenant and a.id = i.id;
+    select min(id) into v_first from accounts where tenant_id = p_tenant;
+    update accounts
+    set lifecycle_state = 'proxy_assigned', proxy_id = v_proxies[1 + (id - v_first) / 3], proxy_assigned_at = now()
+    where tenant_id = p_tenant;
     update accounts set lifecycle_state = 'warming_up', warmup_started_at = now() where tenant_id = p_tenant;
 end
 $$;

@@ -20,21 +20,34 @@ const POOL_ITEMS: i32 = 200;
 /// How large everything is.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Whether they are the small ones.
-    pub quick: bool,
     /// Runs of each subject.
     pub rounds: usize,
     /// Accounts that are led through all five steps.
     pub accounts: i32,
     /// Steps that are worked one at a time.
     pub single_accounts: i32,
+    /// How long accounts become ready one after the other, and how long beside a transaction that goes on.
+    pub steady_secs: u32,
+    pub pinned_secs: u32,
+    /// Accounts that are drained before, and after, the steady load.
+    pub burst_accounts: i32,
+    /// Small tenants, the accounts of each, how often each claims, and the accounts of the large one beside them.
+    pub small_tenants: usize,
+    pub small_accounts: i32,
+    pub small_claims: u32,
+    pub large_accounts: i32,
+    /// Accounts that are ready to be claimed, those beside them that are not due, and runs of each.
+    pub ready_accounts: i32,
+    pub later_accounts: i32,
+    pub claim_rounds: usize,
     /// Rows of the files that are imported.
     pub imported_accounts: u32,
     pub imported_proxies: u32,
     /// Accounts that are given a proxy.
     pub assigned_accounts: i32,
-    /// Accounts that lists are read among.
+    /// Accounts that lists are read among, and how often each is read to see how long it takes.
     pub read_accounts: [i32; 3],
+    pub reads: usize,
     /// Bots side by side in a drain.
     pub bots: usize,
 }
@@ -44,14 +57,24 @@ impl Sizes {
     #[must_use]
     pub const fn full() -> Self {
         Self {
-            quick: false,
             rounds: 2,
             accounts: 40_000,
             single_accounts: 20_000,
+            steady_secs: 60,
+            pinned_secs: 600,
+            burst_accounts: 20_000,
+            small_tenants: 100,
+            small_accounts: 100,
+            small_claims: 50,
+            large_accounts: 1_000_000,
+            ready_accounts: 100_000,
+            later_accounts: 1_000_000,
+            claim_rounds: 4,
             imported_accounts: 1_000_000,
             imported_proxies: 100_000,
             assigned_accounts: 100_000,
             read_accounts: [10_000, 100_000, 1_000_000],
+            reads: 50,
             bots: 8,
         }
     }
@@ -60,14 +83,24 @@ impl Sizes {
     #[must_use]
     pub const fn quick() -> Self {
         Self {
-            quick: true,
             rounds: 1,
-            accounts: 4_000,
-            single_accounts: 1_000,
-            imported_accounts: 20_000,
-            imported_proxies: 2_000,
+            accounts: 2_000,
+            single_accounts: 500,
+            steady_secs: 1,
+            pinned_secs: 2,
+            burst_accounts: 500,
+            small_tenants: 20,
+            small_accounts: 10,
+            small_claims: 4,
+            large_accounts: 10_000,
+            ready_accounts: 2_000,
+            later_accounts: 10_000,
+            claim_rounds: 1,
+            imported_accounts: 10_000,
+            imported_proxies: 1_000,
             assigned_accounts: 2_000,
-            read_accounts: [2_000, 5_000, 10_000],
+            read_accounts: [500, 1_000, 5_000],
+            reads: 5,
             bots: 8,
         }
     }
@@ -142,37 +175,14 @@ impl Bench {
         ] {
             sqlx::raw_sql(made).execute(&mut owner).await?;
         }
-        drop(owner);
-        let empty = Template {
-            name: name.to_owned(),
-            owners: Vec::new(),
-        };
-        self.fill(empty, fills).await
-    }
-
-    /// Makes a database as a copy of another, with more tenants.
-    ///
-    /// # Errors
-    /// When the binary or the database refuses.
-    pub async fn extended(&self, template: &Template, name: &str, fills: &[Fill]) -> Result<Template> {
-        self.cluster.create(name, Some(&template.name)).await?;
-        let copy = Template {
-            name: name.to_owned(),
-            owners: template.owners.clone(),
-        };
-        self.fill(copy, fills).await
-    }
-
-    async fn fill(&self, mut template: Template, fills: &[Fill]) -> Result<Template> {
-        let (began, name) = (Instant::now(), &template.name);
-        let mut owner = self.cluster.connect(OWNER, name).await?;
-        for fill in fills {
-            let tenant = template.owners.len() as i64 + 1;
-            let token = self
-                .binary
-                .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
-                .await?;
-            template.owners.push(token);
+        let began = Instant::now();
+        let mut owners = Vec::with_capacity(fills.len());
+        for (tenant, fill) in (1_i64..).zip(fills) {
+            owners.push(
+                self.binary
+                    .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
+                    .await?,
+            );
             sqlx::query(include_str!("../sql/call_fill.sql"))
                 .bind(tenant)
                 .bind(fill.models)
@@ -186,7 +196,10 @@ impl Bench {
         drop(owner);
         self.cluster.settle(name).await?;
         eprintln!("{name}: filled in {:.0} seconds", began.elapsed().as_secs_f64());
-        Ok(template)
+        Ok(Template {
+            name: name.to_owned(),
+            owners,
+        })
     }
 
     /// Makes the run's database anew as a copy, vacuumed, analysed and written to disk.
@@ -204,6 +217,14 @@ impl Bench {
     /// When the database refuses, or the server does not start.
     pub async fn serve(&self, template: &Template) -> Result<Server> {
         self.copy(template).await?;
+        self.serve_run(template).await
+    }
+
+    /// A server on the run's database as it is, which was copied from this.
+    ///
+    /// # Errors
+    /// When the server does not start.
+    pub async fn serve_run(&self, template: &Template) -> Result<Server> {
         self.binary.serve(&self.cluster, RUN, &template.owners[0]).await
     }
 

@@ -155,7 +155,8 @@ pub async fn work(
                     continue;
                 };
                 mine.claims.add(asked.elapsed());
-                mine.answers.add((Utc::now() - leased_at).to_std().unwrap_or_default());
+                mine.answers
+                    .add((Utc::now() - leased_at).to_std().unwrap_or_default());
                 let asked = Instant::now();
                 let accepted = report(&mut bot, handed).await?;
                 last = Instant::now();
@@ -170,22 +171,17 @@ pub async fn work(
     .await
 }
 
-/// Lets each bot claim a batch every so often, however long answers take, and report it at once, until it did so many
-/// steps, which must be ready. They take turns. A claim's latency counts from when it was to be sent.
+/// Lets each bot claim a batch every so often, however long answers take, and report it at once, so many times; so much must be
+/// ready. They take turns. A claim's latency counts from when it was to be sent.
 ///
 /// # Errors
 /// When the server refuses something, or has nothing to hand out.
-pub async fn paced(
-    bots: &mut Vec<Connection>,
-    batch: usize,
-    every: Duration,
-    steps_each: u64,
-) -> Result<Done> {
+pub async fn paced(bots: &mut Vec<Connection>, batch: usize, every: Duration, times: u32) -> Result<Done> {
     let between = every.div_f64(bots.len().max(1) as f64);
     side_by_side(bots, |n, mut bot, began| async move {
         let mut mine = Done::default();
-        let mut due = began + between * n;
-        while mine.steps < steps_each {
+        for time in 0..times {
+            let due = began + between * n + every * time;
             tokio::time::sleep_until(due.into()).await;
             let handed = claim(&mut bot, batch, 0).await?;
             ensure!(handed.steps > 0, "nothing was ready after {} steps", mine.steps);
@@ -194,7 +190,6 @@ pub async fn paced(
             mine.steps += report(&mut bot, handed).await?;
             mine.reports.add(asked.elapsed());
             mine.took = began.elapsed();
-            due += every;
         }
         Ok((bot, mine))
     })

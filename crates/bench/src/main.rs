@@ -24,7 +24,7 @@ use clap::{Parser, ValueEnum};
 use bench::{Bench, Sizes};
 use cluster::Cluster;
 use report::{Report, Run};
-use scenarios::{assign, drain, import, read, single};
+use scenarios::{assign, drain, due, import, neighbours, read, single, steady};
 use server::Binary;
 
 /// Measure Muster beside other job queues.
@@ -51,16 +51,23 @@ struct Args {
 enum Scenario {
     Drain,
     Single,
+    Steady,
+    Neighbours,
+    Due,
     Import,
     Assign,
     Read,
 }
 
 impl Scenario {
-    async fn run(self, bench: &Bench) -> Result<Vec<Run>> {
+    /// Runs it, after those that gave these runs.
+    async fn run(self, bench: &Bench, before: &[Run]) -> Result<Vec<Run>> {
         match self {
             Self::Drain => drain::run(bench).await,
             Self::Single => single::run(bench).await,
+            Self::Steady => steady::run(bench, drain::rate(before)).await,
+            Self::Neighbours => neighbours::run(bench).await,
+            Self::Due => due::run(bench).await,
             Self::Import => import::run(bench).await,
             Self::Assign => assign::run(bench).await,
             Self::Read => read::run(bench).await,
@@ -93,7 +100,7 @@ async fn main() -> Result<()> {
                 runs: ended?,
                 targets: Vec::new(),
             };
-            report.targets = targets::judge(&report);
+            report.targets = targets::judge(&report, &bench.sizes);
             report.write(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench"))
         }
         // So that the cluster is stopped and removed.
@@ -106,12 +113,8 @@ async fn measure(bench: &Bench, only: &[Scenario]) -> Result<Vec<Run>> {
     for scenario in Scenario::value_variants() {
         if only.is_empty() || only.contains(scenario) {
             let began = Instant::now();
-            runs.extend(
-                scenario
-                    .run(bench)
-                    .await
-                    .with_context(|| format!("{scenario:?}"))?,
-            );
+            let found = scenario.run(bench, &runs).await;
+            runs.extend(found.with_context(|| format!("{scenario:?}"))?);
             eprintln!("{scenario:?} took {:.0} seconds", began.elapsed().as_secs_f64());
         }
     }

@@ -161,7 +161,7 @@ impl Report {
                 let _ = writeln!(text, "{table}\n");
             }
         }
-        let mut targets = table(&["what", "to reach", "reached", "met"]);
+        let mut targets = table(&["what", "to reach", "reached", "verdict"]);
         for verdict in &self.targets {
             targets.add_row([
                 verdict.what.to_owned(),

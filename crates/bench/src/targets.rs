@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::{
-    report::{Report, shown},
-    scenarios::{drain, import, single},
+    bench::Sizes,
+    report::{Report, Run, shown},
+    scenarios::{drain, due, import, neighbours, read, single, steady},
 };
 
 /// A bound that a number is to keep.
@@ -64,19 +65,31 @@ impl Verdict {
     pub fn met(&self) -> &'static str {
         match self.met {
             None => "-",
-            Some(true) => "yes",
-            Some(false) => "no",
+            Some(true) => "met",
+            Some(false) => "not met",
         }
     }
 }
 
-/// Every target, held against a report.
+/// Every target, held against a report of runs of these sizes.
 #[must_use]
-pub fn judge(report: &Report) -> Vec<Verdict> {
+pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
     use Wanted::{AtLeast, AtMost};
     let drained = |subject, against| report.rates(drain::NAME, subject, against);
     let percent_slower = |ratio: f64| (1.0 - ratio) * 100.0;
-    let wal = |run: &crate::report::Run| Some(run.cost.as_ref()?.wal_bytes as f64 / run.count as f64);
+    let wal = |run: &Run| Some(run.cost.as_ref()?.wal_bytes as f64 / run.count as f64);
+    let burst =
+        |run: &Run| Some(run.figures.get(steady::BURST_AFTER)? / run.figures.get(steady::BURST_BEFORE)?);
+    let small_p99 = |subject| {
+        report.median(neighbours::NAME, subject, |run| {
+            Some(run.latencies.get(neighbours::CLAIM)?.p99_ms)
+        })
+    };
+    let [few, _, many] = sizes.read_accounts.map(read::figure);
+    let dearest = |of: &dyn Fn(&Run) -> Option<f64>| {
+        let reads = report.runs.iter().filter(|run| run.scenario == read::NAME);
+        reads.filter_map(of).max_by(f64::total_cmp)
+    };
     let memory = report
         .runs
         .iter()
@@ -126,10 +139,46 @@ pub fn judge(report: &Report) -> Vec<Verdict> {
             report.median(drain::NAME, drain::OURS_500, wal),
         ),
         Verdict::new(
+            "drain after ten minutes of steady load beside a transaction that goes on, against before",
+            AtMost(10.0),
+            " % slower",
+            report
+                .median(steady::NAME, steady::PINNED, burst)
+                .map(percent_slower),
+        ),
+        Verdict::new(
+            "small tenants' p99 of a claim beside a large one that is drained, against alone",
+            AtMost(2.0),
+            " times",
+            small_p99(neighbours::BESIDE)
+                .zip(small_p99(neighbours::ALONE))
+                .map(|(beside, alone)| beside / alone),
+        ),
+        Verdict::new(
+            "claims of 100,000 ready steps beside a million that are not due, against without them",
+            AtMost(5.0),
+            " % slower",
+            report
+                .rates(due::NAME, due::BESIDE, due::ALONE)
+                .map(percent_slower),
+        ),
+        Verdict::new(
             "import against binary COPY into the same tables with the same indexes",
             AtLeast(0.5),
             " times its rate",
             report.rates(import::NAME, import::OURS, import::COPY),
+        ),
+        Verdict::new(
+            "any list, count or dashboard at 1,000,000 accounts",
+            AtMost(500.0),
+            " buffers",
+            dearest(&|run| run.figures.get(&many).copied()),
+        ),
+        Verdict::new(
+            "any list, count or dashboard at 1,000,000 accounts, against at 10,000",
+            AtMost(2.0),
+            " times the buffers",
+            dearest(&|run| Some(run.figures.get(&many)? / run.figures.get(&few)?)),
         ),
         Verdict::new(
             "server memory through all of it",

@@ -12,6 +12,7 @@ use crate::{
     bench::{Bench, Fill, RUN, Template},
     cluster::{APP, OWNER, SUPERUSER},
     load,
+    metrics::median,
     peers::{awa, graphile},
     report::Run,
 };
@@ -54,6 +55,27 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     }
     bench.clear(&[&template]).await?;
     Ok(runs)
+}
+
+/// Runs ours once, at batch 500, and nothing else.
+///
+/// # Errors
+/// When something fails.
+pub async fn one(bench: &Bench) -> Result<Run> {
+    let fill = Fill::warming(bench.sizes.accounts);
+    let template = bench.template("drain", &[fill]).await?;
+    let run = ours(bench, &template, OURS_500, 500).await?;
+    bench.clear(&[&template]).await?;
+    Ok(run)
+}
+
+/// The rate of ours at batch 500 among these runs, if it is among them.
+#[must_use]
+pub fn rate(runs: &[Run]) -> Option<f64> {
+    let ours = runs
+        .iter()
+        .filter(|run| run.scenario == NAME && run.subject == OURS_500);
+    median(&ours.map(Run::rate).collect::<Vec<_>>())
 }
 
 fn steps(bench: &Bench) -> u64 {

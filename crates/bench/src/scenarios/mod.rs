@@ -2,9 +2,12 @@
 
 pub mod assign;
 pub mod drain;
+pub mod due;
 pub mod import;
+pub mod neighbours;
 pub mod read;
 pub mod single;
+pub mod steady;
 
 use crate::report::Run;
 

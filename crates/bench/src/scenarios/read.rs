@@ -29,9 +29,6 @@ const HISTORY_EACH: i64 = 5;
 /// Requests of which the dearest counts: among them those that PostgreSQL plans for any parameters.
 const EXPLAINED: usize = 8;
 
-/// Requests that latencies are taken from.
-const TIMED: usize = 50;
-
 /// Accounts that one request steps over on the way to a page deep in the list.
 const STRIDE: usize = 500;
 
@@ -121,10 +118,10 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
             if runs.len() <= n {
                 runs.push(Run::new(NAME, subject, "requests", 0, 1.0));
             }
-            runs[n].figures.insert(figure(accounts), buffers[subject]);
-            runs[n]
-                .latencies
-                .insert(format!("{accounts} accounts"), latencies[subject]);
+            let figures = &mut runs[n].figures;
+            figures.insert(figure(accounts), buffers[subject]);
+            figures.insert(format!("p50 ms at {accounts:>7}"), latencies[subject].p50_ms);
+            figures.insert(format!("p99 ms at {accounts:>7}"), latencies[subject].p99_ms);
         }
         let dearest = buffers.values().copied().fold(0.0, f64::max);
         eprintln!("{NAME}: {accounts} accounts: at most {dearest:.0} buffers");
@@ -136,7 +133,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
 /// How a report calls what a request touches among so many accounts.
 #[must_use]
 pub fn figure(accounts: i32) -> String {
-    format!("buffers among {accounts:>7} accounts")
+    format!("buffers at {accounts:>7}")
 }
 
 async fn advance(bench: &Bench, template: &Template, accounts: i32) -> Result<()> {
@@ -201,7 +198,7 @@ async fn time(
     let mut found = BTreeMap::new();
     for (subject, path) in paths(&mut owner, accounts).await? {
         let mut latencies = Latencies::default();
-        for _ in 0..TIMED {
+        for _ in 0..bench.sizes.reads {
             let asked = Instant::now();
             let _: Value = owner.get(&path).await?;
             latencies.add(asked.elapsed());
