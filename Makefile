@@ -1,6 +1,6 @@
 # Everything that is done often. Each target installs what it needs by itself, as root or with sudo.
 
-.PHONY: help run test screenshots check prepare
+.PHONY: help run test screenshots check bench prepare
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,6 +25,10 @@ check: ## Format, lints, docs, licences, samples and SQL metadata: all that must
 	scripts/licences
 	scripts/examples --check
 	scripts/prepare --check
+
+bench: ## Measure Muster beside other job queues, into target/bench: make bench ARGS=--quick for a minute's worth
+	@scripts/setup
+	cargo run --release --locked --manifest-path crates/bench/Cargo.toml --target-dir target -- $(ARGS)
 
 prepare: ## Write the offline SQL metadata anew, after a change of schema or SQL
 	@scripts/setup

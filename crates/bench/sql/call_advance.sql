@@ -1,0 +1,2 @@
+-- Leads the accounts of tenant $1 on.
+call bench.advance($1)

@@ -1,0 +1,45 @@
+-- Gives a tenant what a user's has, with every trigger firing: models, pools of p_items pictures and texts of each type and
+-- model, accounts and the proxies that hold three each. The accounts are imported, or have begun their warm-up.
+create procedure bench.fill(p_tenant bigint, p_models integer, p_items integer, p_accounts integer, p_warming boolean)
+    language plpgsql as
+$$
+declare
+    v_models bigint[];
+    v_proxies bigint[];
+    v_first bigint;
+begin
+    perform set_config('muster.tenant_id', p_tenant::text, true), set_config('muster.triggered_by', 'system', true);
+    update tenants set requests_per_minute = 100000000 where id = p_tenant;
+    with made as (
+        insert into models (tenant_id, name) select p_tenant, 'model ' || n from generate_series(1, p_models) n returning id
+    )
+    select array_agg(id order by id) into v_models from made;
+    insert into model_content (tenant_id, model_id, content_type, image_url, text_content, is_template)
+    select p_tenant, m, t, format('https://cdn.example.org/%s/%s/%s.jpg', m, t, n),
+        'A picture of {model} in {city}, number ' || n, true
+    from unnest(v_models) m, unnest('{pfp,highlight,story,post}'::text[]) t, generate_series(1, p_items) n;
+    insert into text_pools (tenant_id, model_id, content_type, text_content, is_template)
+    select p_tenant, m, t, format('All about {username} of {city}: %s %s', t, n), true
+    from unnest(v_models) m, unnest('{bio,highlight,story,post}'::text[]) t, generate_series(1, p_items) n;
+    with made as (
+        insert into proxies (tenant_id, scheme, host, port, username, provider, location, monthly_cost)
+        select p_tenant, 'http', format('p%s.example.net', n), 8080, 'u' || n, 'a provider', 'London', 3
+        from generate_series(1, (p_accounts + 2) / 3) n
+        returning id
+    )
+    select array_agg(id order by id) into v_proxies from made;
+    insert into accounts (
+        tenant_id, username, email, model_id, authorisation_basis, authorisation_reference, location_city, bio)
+    select p_tenant, format('user_%s_%s', p_tenant, n), format('user%s@example.org', n), v_models[1 + n % p_models], 'owned',
+        'contract ' || n, 'London', 'What account ' || n || ' says of itself'
+    from generate_series(1, p_accounts) n;
+    if not p_warming then
+        return;
+    end if;
+    select min(id) into v_first from accounts where tenant_id = p_tenant;
+    update accounts
+    set lifecycle_state = 'proxy_assigned', proxy_id = v_proxies[1 + (id - v_first) / 3], proxy_assigned_at = now()
+    where tenant_id = p_tenant;
+    update accounts set lifecycle_state = 'warming_up', warmup_started_at = now() where tenant_id = p_tenant;
+end
+$$;

@@ -1,0 +1,2 @@
+-- How many rows of history there are.
+select count(*) from account_state_history

@@ -1,0 +1,271 @@
+//! What every scenario begins with: the database, the binary, the sizes, and databases filled as a user's would be.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    cluster::{Cluster, OWNER},
+    metrics::{Cost, Meter},
+    server::{Binary, Server},
+};
+
+/// The database that a run works on; made anew for each.
+pub const RUN: &str = "run";
+
+/// Models of a tenant, and pictures or texts of each type in each one's pools.
+const MODELS: i32 = 10;
+const POOL_ITEMS: i32 = 200;
+
+/// How large everything is.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Runs of each subject.
+    pub rounds: usize,
+    /// Accounts that are led through all five steps.
+    pub accounts: i32,
+    /// Steps that are worked one at a time.
+    pub single_accounts: i32,
+    /// How long accounts become ready one after the other, and how long beside a transaction that goes on.
+    pub steady_secs: u32,
+    pub pinned_secs: u32,
+    /// Accounts that are drained before, and after, the steady load.
+    pub burst_accounts: i32,
+    /// Small tenants, the accounts of each, how often each claims, and the accounts of the large one beside them.
+    pub small_tenants: usize,
+    pub small_accounts: i32,
+    pub small_claims: u32,
+    pub large_accounts: i32,
+    /// Accounts that are ready to be claimed, those beside them that are not due, and runs of each.
+    pub ready_accounts: i32,
+    pub later_accounts: i32,
+    pub claim_rounds: usize,
+    /// Rows of the files that are imported.
+    pub imported_accounts: u32,
+    pub imported_proxies: u32,
+    /// Accounts that are given a proxy.
+    pub assigned_accounts: i32,
+    /// Accounts that lists are read among, and how often each is read to see how long it takes.
+    pub read_accounts: [i32; 3],
+    pub reads: usize,
+    /// Bots side by side in a drain.
+    pub bots: usize,
+}
+
+impl Sizes {
+    /// Those that the targets are meant for.
+    #[must_use]
+    pub const fn full() -> Self {
+        Self {
+            rounds: 2,
+            accounts: 40_000,
+            single_accounts: 20_000,
+            steady_secs: 60,
+            pinned_secs: 600,
+            burst_accounts: 20_000,
+            small_tenants: 100,
+            small_accounts: 100,
+            small_claims: 50,
+            large_accounts: 1_000_000,
+            ready_accounts: 100_000,
+            later_accounts: 1_000_000,
+            claim_rounds: 4,
+            imported_accounts: 1_000_000,
+            imported_proxies: 100_000,
+            assigned_accounts: 100_000,
+            read_accounts: [10_000, 100_000, 1_000_000],
+            reads: 50,
+            bots: 8,
+        }
+    }
+
+    /// Those with which all of it takes a minute.
+    #[must_use]
+    pub const fn quick() -> Self {
+        Self {
+            rounds: 1,
+            accounts: 2_000,
+            single_accounts: 500,
+            steady_secs: 1,
+            pinned_secs: 2,
+            burst_accounts: 500,
+            small_tenants: 20,
+            small_accounts: 10,
+            small_claims: 4,
+            large_accounts: 10_000,
+            ready_accounts: 2_000,
+            later_accounts: 10_000,
+            claim_rounds: 1,
+            imported_accounts: 10_000,
+            imported_proxies: 1_000,
+            assigned_accounts: 2_000,
+            read_accounts: [500, 1_000, 5_000],
+            reads: 5,
+            bots: 8,
+        }
+    }
+}
+
+/// What all scenarios share.
+#[derive(Debug)]
+pub struct Bench {
+    pub cluster: Cluster,
+    pub binary: Binary,
+    pub sizes: Sizes,
+}
+
+/// A filled database to make copies of.
+#[derive(Debug)]
+pub struct Template {
+    name: String,
+    /// The token of the owner of each tenant; the first tenant's id is 1, and so on.
+    pub owners: Vec<String>,
+}
+
+/// The accounts of a tenant that is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Fill {
+    pub models: i32,
+    pub accounts: i32,
+    /// Pictures, or texts, of each type in the pools of each model.
+    pub items: i32,
+    /// Whether their warm-up has begun; if not, they are just imported and have no proxy.
+    pub warming: bool,
+}
+
+impl Fill {
+    /// Accounts whose warm-up has begun.
+    #[must_use]
+    pub const fn warming(accounts: i32) -> Self {
+        Self {
+            models: MODELS,
+            accounts,
+            items: POOL_ITEMS,
+            warming: true,
+        }
+    }
+}
+
+impl Template {
+    /// The database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Bench {
+    /// Makes a database with tenants, and fills each.
+    ///
+    /// # Errors
+    /// When the binary or the database refuses.
+    pub async fn template(&self, name: &str, fills: &[Fill]) -> Result<Template> {
+        self.cluster.create(name, None).await?;
+        self.binary.migrate(&self.cluster, name).await?;
+        let mut owner = self.cluster.connect(OWNER, name).await?;
+        for made in [
+            include_str!("../sql/schema.sql"),
+            include_str!("../sql/act.sql"),
+            include_str!("../sql/fill.sql"),
+            include_str!("../sql/advance.sql"),
+            include_str!("../sql/drain.sql"),
+            include_str!("../sql/stored_columns.sql"),
+            include_str!("../sql/copy_out.sql"),
+            include_str!("../sql/copy_in.sql"),
+        ] {
+            sqlx::raw_sql(made).execute(&mut owner).await?;
+        }
+        let began = Instant::now();
+        let mut owners = Vec::with_capacity(fills.len());
+        for (tenant, fill) in (1_i64..).zip(fills) {
+            owners.push(
+                self.binary
+                    .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
+                    .await?,
+            );
+            sqlx::query(include_str!("../sql/call_fill.sql"))
+                .bind(tenant)
+                .bind(fill.models)
+                .bind(fill.items)
+                .bind(fill.accounts)
+                .bind(fill.warming)
+                .execute(&mut owner)
+                .await
+                .with_context(|| format!("filling tenant {tenant} of {name}"))?;
+        }
+        drop(owner);
+        self.cluster.settle(name).await?;
+        eprintln!("{name}: filled in {:.0} seconds", began.elapsed().as_secs_f64());
+        Ok(Template {
+            name: name.to_owned(),
+            owners,
+        })
+    }
+
+    /// Makes the run's database anew as a copy, vacuumed, analysed and written to disk.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn copy(&self, template: &Template) -> Result<()> {
+        self.cluster.create(RUN, Some(&template.name)).await?;
+        self.cluster.settle(RUN).await
+    }
+
+    /// The same, with a server on it.
+    ///
+    /// # Errors
+    /// When the database refuses, or the server does not start.
+    pub async fn serve(&self, template: &Template) -> Result<Server> {
+        self.copy(template).await?;
+        self.serve_run(template).await
+    }
+
+    /// A server on the run's database as it is, which was copied from this.
+    ///
+    /// # Errors
+    /// When the server does not start.
+    pub async fn serve_run(&self, template: &Template) -> Result<Server> {
+        self.binary.serve(&self.cluster, RUN, &template.owners[0]).await
+    }
+
+    /// Begins to measure the run's database, and a server on it.
+    ///
+    /// # Errors
+    /// When the database or `/proc` does not answer.
+    pub async fn meter(&self, server: Option<&Server>) -> Result<Meter> {
+        Meter::start(&self.cluster, RUN, server.map(Server::pid)).await
+    }
+
+    /// Sees that every invariant holds, stops the server, and completes what was measured.
+    ///
+    /// # Errors
+    /// With what does not hold, or when the server does not stop in order.
+    pub async fn finish(&self, server: Server, meter: &Meter, mut cost: Cost) -> Result<Cost> {
+        self.end(server).await?;
+        meter.settle(&self.cluster, &mut cost).await?;
+        Ok(cost)
+    }
+
+    /// Sees that every invariant holds, and stops the server.
+    ///
+    /// # Errors
+    /// With what does not hold, or when the server does not stop in order.
+    pub async fn end(&self, server: Server) -> Result<()> {
+        // As autovacuum has it within a minute: what the doctor asks is planned by how much there is of everything.
+        self.cluster.analyse(RUN).await?;
+        server.examine().await?;
+        server.stop().await
+    }
+
+    /// Removes the databases of a scenario.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn clear(&self, templates: &[&Template]) -> Result<()> {
+        self.cluster.drop(RUN).await?;
+        for template in templates {
+            self.cluster.drop(&template.name).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Claims of what is ready, alone, and beside many steps of the same tenant that are not due yet. Nothing is reported: a report
+//! costs more than a claim and would hide a difference.
+
+use anyhow::Result;
+
+use super::told;
+use crate::{
+    bench::{Bench, Fill, Template},
+    cluster::SUPERUSER,
+    load,
+    report::Run,
+};
+
+pub const NAME: &str = "not yet due";
+pub const ALONE: &str = "claims of what is ready";
+pub const BESIDE: &str = "claims of what is ready, beside what is not due";
+
+const BATCH: usize = 500;
+
+/// Claims all that is ready, alone and beside the other in turn, as often as there are rounds.
+///
+/// # Errors
+/// When something fails, or what is not due is handed out.
+pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
+    let (ready, later) = (bench.sizes.ready_accounts, bench.sizes.later_accounts);
+    let alone = bench.template("ready", &[Fill::warming(ready)]).await?;
+    let beside = bench.template("later", &[Fill::warming(ready + later)]).await?;
+    let mut admin = bench.cluster.connect(SUPERUSER, beside.name()).await?;
+    sqlx::query(include_str!("../../sql/postpone.sql"))
+        .bind(1_i64)
+        .bind(i64::from(ready))
+        .execute(&mut admin)
+        .await?;
+    drop(admin);
+    bench.cluster.settle(beside.name()).await?;
+    let mut runs = Vec::new();
+    for _ in 0..bench.sizes.claim_rounds {
+        runs.push(one(bench, &alone, ALONE).await?);
+        runs.push(one(bench, &beside, BESIDE).await?);
+    }
+    bench.clear(&[&alone, &beside]).await?;
+    Ok(runs)
+}
+
+async fn one(bench: &Bench, template: &Template, subject: &str) -> Result<Run> {
+    let server = bench.serve(template).await?;
+    let mut bots = server.bots(bench.sizes.bots).await?;
+    let meter = bench.meter(Some(&server)).await?;
+    let ready = u64::from(bench.sizes.ready_accounts.unsigned_abs());
+    let done = load::lease(&mut bots, BATCH, ready).await?;
+    let cost = meter.stop(&bench.cluster, Some(server.pid())).await?;
+    let cost = bench.finish(server, &meter, cost).await?;
+    Ok(told(
+        Run::new(NAME, subject, "claims", done.steps, done.took.as_secs_f64())
+            .cost(cost)
+            .latency("claim", done.claims.percentiles()),
+    ))
+}

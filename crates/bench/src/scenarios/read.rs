@@ -1,0 +1,229 @@
+//! The reading path among few and many accounts: what each list, count and dashboard touches, and how long it takes over HTTP.
+//! PostgreSQL says itself what the statements touched that the server sent, while it sent them.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    bench::{Bench, Fill, Template},
+    cluster::{OWNER, SUPERUSER},
+    explained::statements,
+    http::Connection,
+    metrics::{Latencies, Percentiles},
+    report::Run,
+};
+
+pub const NAME: &str = "reading";
+
+/// Pictures, or texts, of each type in a model's pools.
+const POOL_ITEMS: i32 = 20;
+
+const MODELS: i32 = 100;
+
+/// Rows of history that there must be for each account.
+const HISTORY_EACH: i64 = 5;
+
+/// Requests of which the dearest counts: among them those that PostgreSQL plans for any parameters.
+const EXPLAINED: usize = 8;
+
+/// Accounts that one request steps over on the way to a page deep in the list.
+const STRIDE: usize = 500;
+
+/// Every request. `{deep}` is a place half way through the list, `{account}` an account there.
+const REQUESTS: &[(&str, &str)] = &[
+    ("accounts", "/v1/accounts?limit=50"),
+    ("accounts, half way through", "/v1/accounts?limit=50{deep}"),
+    (
+        "accounts in a state",
+        "/v1/accounts?limit=50&filter=state:human_review",
+    ),
+    (
+        "accounts of a model",
+        "/v1/accounts?limit=50&filter=model:%22model%207%22",
+    ),
+    (
+        "accounts of a model in a state",
+        "/v1/accounts?limit=50&filter=model:%22model%207%22%20state:ready",
+    ),
+    (
+        "accounts by how a name begins",
+        "/v1/accounts?limit=50&filter=user_1_77",
+    ),
+    (
+        "accounts by a name that nobody has",
+        "/v1/accounts?limit=50&filter=nobody",
+    ),
+    (
+        "accounts that are stuck",
+        "/v1/accounts?limit=50&filter=state:warming_up%20stuck:%3E30d",
+    ),
+    ("accounts at a step", "/v1/accounts?limit=50&filter=step:1"),
+    ("count of accounts", "/v1/accounts/count"),
+    (
+        "count of accounts in a state",
+        "/v1/accounts/count?filter=state:active",
+    ),
+    (
+        "count of accounts of a model",
+        "/v1/accounts/count?filter=model:%22model%207%22",
+    ),
+    ("reviews", "/v1/reviews?limit=50"),
+    ("count of reviews", "/v1/reviews/count"),
+    ("proxies", "/v1/proxies?limit=50"),
+    (
+        "proxies of a host that there is not",
+        "/v1/proxies?limit=50&filter=nowhere",
+    ),
+    ("models", "/v1/models?limit=50"),
+    (
+        "content of a model",
+        "/v1/content?limit=50&filter=model:%22model%207%22",
+    ),
+    (
+        "texts of a model",
+        "/v1/texts?limit=50&filter=model:%22model%207%22",
+    ),
+    ("audit log", "/v1/audit?limit=50"),
+    ("history of an account", "/v1/accounts/{account}/history?limit=50"),
+    ("dashboard", "/v1/today"),
+];
+
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Value>,
+    next: Option<String>,
+}
+
+/// Asks everything at each size.
+///
+/// # Errors
+/// When something fails.
+pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
+    let mut runs: Vec<Run> = Vec::new();
+    for accounts in bench.sizes.read_accounts {
+        let fill = Fill {
+            models: MODELS,
+            items: POOL_ITEMS,
+            accounts,
+            warming: true,
+        };
+        let template = bench.template("reading", &[fill]).await?;
+        advance(bench, &template, accounts).await?;
+        let buffers = explain(bench, &template, accounts).await?;
+        let latencies = time(bench, &template, accounts).await?;
+        for (n, (subject, _)) in REQUESTS.iter().enumerate() {
+            if runs.len() <= n {
+                runs.push(Run::new(NAME, subject, "requests", 0, 1.0));
+            }
+            let figures = &mut runs[n].figures;
+            figures.insert(figure(accounts), buffers[subject]);
+            figures.insert(format!("p50 ms at {accounts:>7}"), latencies[subject].p50_ms);
+            figures.insert(format!("p99 ms at {accounts:>7}"), latencies[subject].p99_ms);
+        }
+        let dearest = buffers.values().copied().fold(0.0, f64::max);
+        eprintln!("{NAME}: {accounts} accounts: at most {dearest:.0} buffers");
+        bench.clear(&[&template]).await?;
+    }
+    Ok(runs)
+}
+
+/// How a report calls what a request touches among so many accounts.
+#[must_use]
+pub fn figure(accounts: i32) -> String {
+    format!("buffers at {accounts:>7}")
+}
+
+async fn advance(bench: &Bench, template: &Template, accounts: i32) -> Result<()> {
+    let mut owner = bench.cluster.connect(OWNER, template.name()).await?;
+    sqlx::query(include_str!("../../sql/call_advance.sql"))
+        .bind(1_i64)
+        .execute(&mut owner)
+        .await?;
+    bench.cluster.settle(template.name()).await?;
+    let mut admin = bench.cluster.connect(SUPERUSER, template.name()).await?;
+    let history: i64 = sqlx::query_scalar(include_str!("../../sql/histories.sql"))
+        .fetch_one(&mut admin)
+        .await?;
+    ensure!(
+        history >= i64::from(accounts) * HISTORY_EACH,
+        "{accounts} accounts have {history} rows of history"
+    );
+    Ok(())
+}
+
+/// What the dearest statement of each request touches.
+async fn explain(bench: &Bench, template: &Template, accounts: i32) -> Result<BTreeMap<&'static str, f64>> {
+    set(bench, include_str!("../../sql/explain_on.sql")).await?;
+    let server = bench.serve(template).await?;
+    let mut owner = server.owner().await?;
+    let paths = paths(&mut owner, accounts).await?;
+    let mut found = BTreeMap::new();
+    for (subject, path) in paths {
+        let mut dearest = 0;
+        for _ in 0..EXPLAINED {
+            let before = bench.cluster.log_bytes()?;
+            let _: Value = owner.get(&path).await?;
+            let explained = statements(&bench.cluster.log_since(before)?)?;
+            dearest = explained
+                .iter()
+                .map(|statement| statement.buffers)
+                .fold(dearest, u64::max);
+        }
+        ensure!(dearest > 0, "nothing in the log says what {path} touched");
+        found.insert(subject, dearest as f64);
+    }
+    server.examine().await?;
+    server.stop().await?;
+    set(bench, include_str!("../../sql/explain_off.sql")).await?;
+    Ok(found)
+}
+
+async fn set(bench: &Bench, statements: &'static str) -> Result<()> {
+    let mut admin = bench.cluster.connect(SUPERUSER, "postgres").await?;
+    sqlx::raw_sql(statements).execute(&mut admin).await?;
+    Ok(())
+}
+
+/// How long each request takes, one after the other.
+async fn time(
+    bench: &Bench,
+    template: &Template,
+    accounts: i32,
+) -> Result<BTreeMap<&'static str, Percentiles>> {
+    let server = bench.serve(template).await?;
+    let mut owner = server.owner().await?;
+    let mut found = BTreeMap::new();
+    for (subject, path) in paths(&mut owner, accounts).await? {
+        let mut latencies = Latencies::default();
+        for _ in 0..bench.sizes.reads {
+            let asked = Instant::now();
+            let _: Value = owner.get(&path).await?;
+            latencies.add(asked.elapsed());
+        }
+        found.insert(subject, latencies.percentiles().context("there were requests")?);
+    }
+    server.stop().await?;
+    Ok(found)
+}
+
+/// The requests, with a place half way through the list of accounts.
+async fn paths(owner: &mut Connection, accounts: i32) -> Result<Vec<(&'static str, String)>> {
+    let mut deep = String::new();
+    let mut account = String::new();
+    for _ in 0..(accounts.unsigned_abs() as usize / 2 / STRIDE).max(1) {
+        let page: Page = owner.get(&format!("/v1/accounts?limit={STRIDE}{deep}")).await?;
+        account = page.items.last().context("a page has items")?["id"].to_string();
+        deep = format!("&cursor={}", page.next.context("there are more accounts")?);
+    }
+    let path = |path: &str| {
+        path.replace("{deep}", &deep)
+            .replace("{account}", account.trim_matches('"'))
+    };
+    Ok(REQUESTS
+        .iter()
+        .map(|(subject, request)| (*subject, path(request)))
+        .collect())
+}
