@@ -14,6 +14,7 @@ mod console_administration;
 mod console_audit;
 mod console_bots;
 mod console_proxies;
+mod console_second_factor;
 mod console_today;
 mod content;
 mod demo;

@@ -15,6 +15,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("sign-in", "/sign-in"),
     ("today", "/"),
     ("profile", "/profile"),
+    ("second-factor", "/profile/second-factor"),
     ("models", "/models"),
     ("bots", "/bots"),
     ("bot", "{/bots/}"),
