@@ -1736,6 +1736,18 @@ ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.second_factors (
+    tenant_id bigint NOT NULL,
+    operator_id bigint NOT NULL,
+    secret_encrypted bytea NOT NULL,
+    last_step bigint NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failed_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.second_factors FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.sessions (
     tenant_id bigint NOT NULL,
     token_hash bytea NOT NULL,
@@ -1967,6 +1979,9 @@ ALTER TABLE ONLY public.proxies
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_tenant_id_scheme_host_port_username_key UNIQUE NULLS NOT DISTINCT (tenant_id, scheme, host, port, username);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_pkey PRIMARY KEY (tenant_id, operator_id);
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, token_hash);
 
@@ -2185,6 +2200,9 @@ ALTER TABLE ONLY public.proxies
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.second_factors
+    ADD CONSTRAINT second_factors_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
 
@@ -2277,6 +2295,8 @@ CREATE POLICY scheduler ON public.tenants FOR SELECT TO muster_scheduler USING (
 
 CREATE POLICY scheduler ON public.work_queue FOR SELECT TO muster_scheduler USING ((state = 'leased'::text));
 
+ALTER TABLE public.second_factors ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant ON public.account_count_changes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
@@ -2322,6 +2342,8 @@ CREATE POLICY tenant ON public.models TO muster_owner, muster_app USING ((tenant
 CREATE POLICY tenant ON public.password_links TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.proxies TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.second_factors TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.sessions TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2823,6 +2845,16 @@ GRANT SELECT,INSERT ON TABLE public.password_links TO muster_app;
 GRANT UPDATE(used_at) ON TABLE public.password_links TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.second_factors TO muster_app;
+
+GRANT UPDATE(secret_encrypted) ON TABLE public.second_factors TO muster_app;
+
+GRANT UPDATE(last_step) ON TABLE public.second_factors TO muster_app;
+
+GRANT UPDATE(failures) ON TABLE public.second_factors TO muster_app;
+
+GRANT UPDATE(failed_at) ON TABLE public.second_factors TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.sessions TO muster_app;
 

@@ -30,6 +30,8 @@ crate::wire! {
         pub role: Role,
         /// Since when they belong to the tenant.
         pub created_at: DateTime<Utc>,
+        /// Whether they present a code beside their password here.
+        pub second_factor: bool,
         /// Until when a link to set a password works that was made for them here and that they have not used.
         pub invited_until: Option<DateTime<Utc>>,
         /// The version of the membership; quoted, it is the `ETag`.
@@ -140,6 +142,10 @@ crate::wire! {
         pub email: String,
         /// Their password.
         pub password: Secret,
+        /// The code that their device shows, where they have set up a second factor in the tenant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(min_length = 6, max_length = 6))]
+        pub code: Option<String>,
         /// The tenant to enter; the first of theirs when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub tenant: Option<TenantId>,

@@ -13,6 +13,8 @@ with needed as (
     where tenant_id = $1 and password_encrypted is not null
     union all
     select 'session of account ' || account_id, data_encrypted from bot_sessions where tenant_id = $1
+    union all
+    select 'second factor of operator ' || operator_id, secret_encrypted from second_factors where tenant_id = $1
 ), versioned as (
     select what, ('x' || encode(substr(sealed, 3, 4), 'hex'))::bit(32)::integer as version from needed
 )

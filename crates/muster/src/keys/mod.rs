@@ -31,6 +31,7 @@ const SEALED: &[(&str, &str)] = &[
     ("accounts", "access_token_encrypted"),
     ("proxies", "password_encrypted"),
     ("bot_sessions", "data_encrypted"),
+    ("second_factors", "secret_encrypted"),
     ("import_rows", "password_encrypted"),
     ("import_rows", "access_token_encrypted"),
     ("import_rows", "raw_encrypted"),
@@ -254,6 +255,11 @@ async fn exchange(
         }
         "bot_sessions" => {
             sqlx::query_file!("src/keys/reseal_bot_sessions.sql", tenant, ids, stale, fresh)
+                .execute(&mut **tx)
+                .await?
+        }
+        "second_factors" => {
+            sqlx::query_file!("src/keys/reseal_second_factors.sql", tenant, ids, stale, fresh)
                 .execute(&mut **tx)
                 .await?
         }

@@ -12,6 +12,8 @@ left join (
         union all
         select data_encrypted from bot_sessions where tenant_id = $1
         union all
+        select secret_encrypted from second_factors where tenant_id = $1
+        union all
         select password_encrypted from import_rows where tenant_id = $1
         union all
         select access_token_encrypted from import_rows where tenant_id = $1

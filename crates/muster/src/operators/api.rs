@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_operators, create_operator))
         .routes(routes!(get_operator, change_operator, delete_operator))
         .routes(routes!(create_password_link))
+        .routes(routes!(forget_second_factor))
         .routes(routes!(set_password))
 }
 
@@ -112,6 +113,21 @@ async fn create_password_link(
     let link = operators::password_link(&mut tx, &actor, id).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(link)))
+}
+
+/// Takes the second factor from a member who has lost their device: their password alone lets them in until they set up
+/// another.
+#[utoipa::path(delete, path = "/v1/operators/{id}/second-factor", tag = "operators", params(("id" = OperatorId, Path)),
+    responses((status = 204), Problems))]
+async fn forget_second_factor(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<OperatorId>,
+) -> Result<StatusCode, Failure> {
+    let mut tx = app.db.begin(&actor).await?;
+    operators::forget_second_factor(&mut tx, &actor, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sets the password of the person whom the link was given to; their sessions end.

@@ -183,6 +183,16 @@ fn keep_an_owner(owners: &[OperatorId], id: OperatorId) -> Result<(), Refusal> {
     }
 }
 
+/// Takes the second factor from a member who has lost their device.
+///
+/// # Errors
+/// That there is no such member, or they have none; that the actor may not give their role; or that the database fails.
+pub async fn forget_second_factor(tx: &mut Tx, actor: &Actor, id: OperatorId) -> Result<(), Failure> {
+    let operator = get(tx, actor, id).await?;
+    may_give(actor, operator.role)?;
+    sessions::second_factor::forget(tx, actor, id).await
+}
+
 /// Makes what lets a member set their password, once and within [`PASSWORD_LINK_HOURS`].
 ///
 /// # Errors

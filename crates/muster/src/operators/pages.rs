@@ -38,6 +38,7 @@ pub fn routes() -> Router<App> {
         .route("/operators/{id}", get(show))
         .route("/operators/{id}/role", post(change_role))
         .route("/operators/{id}/password-link", post(link))
+        .route("/operators/{id}/second-factor/forget", post(forget_second_factor))
         .route("/operators/{id}/remove", post(remove))
 }
 
@@ -323,6 +324,18 @@ async fn change_role(
             console::refused(&OperatorPage::new(visitor, operator, faults))
         }
     }
+}
+
+async fn forget_second_factor(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<OperatorId>,
+) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    operators::forget_second_factor(&mut tx, &visitor.actor, id).await?;
+    tx.commit().await?;
+    let said = Said::done("Their password alone lets them in again, until they set up another device.");
+    Ok(console::go_and_say(format!("/operators/{id}"), &said))
 }
 
 async fn remove(

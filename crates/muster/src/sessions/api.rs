@@ -21,8 +21,8 @@ use crate::{
     actor::Actor,
     app::App,
     http::{Body, Problems, Reply},
-    problem::{Bug, Failure},
-    sessions::{self, From},
+    problem::{Bug, Failure, Kind, Refusal},
+    sessions::{self, Entered, From},
 };
 
 /// The routes of sessions.
@@ -50,7 +50,7 @@ pub fn no_cookie() -> HeaderValue {
 }
 
 /// Signs a person in; the session is in the cookie that is set. The same answer is given to a wrong address and to a wrong
-/// password. A program signs in with a token instead.
+/// password; where they have a second factor in the tenant, its code is needed too. A program signs in with a token instead.
 #[utoipa::path(post, path = "/v1/sessions", tag = "sessions", security(()), request_body = SignIn,
     responses((status = 201, body = SignedIn, headers(("Set-Cookie" = String))), Problems))]
 async fn sign_in(
@@ -60,7 +60,11 @@ async fn sign_in(
     Body(sign_in): Body<SignIn>,
 ) -> Result<Response, Failure> {
     same_origin(&headers)?;
-    let (who, token) = sessions::sign_in(&app.db, &app.gate.passwords, &from, sign_in).await?;
+    let entered = sessions::sign_in(&app.db, &app.keys, &app.gate.passwords, &from, sign_in).await?;
+    let Entered::SignedIn(who, token) = entered else {
+        let detail = "this person has a second factor here: give the code that their device shows as `code`";
+        return Err(Refusal::new(Kind::Unauthenticated, "code_needed", detail).into());
+    };
     Ok((
         StatusCode::CREATED,
         [(header::SET_COOKIE, cookie(&token))],

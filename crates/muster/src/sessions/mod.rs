@@ -17,14 +17,17 @@ use crate::{
     audit::{self, Entry},
     db::{Db, Tx},
     problem::{Failure, Kind, Refusal},
+    seal::Keyring,
     token::{self, TokenKind},
 };
 
 pub mod api;
 pub mod pages;
 pub mod passwords;
+pub mod second_factor;
 
 use passwords::Passwords;
+use second_factor::Ticket;
 
 /// After how many minutes without a request a session ends; `access/verify_session.sql` moves the end.
 pub const SESSION_IDLE_MINUTES: i64 = 30;
@@ -55,18 +58,28 @@ impl From {
     }
 }
 
+/// What came of a right password.
+pub enum Entered {
+    /// They are signed in; with the session's token.
+    SignedIn(Box<SignedIn>, SecretString),
+    /// They have to give the code of their second factor.
+    CodeDue(Ticket),
+}
+
 /// Signs a person in: gives who they are, and the session's token. An address that nobody has and a wrong password are
-/// refused alike, and take as long.
+/// refused alike, and take as long. Where they have a second factor and gave no code, they are given a ticket, to come back
+/// with the code.
 ///
 /// # Errors
-/// The faults of the request; that there were too many attempts; that the address or the password is wrong; that they may
-/// not enter the tenant; or that the database fails.
+/// The faults of the request; that there were too many attempts; that the address or the password, or the code, is wrong;
+/// that they may not enter the tenant; or that the database fails.
 pub async fn sign_in(
     db: &Db,
+    keys: &Keyring,
     passwords: &Passwords,
     from: &From,
     sign_in: SignIn,
-) -> Result<(SignedIn, SecretString), Failure> {
+) -> Result<Entered, Failure> {
     Refusal::check(sign_in.faults())?;
     passwords.admit(from.address, Some(&sign_in.email))?;
     let theirs = db.sign_in(&sign_in.email).await?;
@@ -88,6 +101,14 @@ pub async fn sign_in(
         role: entered.role,
     };
     let actor = from.actor(entered.tenant_id, who);
+    let mut tx = db.begin(&actor).await?;
+    let ticket = second_factor::ticket(&mut tx, &actor, keys, entered.operator_id).await?;
+    tx.commit().await?;
+    match (ticket, &sign_in.code) {
+        (None, _) => {}
+        (Some(ticket), None) => return Ok(Entered::CodeDue(ticket)),
+        (Some(_), Some(code)) => second_factor::check(db, keys, &actor, entered.operator_id, code).await?,
+    }
     let (secret, expires_at) = begin(db, from, &actor, entered.operator_id).await?;
     let open = |row: &crate::db::SignIn| OpenTenant {
         tenant_id: row.tenant_id,
@@ -102,7 +123,31 @@ pub async fn sign_in(
         expires_at,
         tenants: theirs.iter().map(open).collect(),
     };
-    Ok((signed_in, secret))
+    Ok(Entered::SignedIn(Box::new(signed_in), secret))
+}
+
+/// Signs in whoever holds a ticket and gives the code of their second factor; gives the session's token.
+///
+/// # Errors
+/// That there were too many attempts; that the ticket or the code is not good; or that the database fails.
+pub async fn give_code(
+    db: &Db,
+    keys: &Keyring,
+    passwords: &Passwords,
+    from: &From,
+    ticket: &Ticket,
+    code: &str,
+) -> Result<SecretString, Failure> {
+    passwords.admit(from.address, None)?;
+    let holder = second_factor::holder(db, keys, ticket).await?;
+    let who = Who::Operator {
+        id: holder.operator,
+        role: holder.role,
+    };
+    let actor = from.actor(holder.tenant, who);
+    second_factor::check(db, keys, &actor, holder.operator, code).await?;
+    let (secret, _) = begin(db, from, &actor, holder.operator).await?;
+    Ok(secret)
 }
 
 /// Begins a session of the actor; gives its token, and when it ends unless it is used.
@@ -147,18 +192,20 @@ pub async fn tenants(tx: &mut Tx) -> Result<Vec<OpenTenant>, Failure> {
     Ok(tenants)
 }
 
-/// Goes from one tenant to another of the person's: ends the session that they came with, and gives the token of one there.
+/// Goes from one tenant to another of the person's: ends the session that they came with, and gives the token of one there,
+/// or a ticket where they have a second factor there.
 ///
 /// # Errors
 /// That they may not enter it; that they did not come with a session; or that the database fails.
 pub async fn enter(
     db: &Db,
+    keys: &Keyring,
     from: &From,
     actor: &Actor,
     operator: OperatorId,
     presented: &[u8; 32],
     tenant: TenantId,
-) -> Result<SecretString, Failure> {
+) -> Result<Result<SecretString, Ticket>, Failure> {
     let mut tx = db.begin(actor).await?;
     let entered = tenants(&mut tx)
         .await?
@@ -175,8 +222,14 @@ pub async fn enter(
             role: entered.role,
         },
     );
+    let mut tx = db.begin(&there).await?;
+    let ticket = second_factor::ticket(&mut tx, &there, keys, operator).await?;
+    tx.commit().await?;
+    if let Some(ticket) = ticket {
+        return Ok(Err(ticket));
+    }
     let (secret, _) = begin(db, from, &there, operator).await?;
-    Ok(secret)
+    Ok(Ok(secret))
 }
 
 /// What a session is called: not its secret, and not enough of its hash to find it by guessing.

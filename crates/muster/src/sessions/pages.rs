@@ -9,9 +9,11 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    Secret, TenantId,
+    OperatorId, Secret, TenantId,
     operators::{OpenTenant, Session, SignIn},
 };
+use qrcode::QrCode;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::{
@@ -19,10 +21,11 @@ use crate::{
     app::App,
     console::{self, Faults, Form, Said, Shell, Visitor},
     http::Query,
-    problem::Failure,
+    problem::{Failure, Refusal},
     sessions::{
-        self, From,
+        self, Entered, From,
         api::{cookie, no_cookie},
+        second_factor::{self, Offer, Ticket},
     },
 };
 
@@ -30,9 +33,15 @@ use crate::{
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/sign-in", get(sign_in_form).post(sign_in))
+        .route("/sign-in/code", post(give_code))
         .route("/sign-out", post(sign_out))
         .route("/profile", get(profile))
         .route("/profile/sessions/end", post(end_session))
+        .route(
+            "/profile/second-factor",
+            get(second_factor_form).post(set_up_second_factor),
+        )
+        .route("/profile/second-factor/forget", post(forget_second_factor))
         .route("/tenants", get(tenants))
         .route("/tenants/enter", post(enter_tenant))
 }
@@ -80,23 +89,72 @@ async fn sign_in(
         email: form.email.clone(),
         password: form.password,
         tenant: None,
+        code: None,
     };
     let next = console::way_back(Some(&form.next));
-    match sessions::sign_in(&app.db, &app.gate.passwords, &from, asked).await {
-        Ok((who, token)) => {
-            let mut response = if who.tenants.len() > 1 {
-                console::go("/tenants")
-            } else {
-                console::go(next)
-            };
-            response.headers_mut().append(header::SET_COOKIE, cookie(&token));
-            Ok(response)
+    match sessions::sign_in(&app.db, &app.keys, &app.gate.passwords, &from, asked).await {
+        Ok(Entered::SignedIn(who, token)) => {
+            let next = if who.tenants.len() > 1 { "/tenants" } else { next };
+            Ok(signed_in(next, &token))
         }
+        Ok(Entered::CodeDue(ticket)) => console::page(&CodePage {
+            ticket: ticket.0,
+            next: next.to_owned(),
+            faults: Faults::none(),
+        }),
         Err(failure) => console::refused(&SignInPage {
             email: form.email,
             next: next.to_owned(),
             said: None,
             faults: Faults::of(failure, &["/email", "/password"])?,
+        }),
+    }
+}
+
+fn signed_in(next: &str, token: &SecretString) -> Response {
+    let mut response = console::go(next);
+    response.headers_mut().append(header::SET_COOKIE, cookie(token));
+    response
+}
+
+#[derive(Template)]
+#[template(path = "sessions/code.html")]
+struct CodePage {
+    ticket: SecretString,
+    next: String,
+    faults: Faults,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeForm {
+    ticket: Secret,
+    code: String,
+    next: String,
+}
+
+async fn give_code(
+    State(app): State<App>,
+    from: From,
+    Form(form): Form<CodeForm>,
+) -> Result<Response, Failure> {
+    let ticket = Ticket(form.ticket.0);
+    let next = console::way_back(Some(&form.next));
+    match sessions::give_code(
+        &app.db,
+        &app.keys,
+        &app.gate.passwords,
+        &from,
+        &ticket,
+        &form.code,
+    )
+    .await
+    {
+        Ok(token) => Ok(signed_in(next, &token)),
+        Err(failure) => console::refused(&CodePage {
+            ticket: ticket.0,
+            next: next.to_owned(),
+            faults: Faults::of(failure, &["/code"])?,
         }),
     }
 }
@@ -128,6 +186,32 @@ struct ProfilePage {
     role: &'static str,
     sessions: Vec<Session>,
     tenants: usize,
+    second_factor: bool,
+    faults: Faults,
+}
+
+impl ProfilePage {
+    async fn read(
+        app: &App,
+        visitor: Visitor,
+        presented: &[u8; 32],
+        faults: Faults,
+    ) -> Result<Self, Failure> {
+        let mut tx = app.db.begin(&visitor.actor).await?;
+        let person = visitor.person()?;
+        let sessions = sessions::list(&mut tx, &visitor.actor, person, presented).await?;
+        let tenants = sessions::tenants(&mut tx).await?.len();
+        let second_factor = second_factor::is_due(&mut tx, &visitor.actor, person).await?;
+        tx.commit().await?;
+        Ok(Self {
+            role: visitor.actor.role().map_or("", |role| role.word()),
+            shell: Shell::new(visitor.name.clone(), visitor),
+            sessions,
+            tenants,
+            second_factor,
+            faults,
+        })
+    }
 }
 
 async fn profile(
@@ -135,16 +219,119 @@ async fn profile(
     visitor: Visitor,
     Extension(TokenHash(presented)): Extension<TokenHash>,
 ) -> Result<Response, Failure> {
+    console::page(&ProfilePage::read(&app, visitor, &presented, Faults::none()).await?)
+}
+
+/// A token of the API can have less than its person's role, and could lock them out: only a session changes how they sign in.
+async fn only_by_session(app: &App, visitor: &Visitor, presented: &[u8; 32]) -> Result<OperatorId, Failure> {
+    let person = visitor.person()?;
     let mut tx = app.db.begin(&visitor.actor).await?;
-    let sessions = sessions::list(&mut tx, &visitor.actor, visitor.person()?, &presented).await?;
-    let tenants = sessions::tenants(&mut tx).await?.len();
+    let sessions = sessions::list(&mut tx, &visitor.actor, person, presented).await?;
     tx.commit().await?;
-    console::page(&ProfilePage {
-        role: visitor.actor.role().map_or("", |role| role.word()),
-        shell: Shell::new(visitor.name.clone(), visitor),
-        sessions,
-        tenants,
-    })
+    if sessions.iter().any(|session| session.current) {
+        Ok(person)
+    } else {
+        Err(Refusal::not_found("session").into())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sessions/second_factor.html")]
+struct SecondFactorPage {
+    shell: Shell,
+    offer: Offer,
+    code: String,
+    faults: Faults,
+}
+
+impl SecondFactorPage {
+    fn new(visitor: Visitor, offer: Offer, faults: Faults) -> Self {
+        Self {
+            shell: Shell::new("Set up a second factor", visitor),
+            offer,
+            code: String::new(),
+            faults,
+        }
+    }
+
+    /// The picture of the address for a device: its width, and the path of its dark parts.
+    fn picture(&self) -> Result<(usize, String), askama::Error> {
+        let uri = self.offer.uri.expose_secret().as_bytes();
+        let code = QrCode::new(uri).map_err(|error| askama::Error::custom(Box::new(error)))?;
+        let dark = code.to_colors();
+        let mut path = String::new();
+        for (y, row) in dark.chunks(code.width()).enumerate() {
+            for (x, color) in row.iter().enumerate() {
+                if *color == qrcode::Color::Dark {
+                    path.push_str(&format!("M{x} {y}h1v1h-1z"));
+                }
+            }
+        }
+        Ok((code.width(), path))
+    }
+}
+
+async fn second_factor_form(visitor: Visitor) -> Result<Response, Failure> {
+    let offer = second_factor::offer(&visitor.tenant, &visitor.name);
+    console::page(&SecondFactorPage::new(visitor, offer, Faults::none()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecondFactorForm {
+    secret: Secret,
+    code: String,
+}
+
+async fn set_up_second_factor(
+    State(app): State<App>,
+    visitor: Visitor,
+    Extension(TokenHash(presented)): Extension<TokenHash>,
+    Form(SecondFactorForm { secret, code }): Form<SecondFactorForm>,
+) -> Result<Response, Failure> {
+    let person = only_by_session(&app, &visitor, &presented).await?;
+    let secret = secret.0;
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    match second_factor::set_up(&mut tx, &visitor.actor, &app.keys, person, &secret, &code).await {
+        Ok(()) => {
+            tx.commit().await?;
+            let said = Said::done("From now on a code of your device is asked for when you sign in here.");
+            Ok(console::go_and_say("/profile", &said))
+        }
+        Err(failure) => {
+            let faults = Faults::of(failure, &["/code"])?;
+            let offer = second_factor::offer_again(secret.expose_secret(), &visitor.tenant, &visitor.name)?;
+            console::refused(&SecondFactorPage::new(visitor, offer, faults))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForgetForm {
+    code: String,
+}
+
+async fn forget_second_factor(
+    State(app): State<App>,
+    visitor: Visitor,
+    Extension(TokenHash(presented)): Extension<TokenHash>,
+    Form(ForgetForm { code }): Form<ForgetForm>,
+) -> Result<Response, Failure> {
+    let person = only_by_session(&app, &visitor, &presented).await?;
+    match second_factor::check(&app.db, &app.keys, &visitor.actor, person, &code).await {
+        Ok(()) => {
+            let mut tx = app.db.begin(&visitor.actor).await?;
+            second_factor::forget(&mut tx, &visitor.actor, person).await?;
+            tx.commit().await?;
+            let said = Said::done("Your password alone lets you in here again.");
+            Ok(console::go_and_say("/profile", &said))
+        }
+        Err(failure) => {
+            let faults = Faults::of(failure, &["/code"])?;
+            console::refused(&ProfilePage::read(&app, visitor, &presented, faults).await?)
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -204,9 +391,23 @@ async fn enter_tenant(
         return Ok(console::go("/"));
     }
     let person = visitor.person()?;
-    let token = sessions::enter(&app.db, &from, &visitor.actor, person, &presented, form.tenant).await?;
+    let entered = sessions::enter(
+        &app.db,
+        &app.keys,
+        &from,
+        &visitor.actor,
+        person,
+        &presented,
+        form.tenant,
+    )
+    .await?;
     app.gate.forget();
-    let mut response = console::go("/");
-    response.headers_mut().append(header::SET_COOKIE, cookie(&token));
-    Ok(response)
+    match entered {
+        Ok(token) => Ok(signed_in("/", &token)),
+        Err(ticket) => console::page(&CodePage {
+            ticket: ticket.0,
+            next: "/".to_owned(),
+            faults: Faults::none(),
+        }),
+    }
 }

@@ -158,10 +158,18 @@ async fn every_column_of_secrets_is_sealed_anew_for_its_own_place() {
         .execute(&mut db)
         .await
         .expect("a session");
+    sqlx::query(
+        "insert into second_factors (tenant_id, operator_id, secret_encrypted, last_step) values ($1, $2, '', 0)",
+    )
+    .bind(tenant)
+    .bind(app.owner_id.0)
+    .execute(&mut db)
+    .await
+    .expect("a second factor");
     // Where each is stored, and for which place it is sealed.
     let account_password = Place::new("accounts", "password_encrypted", id);
     let account_token = Place::new("accounts", "access_token_encrypted", id);
-    let places: [(&'static str, &'static str, &Place); 9] = [
+    let places: [(&'static str, &'static str, &Place); 10] = [
         (
             "update accounts set password_encrypted = $1",
             "select password_encrypted from accounts",
@@ -181,6 +189,11 @@ async fn every_column_of_secrets_is_sealed_anew_for_its_own_place() {
             "update bot_sessions set data_encrypted = $1",
             "select data_encrypted from bot_sessions",
             &Place::new("bot_sessions", "data_encrypted", id),
+        ),
+        (
+            "update second_factors set secret_encrypted = $1",
+            "select secret_encrypted from second_factors",
+            &Place::new("second_factors", "secret_encrypted", app.owner_id),
         ),
         (
             "update import_rows set password_encrypted = $1",
@@ -220,7 +233,7 @@ async fn every_column_of_secrets_is_sealed_anew_for_its_own_place() {
     let done = keys::reseal(&app.app.db, &app.app.keys, &app.owner_actor())
         .await
         .expect("it ends");
-    assert_eq!((done.resealed, done.failed), (9, 0));
+    assert_eq!((done.resealed, done.failed), (10, 0));
     let mut tx = app
         .app
         .db
@@ -261,7 +274,7 @@ async fn no_column_of_secrets_is_forgotten() {
         .collect();
     assert_eq!(
         sealed.len(),
-        9,
+        10,
         "add the new column to keys::SEALED and its statements: {sealed:?}"
     );
 }

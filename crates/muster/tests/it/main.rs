@@ -17,6 +17,7 @@ mod console_audit;
 mod console_bots;
 mod console_proxies;
 mod console_reviews;
+mod console_second_factor;
 mod console_today;
 mod content;
 mod demo;

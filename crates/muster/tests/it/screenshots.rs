@@ -21,6 +21,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("batch-asked", "/batches/new?event=flag&of=all&filter=model%3A1"),
     ("reviews", "/reviews"),
     ("profile", "/profile"),
+    ("second-factor", "/profile/second-factor"),
     ("models", "/models"),
     ("bots", "/bots"),
     ("bot", "{/bots/}"),
