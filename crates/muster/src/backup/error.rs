@@ -57,6 +57,15 @@ pub enum BackupError {
         /// What PostgreSQL said.
         said: String,
     },
+    /// WAL does not get into the archive.
+    #[error(
+        "the archive does not take segment {segment} of WAL: see why in log/postgres.log of the data folder, and mend it soon, \
+         because WAL is kept until it is archived"
+    )]
+    NotArchived {
+        /// The segment.
+        segment: String,
+    },
     /// The cluster did not do what was asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),

@@ -6,14 +6,19 @@
 //!   backup.key              what opens the backups, sealed by the master key
 //!   pgbackrest.conf         written anew whenever Muster starts
 //!   pgbackrest.local.conf   the administrator's own settings, which go before ours
+//!   drills/                 what became of each drill
 //!   backup/repository/      the backups, encrypted, unless the own settings say `repo1-path`
 //! ```
 
+mod drill;
 mod error;
 mod key;
 mod program;
+mod record;
 mod restore;
+pub mod schedule;
 mod settings;
+mod state;
 
 use std::{path::Path, process::Stdio};
 
@@ -24,8 +29,10 @@ use tokio::io::AsyncWriteExt;
 pub use error::BackupError;
 pub use key::{BackupKey, KEY_FILE};
 use program::Program;
+pub use record::{Event, Record};
 pub use restore::{Recovered, Restored, Target, restore, restore_from};
 use settings::Settings;
+pub use state::{State, states, worries};
 
 use crate::{
     cluster::{Archive, Layout},

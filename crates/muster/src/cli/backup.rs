@@ -28,6 +28,9 @@ const BACKUPS: &[Column] = &[
     ("DAMAGED", "damaged"),
 ];
 
+/// The code of a process whose drill finds faults.
+const FAULTS_CODE: u8 = 6;
+
 /// The parts of a bar of percents.
 const PERCENT: u64 = 100;
 
@@ -61,6 +64,14 @@ enum Verb {
     Check {
         #[command(flatten)]
         data: Data,
+    },
+    /// Restore the newest backup and its WAL beside the live database, and examine what comes of it.
+    Drill {
+        #[command(flatten)]
+        data: Data,
+        /// Restore the moment at this time instead, such as 2026-11-25T21:00:00Z.
+        #[arg(long, value_name = "TIME")]
+        to_time: Option<DateTime<Utc>>,
     },
     /// Restore into a new data folder; the live one is not touched.
     Restore(Restore),
@@ -156,6 +167,7 @@ impl Backup {
                     ),
                 )
             }
+            Verb::Drill { data, to_time } => self.drill(data, *to_time).await,
             Verb::Restore(restore) => self.restore(restore).await,
         }
     }
@@ -164,7 +176,7 @@ impl Backup {
         let bar = bar("backing up");
         let made = data
             .repository()?
-            .run(kind, |percent| bar.set_position(percent as u64))
+            .run_recorded(kind, |percent| bar.set_position(percent as u64))
             .await;
         bar.finish_and_clear();
         let made = made?;
@@ -178,6 +190,28 @@ impl Backup {
                 seconds(u64::try_from((made.ended_at - made.started_at).num_milliseconds()).unwrap_or_default())
             ),
         )
+    }
+
+    async fn drill(&self, data: &Data, at: Option<DateTime<Utc>>) -> Result<(), Exit> {
+        let bar = bar("restoring");
+        let record = data
+            .repository()?
+            .drill(at, |percent| bar.set_position(percent as u64))
+            .await;
+        bar.finish_and_clear();
+        let record = record?;
+        if self.json {
+            print::json(&serde_json::to_value(&record)?)?;
+        } else {
+            print::record(&[], &serde_json::to_value(&record)?)?;
+        }
+        if record.is_good() {
+            return Ok(());
+        }
+        Err(Exit::new(
+            FAULTS_CODE,
+            "the backup is not good: make a full one now, drill it, and find out what happened to this one",
+        ))
     }
 
     async fn restore(&self, restore: &Restore) -> Result<(), Exit> {

@@ -1,7 +1,7 @@
 //! The command line: for people first, for scripts second.
 //!
 //! Exit codes: 0 done; 1 failed; 2 not understood; 3 not found; 4 not possible as things are; 5 the input has faults;
-//! 6 the doctor has findings.
+//! 6 the doctor has findings, or a drill of backups.
 
 use std::{error::Error, process::ExitCode};
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use crate::{
     actor::Actor,
-    backup::{BackupError, Repository},
+    backup::{BackupError, Repository, schedule},
     cluster::{self, Cluster},
     config::ServeSettings,
     db::Db,
@@ -263,6 +263,11 @@ impl Up {
         .await?;
         greet(&server.url(), cluster.dir(), first.as_ref());
         let stop = CancellationToken::new();
+        let backups = async {
+            if let Some(repository) = repository {
+                schedule::keep(repository, stop.clone()).await;
+            }
+        };
         let demo = async {
             if !demo {
                 return Ok(());
@@ -282,7 +287,7 @@ impl Up {
             stop.cancel();
             told
         };
-        let (played, told) = tokio::join!(demo, told);
+        let (played, told, ()) = tokio::join!(demo, told, backups);
         server.stop().await?;
         played.and(told)
     }

@@ -14,6 +14,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Gid, Uid, User, geteuid};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::process::Command;
 
 use super::{ClusterError, conf};
@@ -109,6 +110,26 @@ impl Layout {
         };
         written().map_err(ClusterError::io("writing", &path))?;
         sync(&self.dir)
+    }
+
+    /// Replaces a file in a folder of `DIR` that is ours alone and made when it is not there.
+    ///
+    /// # Errors
+    /// [`ClusterError::Io`].
+    pub fn write_in(&self, folder: &str, name: &str, text: &str) -> Result<(), ClusterError> {
+        create_folder(&self.dir.join(folder))?;
+        self.write(&format!("{folder}/{name}"), text)
+    }
+
+    /// How to connect as `role` to `database`: through the socket, without a password.
+    #[must_use]
+    pub fn url(&self, role: &str, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.socket)
+            .port(super::PORT)
+            .username(role)
+            .database(database)
+            .ssl_mode(PgSslMode::Disable)
     }
 
     /// Makes a folder in `DIR` for the server alone, unless it is there.

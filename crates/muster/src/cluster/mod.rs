@@ -27,7 +27,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -265,12 +265,7 @@ impl Cluster {
     /// How to connect as `role` to `database`: through the socket, without a password.
     #[must_use]
     pub fn url(&self, role: &str, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.layout.socket)
-            .port(PORT)
-            .username(role)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
+        self.layout.url(role, database)
     }
 
     /// The folder that holds everything.
@@ -363,6 +358,24 @@ async fn remove_left_over() {
             let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(dir.path())).await;
         }
     }
+}
+
+/// Removes a folder of Muster with all that is in it, and ends what an earlier life left running there.
+///
+/// # Errors
+/// When another process holds it, or something stays.
+pub async fn discard(dir: &Path) -> Result<(), ClusterError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let folder = Cluster::hold(dir).await?;
+    server::end_all(&folder.data).await?;
+    folder.tidy_up();
+    let removed = dir.to_owned();
+    tokio::task::spawn_blocking(move || std::fs::remove_dir_all(removed))
+        .await
+        .expect("removing a folder does not panic")
+        .map_err(ClusterError::io("removing", dir))
 }
 
 /// Takes hold of a temporary folder that is ours, old, and held by nobody.

@@ -3,6 +3,7 @@
 mod accounts;
 mod assign;
 mod audit;
+mod backups;
 mod bots;
 mod catalogue;
 mod cli;
