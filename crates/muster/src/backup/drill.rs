@@ -79,10 +79,8 @@ impl Repository {
     ) -> Result<(), BackupError> {
         let superuser = |layout: &Layout| layout.url(cluster::SUPERUSER, cluster::DATABASE);
         let mut live = superuser(&self.layout).connect().await?;
-        let (target, until) = match at {
-            Some(at) => (Target::Time(at), at),
-            None => mark(&mut live).await?,
-        };
+        let (point, now) = mark(&mut live).await?;
+        let (target, until) = at.map_or((point, now), |at| (Target::Time(at), at));
         let used = self.list().await?.backups;
         let used = used.into_iter().rev().find(|backup| backup.ended_at <= until);
         record.bytes = used.as_ref().and_then(|b| i64::try_from(b.database_bytes).ok());
@@ -143,8 +141,8 @@ impl Repository {
     }
 }
 
-/// Makes a restore point now, and waits until the archive has it.
-async fn mark(live: &mut PgConnection) -> Result<(Target, DateTime<Utc>), BackupError> {
+/// Makes a restore point now, and waits until the archive has it; gives it and the time.
+pub(super) async fn mark(live: &mut PgConnection) -> Result<(Target, DateTime<Utc>), BackupError> {
     let name = format!(
         "muster-drill-{}",
         Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)

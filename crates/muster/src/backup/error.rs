@@ -51,7 +51,8 @@ pub enum BackupError {
     /// The files were restored, and WAL does not lead to the target.
     #[error(
         "the backup was restored, but its WAL does not lead to what was asked for: WAL is missing or damaged, or the time or \
-         name lies outside what the archive holds (see `muster backup list`): {said}"
+         name lies outside what the archive holds; if nothing was written after the time that was asked for, --latest gives \
+         the same: {said}"
     )]
     Replay {
         /// What PostgreSQL said.

@@ -4,10 +4,11 @@ use std::{path::Path, time::Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
+use sqlx::{ConnectOptions, Connection};
 
-use super::{BackupError, KEY_FILE, Repository};
+use super::{BackupError, KEY_FILE, Repository, drill::mark};
 use crate::{
-    cluster::{Archive, Cluster, ClusterError, Folder, Settings},
+    cluster::{self, Archive, Cluster, ClusterError, Folder, Settings},
     seal::MasterKeys,
 };
 
@@ -54,6 +55,14 @@ pub async fn restore(
 ) -> Result<Restored, BackupError> {
     let folder = hold_new(into).await?;
     let repository = from.for_restore(&folder)?;
+    // Where the live database runs, what it has is archived first. Often it is what was lost.
+    let live = from.layout.url(cluster::SUPERUSER, cluster::DATABASE);
+    if let Ok(mut live) = live.connect().await {
+        if let Err(error) = mark(&mut live).await {
+            tracing::warn!(%error, "what the live database wrote last is not in the archive");
+        }
+        live.close().await?;
+    }
     finish(&repository, folder, target, progress).await
 }
 

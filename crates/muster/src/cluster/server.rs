@@ -132,7 +132,7 @@ impl Server {
             }
             Archive::Replay { environment } => {
                 // Ready only when all is replayed, and no setting of the old server can stop it.
-                command.args(["-c", "hot_standby=off"]);
+                command.args(["-c", "hot_standby=off", "-c", "recovery_init_sync_method=syncfs"]);
                 environment
             }
         };
