@@ -200,9 +200,9 @@ async fn healthz() -> &'static str {
     responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = Problem)))]
 async fn readyz(State(app): State<App>) -> Result<String, Failure> {
     let worries = backup::worries(&backups(&app).await?);
-    Ok(worries
-        .iter()
-        .fold("ready\n".to_owned(), |text, worry| text + "warning: " + worry + "\n"))
+    Ok(worries.iter().fold("ready\n".to_owned(), |text, worry| {
+        text + "warning: " + worry + "\n"
+    }))
 }
 
 /// How it stands with the server's backups, which are no tenant's.

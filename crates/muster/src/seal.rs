@@ -157,7 +157,9 @@ pub enum MasterKeyError {
     #[error("the master key has to be 64 hexadecimal digits, the newest on the first line")]
     Form,
     /// Something was sealed by a master key that is not here.
-    #[error("{what} is sealed by master key {id}, which is not here: add the line of that key to the file of master keys")]
+    #[error(
+        "{what} is sealed by master key {id}, which is not here: add the line of that key to the file of master keys"
+    )]
     Missing {
         /// What was to be opened.
         what: &'static str,
@@ -165,7 +167,9 @@ pub enum MasterKeyError {
         id: String,
     },
     /// What was sealed by a master key was altered since.
-    #[error("{0} does not open: it is damaged, or not what a master key sealed; take a copy of it from elsewhere")]
+    #[error(
+        "{0} does not open: it is damaged, or not what a master key sealed; take a copy of it from elsewhere"
+    )]
     Damaged(&'static str),
 }
 

@@ -37,7 +37,9 @@ pub enum BackupError {
     #[error("what pgBackRest says of its backups is not understood: {0}")]
     NotUnderstood(String),
     /// The repository holds damaged files.
-    #[error("the repository is damaged; make a full backup now, and keep the damaged files for whoever looks into it: {found}")]
+    #[error(
+        "the repository is damaged; make a full backup now, and keep the damaged files for whoever looks into it: {found}"
+    )]
     Damaged {
         /// What is.
         found: String,

@@ -25,10 +25,8 @@ pub struct BackupKey {
 impl BackupKey {
     /// A new one for these master keys.
     pub fn new(masters: &MasterKeys) -> Self {
-        let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
-        rand::fill(&mut bytes[..]);
         Self {
-            passphrase: seal::hex(&bytes[..]).into(),
+            passphrase: new_passphrase(),
             masters: masters.clone(),
         }
     }
@@ -89,4 +87,11 @@ impl BackupKey {
     pub fn masters(&self) -> &MasterKeys {
         &self.masters
     }
+}
+
+/// 256 random bits in hexadecimal digits.
+pub(super) fn new_passphrase() -> SecretString {
+    let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
+    rand::fill(&mut bytes[..]);
+    seal::hex(&bytes[..]).into()
 }

@@ -32,6 +32,7 @@ use program::Program;
 pub use record::{Event, Record};
 pub use restore::{Recovered, Restored, Target, restore, restore_from};
 use settings::Settings;
+pub use settings::external;
 pub use state::{State, states, worries};
 
 use crate::{
@@ -57,6 +58,8 @@ pub enum Kind {
 pub struct Backup {
     /// pgBackRest's name for it.
     pub label: String,
+    /// The number of the repository that it is in.
+    pub repository: u8,
     /// How much it copied.
     pub kind: Kind,
     /// When it began.
@@ -124,7 +127,8 @@ impl Repository {
     /// # Errors
     /// As [`Repository::open`].
     pub fn at(repository: &Path, layout: &Layout, masters: &MasterKeys) -> Result<Self, BackupError> {
-        let repository = std::path::absolute(repository).map_err(BackupError::io("looking up", repository))?;
+        let repository =
+            std::path::absolute(repository).map_err(BackupError::io("looking up", repository))?;
         let key = BackupKey::read(&repository.join(KEY_FILE), masters)?;
         Self::new(layout, Settings::in_folder(&repository), key)
     }
@@ -166,23 +170,30 @@ impl Repository {
         self.deposit_key().await
     }
 
-    /// Makes a backup; gives it. Backups that are no longer to be kept are removed afterwards.
+    /// Makes a backup in each repository; gives the first one's. Backups that are no longer to be kept are removed
+    /// afterwards.
     ///
     /// # Errors
-    /// When the cluster does not run, another backup does, or WAL is not archived.
-    pub async fn run(&self, kind: Kind, progress: impl FnMut(f64)) -> Result<Backup, BackupError> {
-        self.deposit_key().await?;
+    /// When the cluster does not run, another backup does, or WAL is not archived. A repository that fails keeps no other
+    /// from its backup.
+    pub async fn run(&self, kind: Kind, mut progress: impl FnMut(f64)) -> Result<Backup, BackupError> {
         let word = match kind {
             Kind::Full => "full",
             Kind::Incremental => "incr",
         };
-        self.program
-            .run("backup", &[format!("--type={word}")], progress)
-            .await?;
-        let mut listing = self.list().await?;
+        let mut done = self.deposit_key().await;
+        for number in self.settings.repositories() {
+            let arguments = [format!("--type={word}"), format!("--repo={number}")];
+            let made = self.program.run("backup", &arguments, &mut progress).await;
+            done = done.and(made);
+        }
+        done?;
+        let listing = self.list().await?;
+        let first = listing.backups.iter().map(|backup| backup.repository).min();
         listing
             .backups
-            .pop()
+            .into_iter()
+            .rfind(|backup| Some(backup.repository) == first)
             .ok_or_else(|| BackupError::NotUnderstood("no backup is listed after one was made".to_owned()))
     }
 
@@ -201,12 +212,14 @@ impl Repository {
     pub async fn check(&self) -> Result<Checked, BackupError> {
         let begun = std::time::Instant::now();
         self.program.run("check", &[], |_| ()).await?;
-        let verified = self
-            .program
-            .answer("verify", &["--output=text", "--verbose"])
-            .await?;
+        let mut backups = 0;
+        for number in self.settings.repositories() {
+            let repository = format!("--repo={number}");
+            let arguments = ["--output=text", "--verbose", &repository];
+            backups += verified_backups(&self.program.answer("verify", &arguments).await?)?;
+        }
         Ok(Checked {
-            backups: verified_backups(&verified)?,
+            backups,
             milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }
@@ -262,8 +275,14 @@ fn listing(json: &str) -> Result<Listing, BackupError> {
         #[serde(rename = "type")]
         kind: String,
         timestamp: Timestamp,
+        database: Database,
         info: Info,
         error: Option<bool>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Database {
+        repo_key: u8,
     }
     #[derive(Deserialize)]
     struct Timestamp {
@@ -303,6 +322,7 @@ fn listing(json: &str) -> Result<Listing, BackupError> {
     let backups = stanza.backup.into_iter().map(|entry| {
         Ok(Backup {
             label: entry.label,
+            repository: entry.database.repo_key,
             kind: if entry.kind == "full" {
                 Kind::Full
             } else {
@@ -334,7 +354,11 @@ fn verified_backups(said: &str) -> Result<usize, BackupError> {
         })
         .collect();
     if !wrong.is_empty() || !said.contains("status: ok") {
-        let found = if wrong.is_empty() { said.trim() } else { &wrong.join("; ") };
+        let found = if wrong.is_empty() {
+            said.trim()
+        } else {
+            &wrong.join("; ")
+        };
         return Err(BackupError::Damaged {
             found: found.to_owned(),
         });
@@ -353,10 +377,16 @@ mod tests {
         for (from, to) in [
             ("status: ok", "status: error"),
             ("status: valid", "status: invalid"),
-            ("size invalid: 0, other: 0\n  backup", "size invalid: 2, other: 0\n  backup"),
+            (
+                "size invalid: 0, other: 0\n  backup",
+                "size invalid: 2, other: 0\n  backup",
+            ),
         ] {
             let bad = good.replacen(from, to, 1);
-            assert!(matches!(verified_backups(&bad), Err(BackupError::Damaged { .. })), "{bad}");
+            assert!(
+                matches!(verified_backups(&bad), Err(BackupError::Damaged { .. })),
+                "{bad}"
+            );
         }
         assert!(verified_backups("").is_err(), "silence is not good news");
     }

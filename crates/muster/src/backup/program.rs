@@ -191,7 +191,8 @@ mod tests {
         let line = "2026-11-25 21:26:24.289 P00  ERROR: [029]: unable to load info file";
         assert_eq!(message(line), Some(("ERROR", "[029]: unable to load info file")));
         assert_eq!(message("                  HINT: is it there?"), None);
-        let line = "2026-11-25 21:26:22.243 P01 DETAIL: backup file /pg/base/5/1255 (776KB, 12.50%) checksum 01ab";
+        let line =
+            "2026-11-25 21:26:22.243 P01 DETAIL: backup file /pg/base/5/1255 (776KB, 12.50%) checksum 01ab";
         assert_eq!(percent(line), Some(12.5));
         assert_eq!(percent("2026-11-25 21:26:22.243 P00   INFO: 100% sure"), None);
     }

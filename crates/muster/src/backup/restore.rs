@@ -172,7 +172,15 @@ impl Repository {
 fn fatal(log: &str) -> String {
     let fatal: Vec<_> = log
         .lines()
-        .filter_map(|line| line.find("FATAL").or_else(|| line.find("PANIC")).map(|at| &line[at..]))
+        .filter_map(|line| {
+            line.find("FATAL")
+                .or_else(|| line.find("PANIC"))
+                .map(|at| &line[at..])
+        })
         .collect();
-    if fatal.is_empty() { log.to_owned() } else { fatal.join("; ") }
+    if fatal.is_empty() {
+        log.to_owned()
+    } else {
+        fatal.join("; ")
+    }
 }

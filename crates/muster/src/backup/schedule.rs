@@ -69,7 +69,10 @@ async fn make(repository: &Repository, kind: Kind) -> Result<(), String> {
 }
 
 async fn drill(repository: &Repository) -> Result<(), String> {
-    let record = repository.drill(None, |_| ()).await.map_err(|error| error.to_string())?;
+    let record = repository
+        .drill(None, |_| ())
+        .await
+        .map_err(|error| error.to_string())?;
     if record.is_good() {
         Ok(())
     } else {
@@ -127,7 +130,10 @@ mod tests {
         assert_eq!(due(&[full(3_600), drill(3_590)]), Some(Event::Incremental));
         let incremental = |secs| tried(Event::Incremental, secs, Some(secs));
         assert_eq!(due(&[full(7_200), drill(7_190), incremental(3_599)]), None);
-        assert_eq!(due(&[full(86_400), drill(86_390), incremental(10)]), Some(Event::Full));
+        assert_eq!(
+            due(&[full(86_400), drill(86_390), incremental(10)]),
+            Some(Event::Full)
+        );
     }
 
     #[test]

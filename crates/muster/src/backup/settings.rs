@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{BackupError, STANZA};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{BackupError, STANZA, key::new_passphrase};
 use crate::cluster::{self, Layout};
 
 /// The administrator's own settings, in the data folder.
@@ -21,7 +23,10 @@ const FIXED: &[(&str, &str)] = &[
     ("lock-path", "Muster owns the folder of locks"),
     ("log-", "Muster reads what pgBackRest says and logs it itself"),
     ("config", "this is the file for settings"),
-    ("archive-push-queue-max", "it would drop WAL and call that success"),
+    (
+        "archive-push-queue-max",
+        "it would drop WAL and call that success",
+    ),
     ("archive-async", "a failing archive would be noticed late"),
 ];
 
@@ -74,8 +79,8 @@ impl Settings {
 
     /// The first repository, where it is a folder of this machine.
     pub fn folder(&self) -> Option<PathBuf> {
-        let elsewhere = self.0.get("repo1-type").is_some_and(|kind| kind != "posix")
-            || self.0.contains_key("repo1-host");
+        let elsewhere =
+            self.0.get("repo1-type").is_some_and(|kind| kind != "posix") || self.0.contains_key("repo1-host");
         (!elsewhere).then(|| self.0["repo1-path"].clone().into())
     }
 
@@ -99,6 +104,16 @@ impl Settings {
             cluster::SUPERUSER,
         )
     }
+}
+
+/// A configuration of pgBackRest for a PostgreSQL that Muster does not run, with a new passphrase.
+pub fn external(data: &Path, repository: &Path) -> SecretString {
+    include_str!("external.conf")
+        .replace("{repository}", &repository.display().to_string())
+        .replace("{passphrase}", new_passphrase().expose_secret())
+        .replace("{days}", &RETENTION_DAYS.to_string())
+        .replace("{data}", &data.display().to_string())
+        .into()
 }
 
 fn repository_of(name: &str) -> Option<u8> {
@@ -167,7 +182,10 @@ mod tests {
                 .expect("we have a name"),
         };
         let text = settings.text(&layout);
-        for line in ["repo1-cipher-type=aes-256-cbc\n", "repo2-cipher-type=aes-256-cbc\n"] {
+        for line in [
+            "repo1-cipher-type=aes-256-cbc\n",
+            "repo2-cipher-type=aes-256-cbc\n",
+        ] {
             assert!(text.contains(line), "{text}");
         }
         assert!(!text.contains("cipher-pass"), "{text}");

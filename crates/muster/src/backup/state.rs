@@ -36,7 +36,8 @@ pub fn worries(states: &[State]) -> Vec<String> {
     let mut worries = Vec::new();
     if of("archive").is_some_and(|archive| !archive.last_is_good) {
         worries.push(
-            "WAL is not being archived: what is written now is only in the data folder, whose disk fills".to_owned(),
+            "WAL is not being archived: what is written now is only in the data folder, whose disk fills"
+                .to_owned(),
         );
     }
     for (event, name) in [("full", "full backup"), ("incremental", "incremental backup")] {
@@ -57,11 +58,16 @@ pub fn worries(states: &[State]) -> Vec<String> {
         worries.push(format!("no backup was made in {HOURLY_HOURS_MAX} hours"));
     }
     match of("drill") {
-        Some(drill) if !drill.last_is_good => worries.push("the last drill found the backup not good".to_owned()),
+        Some(drill) if !drill.last_is_good => {
+            worries.push("the last drill found the backup not good".to_owned())
+        }
         Some(drill) if late(drill.good_secs_ago, DAILY_HOURS_MAX) => {
             worries.push(format!("no drill was made in {DAILY_HOURS_MAX} hours"));
         }
-        None if full.good_secs_ago.is_some_and(|secs| secs > HOURLY_HOURS_MAX * HOUR_SECS) => {
+        None if full
+            .good_secs_ago
+            .is_some_and(|secs| secs > HOURLY_HOURS_MAX * HOUR_SECS) =>
+        {
             worries.push("no backup was ever drilled".to_owned());
         }
         _ => {}
@@ -90,20 +96,39 @@ mod tests {
             state("drill", Some(20 * HOUR_SECS), true),
         ];
         assert_eq!(worries(&good), Vec::<String>::new());
-        assert_eq!(worries(&[]), Vec::<String>::new(), "where there are no backups of ours");
+        assert_eq!(
+            worries(&[]),
+            Vec::<String>::new(),
+            "where there are no backups of ours"
+        );
         for (at, wrong, told) in [
             (0, state("archive", Some(300), false), "not being archived"),
             (1, state("full", Some(27 * HOUR_SECS), true), "no full backup"),
-            (1, state("full", Some(20 * HOUR_SECS), false), "the last full backup failed"),
-            (2, state("incremental", Some(HOUR_SECS), false), "incremental backup failed"),
-            (2, state("incremental", Some(4 * HOUR_SECS), true), "no backup was made in 3 hours"),
+            (
+                1,
+                state("full", Some(20 * HOUR_SECS), false),
+                "the last full backup failed",
+            ),
+            (
+                2,
+                state("incremental", Some(HOUR_SECS), false),
+                "incremental backup failed",
+            ),
+            (
+                2,
+                state("incremental", Some(4 * HOUR_SECS), true),
+                "no backup was made in 3 hours",
+            ),
             (3, state("drill", Some(20 * HOUR_SECS), false), "not good"),
             (3, state("drill", Some(27 * HOUR_SECS), true), "no drill"),
         ] {
             let mut states = good.clone();
             states[at] = wrong;
             let worries = worries(&states);
-            assert!(worries.len() == 1 && worries[0].contains(told), "{told}: {worries:?}");
+            assert!(
+                worries.len() == 1 && worries[0].contains(told),
+                "{told}: {worries:?}"
+            );
         }
         let never = worries(&[state("full", None, false)]);
         assert_eq!(never.len(), 3, "{never:?}");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar};
+use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::{
@@ -20,6 +21,7 @@ use crate::{
 
 const BACKUPS: &[Column] = &[
     ("LABEL", "label"),
+    ("REPOSITORY", "repository"),
     ("KIND", "kind"),
     ("STARTED", "started_at"),
     ("ENDED", "ended_at"),
@@ -72,6 +74,15 @@ enum Verb {
         /// Restore the moment at this time instead, such as 2026-11-25T21:00:00Z.
         #[arg(long, value_name = "TIME")]
         to_time: Option<DateTime<Utc>>,
+    },
+    /// Print a configuration of pgBackRest for a PostgreSQL of yours, with a new passphrase and what there is to do.
+    Config {
+        /// PostgreSQL's data directory.
+        #[arg(long, value_name = "DIR")]
+        pg_data: PathBuf,
+        /// Where the backups are to be.
+        #[arg(long, value_name = "DIR")]
+        repository: PathBuf,
     },
     /// Restore into a new data folder; the live one is not touched.
     Restore(Restore),
@@ -168,6 +179,9 @@ impl Backup {
                 )
             }
             Verb::Drill { data, to_time } => self.drill(data, *to_time).await,
+            Verb::Config { pg_data, repository } => {
+                print::bytes(backup::external(pg_data, repository).expose_secret().as_bytes())
+            }
             Verb::Restore(restore) => self.restore(restore).await,
         }
     }
@@ -187,7 +201,9 @@ impl Backup {
                 made.label,
                 HumanBytes(made.database_bytes),
                 HumanBytes(made.stored_bytes),
-                seconds(u64::try_from((made.ended_at - made.started_at).num_milliseconds()).unwrap_or_default())
+                seconds(
+                    u64::try_from((made.ended_at - made.started_at).num_milliseconds()).unwrap_or_default()
+                )
             ),
         )
     }

@@ -184,7 +184,8 @@ impl Cluster {
     }
 
     async fn launch(folder: Folder, settings: Settings) -> Result<Self, ClusterError> {
-        if folder.data.join("recovery.signal").exists() && !matches!(settings.archive, Archive::Replay { .. }) {
+        if folder.data.join("recovery.signal").exists() && !matches!(settings.archive, Archive::Replay { .. })
+        {
             return Err(ClusterError::HalfRestored {
                 dir: folder.dir.clone(),
             });
@@ -322,7 +323,10 @@ impl Drop for Cluster {
         let ServerState::Running { pid } = *self.state.borrow() else {
             return;
         };
-        let (data, pid) = (self.layout.data.clone(), nix::unistd::Pid::from_raw(pid.cast_signed()));
+        let (data, pid) = (
+            self.layout.data.clone(),
+            nix::unistd::Pid::from_raw(pid.cast_signed()),
+        );
         let is_left = || server::processes_in(&data).contains(&pid);
         if !is_left() {
             return;

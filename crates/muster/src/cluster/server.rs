@@ -125,7 +125,10 @@ impl Server {
         }
         let environment = match &self.settings.archive {
             Archive::Off => &[][..],
-            Archive::Push { command: push, environment } => {
+            Archive::Push {
+                command: push,
+                environment,
+            } => {
                 command.args(["-c", "archive_mode=on", "-c"]);
                 command.arg(format!("archive_command={push}"));
                 environment
@@ -136,7 +139,11 @@ impl Server {
                 environment
             }
         };
-        command.envs(environment.iter().map(|(name, value)| (name, value.expose_secret())));
+        command.envs(
+            environment
+                .iter()
+                .map(|(name, value)| (name, value.expose_secret())),
+        );
         // A group of its own: Ctrl-C on the terminal is for us alone, who then stop the server in order.
         command
             .stdin(Stdio::null())

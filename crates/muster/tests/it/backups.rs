@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -52,10 +52,23 @@ struct Ground {
 
 impl Ground {
     async fn make() -> Self {
+        Self::make_with("").await
+    }
+
+    /// With own settings of pgBackRest, in which `ABOVE` is the folder above the data folder.
+    async fn make_with(own: &str) -> Self {
         muster::telemetry::logs(false);
         let above = tempfile::tempdir().expect("a folder");
         fs::set_permissions(above.path(), PermissionsExt::from_mode(0o711)).expect("a mode");
-        let folder = Cluster::hold(&above.path().join("live")).await.expect("it is new");
+        let folder = Cluster::hold(&above.path().join("live"))
+            .await
+            .expect("it is new");
+        let own = own.replace("ABOVE", above.path().to_str().expect("text"));
+        fs::write(folder.dir.join("pgbackrest.local.conf"), own).expect("written");
+        let second = above.path().join("second");
+        fs::create_dir(&second).expect("a folder");
+        let server = &folder.server;
+        chown(&second, Some(server.uid.into()), Some(server.gid.into())).expect("an owner");
         let keys = Keyring::from_file(&folder.dir.join("master.key")).expect("a key");
         let repository = Repository::open(&folder, &keys.master()).expect("pgBackRest is installed");
         let settings = cluster::Settings {
@@ -127,18 +140,22 @@ impl Ground {
             .expect("a segment");
         let archived = async {
             loop {
-                let done: bool = sqlx::query_scalar("select coalesce(last_archived_wal >= $1, false) from pg_stat_archiver")
-                    .bind(&segment)
-                    .fetch_one(&mut db)
-                    .await
-                    .expect("a view");
+                let done: bool = sqlx::query_scalar(
+                    "select coalesce(last_archived_wal >= $1, false) from pg_stat_archiver",
+                )
+                .bind(&segment)
+                .fetch_one(&mut db)
+                .await
+                .expect("a view");
                 if done {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, archived).await.expect("it is archived");
+        tokio::time::timeout(PATIENCE, archived)
+            .await
+            .expect("it is archived");
     }
 
     /// Runs `muster backup` on the live folder.
@@ -231,7 +248,8 @@ async fn what_was_written_is_restored_to_the_latest_to_a_time_and_to_a_name() {
     ground.backup(&["run", "--full"]).await.expect(0);
     ground.account("second").await;
     let incremental: Value =
-        serde_json::from_str(&ground.backup(&["run", "--incremental", "--json"]).await.expect(0)).expect("JSON");
+        serde_json::from_str(&ground.backup(&["run", "--incremental", "--json"]).await.expect(0))
+            .expect("JSON");
     assert_eq!(incremental["kind"], "incremental");
     ground.account("third").await;
     let mut db = ground.superuser().await;
@@ -251,7 +269,10 @@ async fn what_was_written_is_restored_to_the_latest_to_a_time_and_to_a_name() {
     assert_eq!(listed["backups"].as_array().map(Vec::len), Some(2), "{listed}");
     assert!(ground.backup(&["list"]).await.expect(0).contains("incremental"));
     let checked = ground.backup(&["check"]).await.expect(0);
-    assert!(checked.contains("2 backups and their WAL are as they were written"), "{checked}");
+    assert!(
+        checked.contains("2 backups and their WAL are as they were written"),
+        "{checked}"
+    );
 
     let (to_time, to_name, latest) = (ground.path("time"), ground.path("name"), ground.path("latest"));
     let into = |path: &PathBuf| path.to_str().expect("text").to_owned();
@@ -260,16 +281,29 @@ async fn what_was_written_is_restored_to_the_latest_to_a_time_and_to_a_name() {
         .await
         .expect(0);
     ground
-        .backup(&["restore", "--to-name", "before-the-fifth", "--into", &into(&to_name)])
+        .backup(&[
+            "restore",
+            "--to-name",
+            "before-the-fifth",
+            "--into",
+            &into(&to_name),
+        ])
         .await
         .expect(0);
     // As after the loss of the data folder: the repository, and a copy of the master key.
     let (repository, key) = (into(&ground.folder()), into(&ground.path("live/master.key")));
     let lost = ["--repository", &repository, "--master-key-file", &key];
     let new = into(&latest);
-    let arguments = [&["backup", "restore", "--latest", "--json", "--into", &new], &lost[..]].concat();
+    let arguments = [
+        &["backup", "restore", "--latest", "--json", "--into", &new],
+        &lost[..],
+    ]
+    .concat();
     let restored: Value = serde_json::from_str(&muster(&arguments).await.expect(0)).expect("JSON");
-    assert!(restored["recovery_point"].as_str() > Some(&rfc3339(then)), "{restored}");
+    assert!(
+        restored["recovery_point"].as_str() > Some(&rfc3339(then)),
+        "{restored}"
+    );
 
     let all = [NAME, "second", "third", "fourth", "fifth"];
     assert_eq!(accounts(&to_time, ground.tenant).await, all[..3]);
@@ -281,44 +315,85 @@ async fn what_was_written_is_restored_to_the_latest_to_a_time_and_to_a_name() {
         .await
         .refused(1);
     assert!(refused.contains("holds a database already"), "{refused}");
-    let live = ground.backup(&["restore", "--latest", "--into", &into(&ground.path("live"))]).await;
+    let live = ground
+        .backup(&["restore", "--latest", "--into", &into(&ground.path("live"))])
+        .await;
     assert!(live.refused(1).contains("is in use by process"));
     let future = ground.path("future");
     let refused = ground
-        .backup(&["restore", "--to-time", &rfc3339(Utc::now() + chrono::Duration::hours(1)), "--into", &into(&future)])
+        .backup(&[
+            "restore",
+            "--to-time",
+            &rfc3339(Utc::now() + chrono::Duration::hours(1)),
+            "--into",
+            &into(&future),
+        ])
         .await
         .refused(1);
-    assert!(refused.contains("recovery ended before configured recovery target"), "{refused}");
+    assert!(
+        refused.contains("recovery ended before configured recovery target"),
+        "{refused}"
+    );
     let half = Cluster::start(&future, cluster::Settings::default()).await;
     assert!(matches!(half, Err(ClusterError::HalfRestored { .. })), "{half:?}");
     ground.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_repository_tells_nothing_and_belongs_to_the_user_of_postgresql() {
-    let ground = Ground::make().await;
+async fn repositories_tell_nothing_and_belong_to_the_user_of_postgresql() {
+    let ground = Ground::make_with("repo2-path=ABOVE/second\nrepo2-retention-full=2\n").await;
     let made = ground.repository.run(Kind::Full, |_| ()).await.expect("a backup");
     assert!(made.stored_bytes < made.database_bytes);
     ground.archive().await;
     let data = ground.path("live/pg");
-    let (all, data_files) = (files(&ground.folder()), files(&data));
-    assert!(data_files.iter().any(|file| holds(file, NAME)), "the control sees it");
+    let data_files = files(&data);
+    let (mut all, second) = (files(&ground.folder()), files(&ground.path("second")));
+    assert!(second.len() > 5, "{second:?}");
+    all.extend(second);
+    assert!(
+        data_files.iter().any(|file| holds(file, NAME)),
+        "the control sees it"
+    );
     assert!(all.len() > 5, "{all:?}");
     let user = fs::metadata(&data).expect("a folder").uid();
     for file in &all {
-        let readable = [CANARY, NAME, "muster_owner", "PostgreSQL"].iter().find(|word| holds(file, word));
+        let readable = [CANARY, NAME, "muster_owner", "PostgreSQL"]
+            .iter()
+            .find(|word| holds(file, word));
         assert_eq!(readable, None, "{} can be read", file.display());
-        assert_eq!(fs::metadata(file).expect("a file").uid(), user, "{}", file.display());
+        assert_eq!(
+            fs::metadata(file).expect("a file").uid(),
+            user,
+            "{}",
+            file.display()
+        );
         assert_ne!(user, 0, "PostgreSQL does not run as root");
     }
+
+    // The second is as good as the first.
+    ground.repository.check().await.expect("both are whole");
+    fs::rename(ground.folder(), ground.path("unplugged")).expect("unplugged");
+    let into = ground.path("of-the-second");
+    backup::restore(&ground.repository, &into, &Target::Latest, |_| ())
+        .await
+        .expect("it restores");
+    assert_eq!(accounts(&into, ground.tenant).await, [NAME]);
+    fs::rename(ground.path("unplugged"), ground.folder()).expect("plugged in");
 
     // The passphrase is in no file: sealed in one, and otherwise only in memory.
     let passphrase = secrecy::ExposeSecret::expose_secret(ground.repository.key().passphrase()).to_owned();
     for file in files(&ground.path("live")) {
-        assert!(!holds(&file, &passphrase), "{} holds the passphrase", file.display());
+        assert!(
+            !holds(&file, &passphrase),
+            "{} holds the passphrase",
+            file.display()
+        );
     }
     let private = |name: &str| fs::metadata(ground.path(name)).expect("a file").mode() & 0o777;
-    assert_eq!((private("live/backup.key"), private("live/backup")), (0o600, 0o700));
+    assert_eq!(
+        (private("live/backup.key"), private("live/backup")),
+        (0o600, 0o700)
+    );
     ground.end().await;
 }
 
@@ -328,19 +403,37 @@ async fn a_backup_from_before_an_exchange_of_the_master_key_opens_with_the_new_o
     ground.repository.run(Kind::Full, |_| ()).await.expect("a backup");
     let key_file = ground.path("live/master.key");
     let key = key_file.to_str().expect("text");
-    let owner_url = ground.cluster.url(cluster::OWNER, cluster::DATABASE).to_url_lossy().to_string();
-    muster(&["master-key", "new", "--master-key-file", key]).await.expect(0);
-    muster(&["master-key", "wrap", "--master-key-file", key, "--database-url", &owner_url])
+    let owner_url = ground
+        .cluster
+        .url(cluster::OWNER, cluster::DATABASE)
+        .to_url_lossy()
+        .to_string();
+    muster(&["master-key", "new", "--master-key-file", key])
         .await
         .expect(0);
+    muster(&[
+        "master-key",
+        "wrap",
+        "--master-key-file",
+        key,
+        "--database-url",
+        &owner_url,
+    ])
+    .await
+    .expect(0);
     assert_eq!(MasterKeys::read(&key_file).expect("a key").count(), 1);
 
     let layout = ground.cluster.layout();
-    let repository = Repository::open(layout, &MasterKeys::read(&key_file).expect("a key")).expect("it opens");
+    let repository =
+        Repository::open(layout, &MasterKeys::read(&key_file).expect("a key")).expect("it opens");
     let (old, new) = (ground.path("old"), ground.path("new"));
-    backup::restore(&repository, &old, &Target::Latest, |_| ()).await.expect("it restores");
+    backup::restore(&repository, &old, &Target::Latest, |_| ())
+        .await
+        .expect("it restores");
     repository.run(Kind::Incremental, |_| ()).await.expect("a backup");
-    backup::restore(&repository, &new, &Target::Latest, |_| ()).await.expect("it restores");
+    backup::restore(&repository, &new, &Target::Latest, |_| ())
+        .await
+        .expect("it restores");
     assert_eq!(accounts(&old, ground.tenant).await, [NAME]);
     assert_eq!(accounts(&new, ground.tenant).await, [NAME]);
     ground.end().await;
@@ -350,7 +443,11 @@ async fn a_backup_from_before_an_exchange_of_the_master_key_opens_with_the_new_o
 async fn a_drill_tells_a_good_backup_and_writes_its_verdict_down() {
     let ground = Ground::make().await;
     warm_accounts(&mut ground.superuser().await, ground.tenant, ACCOUNTS).await;
-    ground.repository.run_recorded(Kind::Full, |_| ()).await.expect("a backup");
+    ground
+        .repository
+        .run_recorded(Kind::Full, |_| ())
+        .await
+        .expect("a backup");
     ground.account("after.the.backup").await;
     let mut db = ground.superuser().await;
     let then: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()")
@@ -359,14 +456,24 @@ async fn a_drill_tells_a_good_backup_and_writes_its_verdict_down() {
         .expect("a time");
     let archived_before = files(&ground.folder().join("archive")).len();
 
-    let drilled: Value = serde_json::from_str(&ground.backup(&["drill", "--json"]).await.expect(0)).expect("JSON");
+    let drilled: Value =
+        serde_json::from_str(&ground.backup(&["drill", "--json"]).await.expect(0)).expect("JSON");
     assert_eq!(drilled["faults"], json!([]));
     assert!(drilled["recovery_point"].as_str().expect("a time") <= rfc3339(Utc::now()).as_str());
-    assert!(drilled["recovery_ms"].as_i64() > Some(0) && drilled["bytes"].as_i64() > Some(0), "{drilled}");
-    assert!(!ground.path("live/drill").exists(), "the scratch cluster is removed");
+    assert!(
+        drilled["recovery_ms"].as_i64() > Some(0) && drilled["bytes"].as_i64() > Some(0),
+        "{drilled}"
+    );
+    assert!(
+        !ground.path("live/drill").exists(),
+        "the scratch cluster is removed"
+    );
     let named = files(&ground.folder().join("archive"));
     let names: Vec<_> = named.iter().filter_map(|f| f.file_name()?.to_str()).collect();
-    assert!(named.len() > archived_before, "the drill has what it looks at archived");
+    assert!(
+        named.len() > archived_before,
+        "the drill has what it looks at archived"
+    );
     assert!(
         names.iter().all(|name| !name.starts_with("00000002")),
         "the scratch cluster archived something: {names:?}"
@@ -374,9 +481,15 @@ async fn a_drill_tells_a_good_backup_and_writes_its_verdict_down() {
     let dated = files(&ground.path("live/drills"));
     assert_eq!(dated.len(), 1);
     let text = fs::read_to_string(&dated[0]).expect("a file");
-    assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON")["label"], drilled["label"]);
+    assert_eq!(
+        serde_json::from_str::<Value>(&text).expect("JSON")["label"],
+        drilled["label"]
+    );
 
-    let at = ground.backup(&["drill", "--to-time", &rfc3339(then)]).await.expect(0);
+    let at = ground
+        .backup(&["drill", "--to-time", &rfc3339(then)])
+        .await
+        .expect(0);
     assert!(at.contains("recovery_point"), "{at}");
     let events: Vec<(String, bool)> = sqlx::query_as("select event, good from backup_runs order by id")
         .fetch_all(&mut db)
@@ -394,14 +507,29 @@ async fn a_drill_tells_a_good_backup_and_writes_its_verdict_down() {
     )))
     .await
     .expect("a row");
-    let at = ground.backup(&["drill", "--to-time", &rfc3339(then), "--json"]).await.expect(6);
-    assert!(at.contains("accounts: 1 rows of the live database are missing"), "{at}");
+    let at = ground
+        .backup(&["drill", "--to-time", &rfc3339(then), "--json"])
+        .await
+        .expect(6);
+    assert!(
+        at.contains("accounts: 1 rows of the live database are missing"),
+        "{at}"
+    );
     let ready = ground.owner.get("/readyz").await.expect(200);
-    assert_eq!(ready, "ready\nwarning: the last drill found the backup not good\n");
+    assert_eq!(
+        ready,
+        "ready\nwarning: the last drill found the backup not good\n"
+    );
     let metrics = ground.owner.get("/metrics").await.expect(200);
     let metrics = metrics.as_str().expect("text");
-    assert!(metrics.contains("muster_backup_last_is_good{event=\"drill\"} 0"), "{metrics}");
-    assert!(metrics.contains("muster_backup_last_is_good{event=\"full\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("muster_backup_last_is_good{event=\"drill\"} 0"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("muster_backup_last_is_good{event=\"full\"} 1"),
+        "{metrics}"
+    );
     ground.end().await;
 }
 
@@ -433,27 +561,44 @@ async fn damaged_backups_are_noticed_by_the_drill() {
         .collect();
     type Damage<'a> = (&'a str, &'a Path, fn(&Path));
     let damages: [Damage; 5] = [
-        ("a byte flipped at the end of the largest file", largest, |file| flip(file, 9, 10)),
-        ("a byte flipped at the beginning of the largest file", largest, |file| flip(file, 1, 10)),
-        ("the smallest file cut", smallest, cut),
-        ("the largest file removed", largest, |file| fs::remove_file(file).expect("removed")),
-        ("the newest segment of WAL removed", wal.last().expect("a segment"), |file| {
-            fs::remove_file(file).expect("removed");
+        ("a byte flipped at the end of the largest file", largest, |file| {
+            flip(file, 9, 10)
         }),
+        (
+            "a byte flipped at the beginning of the largest file",
+            largest,
+            |file| flip(file, 1, 10),
+        ),
+        ("the smallest file cut", smallest, cut),
+        ("the largest file removed", largest, |file| {
+            fs::remove_file(file).expect("removed")
+        }),
+        (
+            "the newest segment of WAL removed",
+            wal.last().expect("a segment"),
+            |file| {
+                fs::remove_file(file).expect("removed");
+            },
+        ),
     ];
     for (what, file, damage) in damages {
         damage(file);
         let record = ground.repository.drill(None, |_| ()).await.expect("a verdict");
-        assert!(!record.is_good(), "{what} ({}) was not noticed: {record:?}", file.display());
+        assert!(
+            !record.is_good(),
+            "{what} ({}) was not noticed: {record:?}",
+            file.display()
+        );
         copy(&kept, &folder);
     }
     let record = ground.repository.drill(None, |_| ()).await.expect("a verdict");
     assert_eq!(record.faults, Vec::<String>::new(), "the control");
     let mut db = ground.superuser().await;
-    let verdicts: Vec<bool> = sqlx::query_scalar("select good from backup_runs where event = 'drill' order by id")
-        .fetch_all(&mut db)
-        .await
-        .expect("the verdicts");
+    let verdicts: Vec<bool> =
+        sqlx::query_scalar("select good from backup_runs where event = 'drill' order by id")
+            .fetch_all(&mut db)
+            .await
+            .expect("the verdicts");
     assert_eq!(verdicts, [false, false, false, false, false, true]);
     ground.end().await;
 }
@@ -489,7 +634,9 @@ async fn an_archive_that_cannot_be_reached_shows_at_once_and_catches_up() {
     fs::rename(&folder, &away).expect("it is unplugged");
     fs::write(&folder, "nothing can be written below this").expect("a file");
     let mut db = ground.superuser().await;
-    db.execute("select pg_logical_emit_message(false, 'test', 'something')").await.expect("WAL");
+    db.execute("select pg_logical_emit_message(false, 'test', 'something')")
+        .await
+        .expect("WAL");
     db.execute("select pg_switch_wal()").await.expect("a switch");
     let shown = async {
         while !ready(&ground).await.contains("WAL is not being archived") {
@@ -514,5 +661,57 @@ async fn an_archive_that_cannot_be_reached_shows_at_once_and_catches_up() {
 }
 
 async fn ready(ground: &Ground) -> String {
-    ground.owner.get("/readyz").await.expect(200).as_str().expect("text").to_owned()
+    ground
+        .owner
+        .get("/readyz")
+        .await
+        .expect(200)
+        .as_str()
+        .expect("text")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn the_configuration_for_another_server_has_a_passphrase_of_its_own() {
+    let arguments = [
+        "backup",
+        "config",
+        "--pg-data",
+        "/srv/pg",
+        "--repository",
+        "/mnt/backups",
+    ];
+    let passphrase = |text: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("repo1-cipher-pass="));
+        line.expect("a passphrase").to_owned()
+    };
+    let (one, two) = (
+        muster(&arguments).await.expect(0),
+        muster(&arguments).await.expect(0),
+    );
+    assert_eq!(passphrase(&one).len(), 64);
+    assert_ne!(passphrase(&one), passphrase(&two));
+    assert!(
+        one.contains("pg1-path=/srv/pg\n") && one.contains("repo1-path=/mnt/backups\n"),
+        "{one}"
+    );
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), &one).expect("written");
+    let read = Command::new("pgbackrest")
+        .arg(format!("--config={}", file.path().display()))
+        .args([
+            "--stanza=muster",
+            "--log-level-file=off",
+            "--log-level-stderr=error",
+            "info",
+        ])
+        .output()
+        .expect("pgBackRest runs");
+    let said = String::from_utf8_lossy(&read.stderr).into_owned();
+    assert!(
+        !said.contains("invalid") && !said.contains("WARN"),
+        "pgBackRest does not understand it: {said}"
+    );
 }
