@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     access::{self, Gate, Identity, RequestId},
     actor::{Actor, Who},
+    backup,
     config::ServeSettings,
     console::{self, live::Live},
     db::Db,
@@ -195,19 +196,31 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The server can do its work: the database answers.
+/// The server can do its work: the database answers. What is wrong with its backups stands on lines of its own.
 #[utoipa::path(get, path = "/readyz", tag = "server", security(()),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = Problem)))]
-async fn readyz(State(app): State<App>) -> Result<&'static str, Failure> {
-    app.db.ping().await?;
-    Ok("ready\n")
+async fn readyz(State(app): State<App>) -> Result<String, Failure> {
+    let worries = backup::worries(&backups(&app).await?);
+    Ok(worries.iter().fold("ready\n".to_owned(), |text, worry| {
+        text + "warning: " + worry + "\n"
+    }))
+}
+
+/// How it stands with the server's backups, which are no tenant's.
+async fn backups(app: &App) -> Result<Vec<backup::State>, Failure> {
+    let mut tx = app.db.begin(&Actor::system(TenantId(0))).await?;
+    let states = backup::states(&mut tx).await?;
+    tx.commit().await?;
+    Ok(states)
 }
 
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "server", security(()),
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(app): State<App>) -> Response {
-    let text = app.telemetry.render(app.db.connections());
+    // The other figures are there however the database does.
+    let backups = backups(&app).await.unwrap_or_default();
+    let text = app.telemetry.render(app.db.connections(), &backups);
     (
         [(
             header::CONTENT_TYPE,

@@ -106,15 +106,6 @@ impl Db {
         Ok(rows)
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), Failure> {
-        sqlx::query!("select 1 as one").fetch_one(&self.pool).await?;
-        Ok(())
-    }
-
     /// Refuses a role that could see past row-level security, and a server that could lose what it has acknowledged.
     ///
     /// # Errors

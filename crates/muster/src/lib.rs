@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod actor;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod batches;
 pub mod bots;
 pub mod cli;

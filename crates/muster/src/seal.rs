@@ -85,8 +85,49 @@ impl Key {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Two hexadecimal digits as a byte.
+fn byte(digits: &[u8]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits).ok().filter(|d| d.len() == 2)?, 16).ok()
+}
+
+/// For `map_err`: names the file.
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> MasterKeyError {
+    move |source| MasterKeyError::File {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+/// Writes a new file that only its owner may read, durably.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Puts a file that only its owner may read in the place of another, in one step.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace_private(path: &Path, text: &str) -> Result<(), MasterKeyError> {
+    let beside = path.with_extension("new");
+    let replace = || {
+        if beside.exists() {
+            fs::remove_file(&beside)?;
+        }
+        write_private(&beside, text)?;
+        fs::rename(&beside, path)
+    };
+    replace().map_err(failed(path))
 }
 
 /// The master key, and those it has replaced until nothing is wrapped by them any more.
@@ -115,6 +156,21 @@ pub enum MasterKeyError {
     /// It is not 64 hexadecimal digits a line.
     #[error("the master key has to be 64 hexadecimal digits, the newest on the first line")]
     Form,
+    /// Something was sealed by a master key that is not here.
+    #[error(
+        "{what} is sealed by master key {id}, which is not here: add the line of that key to the file of master keys"
+    )]
+    Missing {
+        /// What was to be opened.
+        what: &'static str,
+        /// The name of the key.
+        id: String,
+    },
+    /// What was sealed by a master key was altered since.
+    #[error(
+        "{0} does not open: it is damaged, or not what a master key sealed; take a copy of it from elsewhere"
+    )]
+    Damaged(&'static str),
 }
 
 impl MasterKeys {
@@ -135,8 +191,7 @@ impl MasterKeys {
             }
             let mut bytes = Zeroizing::new([0; KEY_BYTES]);
             for (byte, digits) in bytes.iter_mut().zip(line.as_bytes().chunks(2)) {
-                let digits = std::str::from_utf8(digits).map_err(|_| MasterKeyError::Form)?;
-                *byte = u8::from_str_radix(digits, 16).map_err(|_| MasterKeyError::Form)?;
+                *byte = self::byte(digits).ok_or(MasterKeyError::Form)?;
             }
             keys.push(Key(bytes));
         }
@@ -152,11 +207,8 @@ impl MasterKeys {
     /// # Errors
     /// When it cannot be read, can be read by others, or holds anything else.
     pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::File {
-            path: path.display().to_string(),
-            source,
-        };
-        let mode = fs::metadata(path).map_err(failed)?.mode() & 0o777;
+        let failed = failed(path);
+        let mode = fs::metadata(path).map_err(&failed)?.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(MasterKeyError::Mode {
                 path: path.display().to_string(),
@@ -201,39 +253,57 @@ impl MasterKeys {
     }
 
     fn replace(&self, path: &Path) -> Result<(), MasterKeyError> {
-        let beside = path.with_extension("new");
-        let failed = |source| MasterKeyError::File {
-            path: path.display().to_string(),
-            source,
-        };
-        if beside.exists() {
-            fs::remove_file(&beside).map_err(failed)?;
-        }
-        self.write_new(&beside)?;
-        fs::rename(&beside, path).map_err(failed)
+        replace_private(path, self.text().expose_secret())
     }
 
-    fn write_new(&self, path: &Path) -> Result<(), MasterKeyError> {
-        let text: Zeroizing<String> = Zeroizing::new(
-            self.0
-                .iter()
-                .map(|key| hex(&key.0[..]) + "\n")
-                .collect::<Vec<_>>()
-                .concat(),
-        );
-        let write = || {
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(|source| MasterKeyError::File {
-            path: path.display().to_string(),
-            source,
-        })
+    /// Writes the keys to a new file.
+    ///
+    /// # Errors
+    /// When there is such a file, or it cannot be written.
+    pub fn write_new(&self, path: &Path) -> Result<(), MasterKeyError> {
+        write_private(path, self.text().expose_secret()).map_err(failed(path))
+    }
+
+    /// The keys as their file has them.
+    pub fn text(&self) -> SecretString {
+        self.0
+            .iter()
+            .map(|key| hex(&key.0[..]) + "\n")
+            .collect::<String>()
+            .into()
+    }
+
+    /// These keys, and behind them those of the others that are not among them.
+    pub fn and(&self, others: &Self) -> Self {
+        let more = others.0.iter().filter(|key| !self.holds(&key.id()));
+        Self(self.0.iter().chain(more).cloned().collect())
+    }
+
+    /// Seals a text by the newest key: the name of the key, a space, hexadecimal digits. `what` has to be said again to
+    /// open it.
+    pub fn seal(&self, what: &'static str, text: &SecretString) -> String {
+        let sealed = self.0[0].encrypt(text.expose_secret().as_bytes(), what.as_bytes());
+        format!("{} {}", self.id(), hex(&sealed))
+    }
+
+    /// Opens what [`seal`](Self::seal) sealed.
+    ///
+    /// # Errors
+    /// When the key that sealed it is not among these, or it was altered.
+    pub fn open(&self, what: &'static str, sealed: &str) -> Result<SecretString, MasterKeyError> {
+        let damaged = || MasterKeyError::Damaged(what);
+        let (id, digits) = sealed.trim().split_once(' ').ok_or_else(damaged)?;
+        let key = self.0.iter().find(|key| key.id() == id);
+        let key = key.ok_or_else(|| MasterKeyError::Missing {
+            what,
+            id: id.to_owned(),
+        })?;
+        let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
+        let text = key
+            .decrypt(&bytes.ok_or_else(damaged)?, what.as_bytes())
+            .ok_or_else(damaged)?;
+        let text = std::str::from_utf8(&text).map_err(|_| damaged())?;
+        Ok(text.into())
     }
 
     /// Names the newest key without telling it.

@@ -19,6 +19,8 @@ use prometheus_client::{
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
+use crate::backup::State;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     method: String,
@@ -31,6 +33,11 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventLabels {
+    event: String,
+}
+
 /// The figures that `/metrics` shows.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -41,6 +48,8 @@ pub struct Telemetry {
     steps: Family<OutcomeLabels, Counter>,
     connections: Gauge,
     connections_idle: Gauge,
+    backup_ages: Family<EventLabels, Gauge>,
+    backups_good: Family<EventLabels, Gauge>,
     bugs: AtomicU64,
 }
 
@@ -66,6 +75,8 @@ impl Default for Telemetry {
             steps: Family::default(),
             connections: Gauge::default(),
             connections_idle: Gauge::default(),
+            backup_ages: Family::default(),
+            backups_good: Family::default(),
             bugs: AtomicU64::new(0),
         };
         {
@@ -96,6 +107,16 @@ impl Default for Telemetry {
                 "Those of them that are idle",
                 this.connections_idle.clone(),
             );
+            registry.register(
+                "backup_good_age_seconds",
+                "How long ago a backup, a drill or the archiving of WAL was last good",
+                this.backup_ages.clone(),
+            );
+            registry.register(
+                "backup_last_is_good",
+                "Whether the last backup, drill or archiving of WAL was good",
+                this.backups_good.clone(),
+            );
         }
         this
     }
@@ -123,7 +144,18 @@ impl Telemetry {
     }
 
     /// The figures as text.
-    pub fn render(&self, (open, idle): (u32, usize)) -> String {
+    pub fn render(&self, (open, idle): (u32, usize), backups: &[State]) -> String {
+        for state in backups {
+            let labels = EventLabels {
+                event: state.event.clone(),
+            };
+            self.backups_good
+                .get_or_create(&labels)
+                .set(state.last_is_good.into());
+            if let Some(secs) = state.good_secs_ago {
+                self.backup_ages.get_or_create(&labels).set(secs);
+            }
+        }
         self.connections.set(i64::from(open));
         self.connections_idle.set(i64::try_from(idle).unwrap_or(i64::MAX));
         let mut text = String::new();

@@ -44,6 +44,9 @@ create policy owner on tenants as permissive for select to muster_owner using (t
 create policy everyone on lifecycle_transitions for select to muster_app, muster_owner using (true);
 create policy owner on lifecycle_transitions for all to muster_owner using (true) with check (true);
 
+-- What became of backups is the server's, and shown to whoever asks how it is; the superuser alone writes it.
+create policy everyone on backup_runs for select to muster_app, muster_owner using (true);
+
 -- The timer's role sees which tenants have work for it, and no more.
 create policy scheduler on tenants for select to muster_scheduler using (true);
 create policy scheduler on work_queue for select to muster_scheduler using (state = 'leased');

@@ -17,7 +17,7 @@ grant usage on schema public to muster_app, muster_scheduler;
 -- Append-only: what happened is not changed.
 grant select, insert on account_state_history, warmup_step_logs, audit_log, authorisations to muster_app;
 
-grant select on tenants, tenant_keys, lifecycle_transitions to muster_app;
+grant select on tenants, tenant_keys, lifecycle_transitions, backup_runs to muster_app;
 grant update (name, paused_at, pause_reason, requests_per_minute) on tenants to muster_app;
 grant insert on tenant_keys to muster_app;
 grant update (wrapped, master_key_id) on tenant_keys to muster_app;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{Exit, serve::OwnerDatabase};
 use crate::{
+    backup::{BackupKey, KEY_FILE},
     keys,
     seal::{Keyring, MasterKeys},
 };
@@ -63,6 +64,7 @@ impl MasterKey {
                         ),
                     ));
                 }
+                BackupKey::seal_again(&file.master_key_file.with_file_name(KEY_FILE), &master)?;
                 let keys = master.forget_old(&file.master_key_file)?;
                 println!(
                     "{} data keys are wrapped by {}, now the only master key in the file.",

@@ -1,7 +1,7 @@
 //! The command line: for people first, for scripts second.
 //!
 //! Exit codes: 0 done; 1 failed; 2 not understood; 3 not found; 4 not possible as things are; 5 the input has faults;
-//! 6 the doctor has findings.
+//! 6 the doctor has findings, or a drill of backups.
 
 use std::{error::Error, process::ExitCode};
 
@@ -9,6 +9,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use muster_client::ClientError;
 
+mod backup;
 mod demo;
 mod entities;
 mod import;
@@ -97,6 +98,8 @@ enum Command {
     /// Exchange the master key, while servers run.
     #[command(subcommand)]
     MasterKey(master_key::MasterKey),
+    /// Back the embedded PostgreSQL up, and restore it.
+    Backup(backup::Backup),
     /// The main job, from files to active accounts, on a temporary database with simulated bots.
     Demo(demo::Demo),
     /// Import a file: compare it with what is stored, show the difference, and store it.
@@ -167,6 +170,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::Migrate(migrate) => migrate.run().await,
         Command::CreateTenant(create) => create.run().await,
         Command::MasterKey(key) => key.run().await,
+        Command::Backup(backup) => backup.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use crate::{
     actor::Actor,
+    backup::{BackupError, Repository, schedule},
     cluster::{self, Cluster},
     config::ServeSettings,
     db::Db,
@@ -209,8 +210,23 @@ impl Up {
         telemetry::logs(self.settings.log_json);
         // Asked for first, so that a signal during the start is not lost.
         let stopped = told_to_stop();
-        let cluster = Cluster::start(&self.data, cluster::Settings::default()).await?;
-        let served = self.serve(&cluster, stopped).await;
+        let folder = Cluster::hold(&self.data).await?;
+        let keys = Keyring::from_file(&folder.dir.join("master.key"))?;
+        let repository = match Repository::open(&folder, &keys.master()) {
+            Err(error @ BackupError::NotInstalled) => {
+                eprintln!("warning: there are no backups: {error}");
+                None
+            }
+            opened => Some(opened?),
+        };
+        let settings = cluster::Settings {
+            archive: repository
+                .as_ref()
+                .map_or(cluster::Archive::Off, Repository::archive),
+            ..cluster::Settings::default()
+        };
+        let cluster = Cluster::start_in(folder, settings).await?;
+        let served = self.serve(&cluster, keys, repository, stopped).await;
         say("Stopping.");
         cluster.stop().await?;
         served
@@ -219,10 +235,16 @@ impl Up {
     async fn serve(
         self,
         cluster: &Cluster,
+        keys: Keyring,
+        repository: Option<Repository>,
         stopped: impl Future<Output = Result<(), Exit>>,
     ) -> Result<(), Exit> {
-        let key_file = cluster.dir().join("master.key");
-        let keys = Keyring::from_file(&key_file)?;
+        if let Some(repository) = &repository {
+            // Serving goes on without: WAL is kept until it is archived.
+            if let Err(error) = repository.prepare().await {
+                tracing::error!(%error, "the repository of backups is not ready");
+            }
+        }
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await?;
         let first = self.first_tenant(&owner_role, &keys).await?;
@@ -239,8 +261,13 @@ impl Up {
             settings,
         )
         .await?;
-        greet(&server.url(), cluster.dir(), &key_file, first.as_ref());
+        greet(&server.url(), cluster.dir(), first.as_ref());
         let stop = CancellationToken::new();
+        let backups = async {
+            if let Some(repository) = repository {
+                schedule::keep(repository, stop.clone()).await;
+            }
+        };
         let demo = async {
             if !demo {
                 return Ok(());
@@ -260,7 +287,7 @@ impl Up {
             stop.cancel();
             told
         };
-        let (played, told) = tokio::join!(demo, told);
+        let (played, told, ()) = tokio::join!(demo, told, backups);
         server.stop().await?;
         played.and(told)
     }
@@ -322,13 +349,13 @@ pub async fn first_token(
     Ok(token)
 }
 
-fn greet(url: &str, data: &Path, key_file: &Path, first: Option<&First>) {
+fn greet(url: &str, data: &Path, first: Option<&First>) {
     println!("Muster serves on {url}");
     println!("  API documentation  {url}/docs");
     println!("  everything it has  {}", data.display());
     println!(
-        "  the master key     {} (keep a copy elsewhere: without it no secret opens)",
-        key_file.display()
+        "  the master key     {} (keep a copy elsewhere: without it no secret and no backup opens)",
+        data.join("master.key").display()
     );
     match first {
         Some(first) => println!(

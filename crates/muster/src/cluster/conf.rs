@@ -56,6 +56,7 @@ pub(super) fn settings(socket: &Path, machine: &Machine) -> Result<String, Clust
         ("wal_compression", "on".into()),
         ("max_wal_size", "2GB".into()),
         ("checkpoint_timeout", "10min".into()),
+        ("archive_timeout", "60s".into()),
         ("shared_buffers", format!("{}MB", (mib / 8).clamp(64, 1024))),
         ("effective_cache_size", format!("{}MB", (mib / 2).max(128))),
         ("maintenance_work_mem", format!("{}MB", (mib / 32).clamp(32, 256))),

@@ -75,6 +75,14 @@ pub enum ClusterError {
         /// Muster's folder.
         dir: PathBuf,
     },
+    /// A restore into the folder was interrupted.
+    #[error(
+        "the restore into {} was not finished, so its database is not whole: remove the folder and restore again", dir.display()
+    )]
+    HalfRestored {
+        /// Muster's folder.
+        dir: PathBuf,
+    },
     /// The path cannot be written into PostgreSQL's configuration.
     #[error("the path {} is not plain UTF-8 text: choose another folder", path.display())]
     BadPath {
@@ -157,7 +165,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// For `map_err`: names what was done to which path.
-    pub(super) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }
     }

@@ -5,6 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
+use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,8 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Gid, Uid, User, geteuid};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio::process::Command;
 
 use super::{ClusterError, conf};
 
@@ -24,7 +27,7 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 const UNPRIVILEGED: [&str; 2] = ["postgres", "muster"];
 
 /// `muster.json`: written when the database has been made, so that its loss is noticed.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Label {
     /// Raised when an older Muster could no longer read the folder.
     format: u32,
@@ -34,24 +37,138 @@ struct Label {
     socket_folder: PathBuf,
 }
 
-/// A folder that this process holds for as long as the value lives.
-pub(super) struct Folder {
+/// Where the parts of a cluster are, and as whom its server runs.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The folder that holds everything.
     pub dir: PathBuf,
     /// The data directory, `DIR/pg`.
     pub data: PathBuf,
     /// The folder of the socket, 0700.
     pub socket: PathBuf,
-    /// What the server wrote to its standard error.
-    pub log: PathBuf,
     /// Whom the server runs as.
     pub server: User,
+}
+
+impl Layout {
+    /// Finds out where the parts of a folder of Muster are. Holds and changes nothing, so that it may be in use.
+    ///
+    /// # Errors
+    /// [`ClusterError::Io`] when there is no such folder.
+    pub fn find(dir: &Path) -> Result<Self, ClusterError> {
+        let dir = fs::canonicalize(dir).map_err(ClusterError::io("looking up", dir))?;
+        let data = dir.join("pg");
+        let socket = read_label(&dir)?.map_or_else(|| dir.join("run"), |label| label.socket_folder);
+        let server = server_user(&data)?;
+        Ok(Self {
+            dir,
+            data,
+            socket,
+            server,
+        })
+    }
+
+    /// A program that runs as the server does, without our environment, which may hold secrets.
+    #[must_use]
+    pub fn command(&self, program: &Path, cwd: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(cwd)
+            .env_clear()
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC");
+        for name in ["PATH", "LD_LIBRARY_PATH"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        if geteuid().is_root() {
+            command.uid(self.server.uid.into()).gid(self.server.gid.into());
+        }
+        command
+    }
+
+    /// Replaces a file of `DIR` durably, readable by the server and following no link.
+    ///
+    /// # Errors
+    /// [`ClusterError::Io`].
+    pub fn write(&self, name: &str, text: &str) -> Result<(), ClusterError> {
+        let (path, new) = (self.dir.join(name), self.dir.join(format!("{name}.new")));
+        let written = || {
+            let _ = fs::remove_file(&new);
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o640)
+                .open(&new)?;
+            file.write_all(text.as_bytes())?;
+            if geteuid().is_root() {
+                chown(&new, None, Some(self.server.gid.into()))?;
+            }
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        written().map_err(ClusterError::io("writing", &path))?;
+        sync(&self.dir)
+    }
+
+    /// Replaces a file in a folder of `DIR` that is ours alone and made when it is not there.
+    ///
+    /// # Errors
+    /// [`ClusterError::Io`].
+    pub fn write_in(&self, folder: &str, name: &str, text: &str) -> Result<(), ClusterError> {
+        create_folder(&self.dir.join(folder))?;
+        self.write(&format!("{folder}/{name}"), text)
+    }
+
+    /// How to connect as `role` to `database`: through the socket, without a password.
+    #[must_use]
+    pub fn url(&self, role: &str, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.socket)
+            .port(super::PORT)
+            .username(role)
+            .database(database)
+            .ssl_mode(PgSslMode::Disable)
+    }
+
+    /// Makes a folder in `DIR` for the server alone, unless it is there.
+    ///
+    /// # Errors
+    /// [`ClusterError::Io`].
+    pub fn create_private(&self, name: &str) -> Result<PathBuf, ClusterError> {
+        let path = self.dir.join(name);
+        create_folder(&path)?;
+        give(&path, self.server.uid, self.server.gid, 0o700)?;
+        Ok(path)
+    }
+}
+
+/// A folder that this process holds for as long as the value lives.
+#[derive(Debug)]
+pub struct Folder {
+    layout: Layout,
+    /// What the server wrote to its standard error.
+    pub(super) log: PathBuf,
     label: Option<Label>,
     _lock: Flock<File>,
 }
 
+impl Deref for Folder {
+    type Target = Layout;
+
+    fn deref(&self) -> &Layout {
+        &self.layout
+    }
+}
+
 impl Folder {
-    /// Takes hold of `dir` and makes everything in it but the data. Blocks on the file system.
-    pub(super) fn open(dir: &Path) -> Result<Self, ClusterError> {
+    /// Takes hold of `dir`, which is made when it is not there, and makes everything in it but the data. Blocks on the file
+    /// system.
+    ///
+    /// # Errors
+    /// When `dir` is held, belongs to another, or is neither empty nor Muster's.
+    pub fn open(dir: &Path) -> Result<Self, ClusterError> {
         create_folder(dir)?;
         let dir = fs::canonicalize(dir).map_err(ClusterError::io("looking up", dir))?;
         refuse_other_owner(&dir)?;
@@ -72,10 +189,12 @@ impl Folder {
         let socket = socket_folder(&dir, &server)?;
         let folder = Self {
             log: dir.join("log/postgres.log"),
-            dir,
-            data,
-            socket,
-            server,
+            layout: Layout {
+                dir,
+                data,
+                socket,
+                server,
+            },
             label,
             _lock: lock,
         };
@@ -164,27 +283,6 @@ impl Folder {
         )?;
         self.write("pg_hba.conf", conf::ACCESS)?;
         self.write("pg_ident.conf", &conf::identities(&users))
-    }
-
-    /// Replaces a file of `DIR` durably, readable by the server and following no link.
-    fn write(&self, name: &str, text: &str) -> Result<(), ClusterError> {
-        let (path, new) = (self.dir.join(name), self.dir.join(format!("{name}.new")));
-        let written = || {
-            let _ = fs::remove_file(&new);
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o640)
-                .open(&new)?;
-            file.write_all(text.as_bytes())?;
-            if geteuid().is_root() {
-                chown(&new, None, Some(self.server.gid.into()))?;
-            }
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        };
-        written().map_err(ClusterError::io("writing", &path))?;
-        sync(&self.dir)
     }
 }
 

@@ -8,6 +8,7 @@
 //!   postgresql.local.conf   the administrator's own settings, which go before ours
 //!   pg/           the data directory
 //!   run/          the socket, 0700
+//!   backup/       made by [`crate::backup`], which also keeps pgbackrest.conf and backup.key in `DIR`
 //!   log/          postgres.log
 //! ```
 //!
@@ -20,13 +21,14 @@ mod error;
 mod folder;
 mod server;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -34,7 +36,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use binaries::{Binaries, find_binaries};
 pub use error::ClusterError;
-use folder::Folder;
+pub use folder::{Folder, Layout};
+use secrecy::SecretString;
 use server::Server;
 
 /// The role that `initdb` makes; only set-up, backup and `muster doctor` take it.
@@ -49,7 +52,17 @@ pub const SCHEDULER: &str = "muster_scheduler";
 pub const DATABASE: &str = "muster";
 
 /// Names the socket; nothing listens on a port.
-const PORT: u16 = 5432;
+pub const PORT: u16 = 5432;
+/// What pgBackRest may leave in `postgresql.auto.conf`.
+const RECOVERY_SETTINGS: [&str; 7] = [
+    "restore_command",
+    "recovery_target",
+    "recovery_target_time",
+    "recovery_target_name",
+    "recovery_target_action",
+    "recovery_target_timeline",
+    "recovery_target_inclusive",
+];
 /// What the names of temporary folders begin with.
 const TEMPORARY: &str = "muster-temporary-";
 /// A temporary folder that nobody holds is left over from a killed process when it is this old.
@@ -58,16 +71,40 @@ const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
 const DROP_WAIT: Duration = Duration::from_secs(5);
 
 /// How to run the cluster.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Whether acknowledged writes survive a power loss. May only be off for a [temporary](Cluster::temporary) cluster.
     pub durable: bool,
+    /// What becomes of WAL.
+    pub archive: Archive,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { durable: true }
+        Self {
+            durable: true,
+            archive: Archive::Off,
+        }
     }
+}
+
+/// What becomes of WAL when the cluster no longer needs it itself.
+#[derive(Debug, Clone)]
+pub enum Archive {
+    /// It is reused.
+    Off,
+    /// A command takes each segment to the archive, and none is reused before.
+    Push {
+        /// `archive_command`.
+        command: String,
+        /// Variables that the command finds in its environment.
+        environment: Vec<(String, SecretString)>,
+    },
+    /// The data has just been restored: the archive is replayed as the data says, and nothing is pushed.
+    Replay {
+        /// Variables that `restore_command` finds in its environment.
+        environment: Vec<(String, SecretString)>,
+    },
 }
 
 /// What the server is doing.
@@ -88,8 +125,7 @@ pub enum ServerState {
 /// in order, but nobody waits for it.
 #[derive(Debug)]
 pub struct Cluster {
-    dir: PathBuf,
-    socket: PathBuf,
+    layout: Layout,
     binaries: Binaries,
     state: watch::Receiver<ServerState>,
     stop: CancellationToken,
@@ -106,10 +142,29 @@ impl Cluster {
     /// # Errors
     /// Each [`ClusterError`] names the fault and the cure; nothing is left running.
     pub async fn start(dir: &Path, settings: Settings) -> Result<Self, ClusterError> {
+        Self::start_in(Self::hold(dir).await?, settings).await
+    }
+
+    /// Takes hold of `dir` for [`start_in`](Cluster::start_in).
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub async fn hold(dir: &Path) -> Result<Folder, ClusterError> {
+        let wanted = dir.to_owned();
+        tokio::task::spawn_blocking(move || Folder::open(&wanted))
+            .await
+            .expect("opening a folder does not panic")
+    }
+
+    /// Starts the cluster in a folder that is held already, otherwise as [`start`](Cluster::start).
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub async fn start_in(folder: Folder, settings: Settings) -> Result<Self, ClusterError> {
         if !settings.durable {
             return Err(ClusterError::NotDurable);
         }
-        Self::start_in(dir, settings).await
+        Self::launch(folder, settings).await
     }
 
     /// Starts a throw-away cluster in a temporary folder, which is removed when it stops. Folders that killed processes
@@ -123,21 +178,23 @@ impl Cluster {
             "creating a temporary folder in",
             std::env::temp_dir(),
         ))?;
-        let mut cluster = Self::start_in(temporary.path(), settings).await?;
+        let mut cluster = Self::launch(Self::hold(temporary.path()).await?, settings).await?;
         cluster.temporary = Some(temporary);
         Ok(cluster)
     }
 
-    async fn start_in(dir: &Path, settings: Settings) -> Result<Self, ClusterError> {
-        let wanted = dir.to_owned();
-        let folder = tokio::task::spawn_blocking(move || Folder::open(&wanted))
-            .await
-            .expect("opening a folder does not panic")?;
+    async fn launch(folder: Folder, settings: Settings) -> Result<Self, ClusterError> {
+        if folder.data.join("recovery.signal").exists() && !matches!(settings.archive, Archive::Replay { .. })
+        {
+            return Err(ClusterError::HalfRestored {
+                dir: folder.dir.clone(),
+            });
+        }
         let binaries = match folder.data_major()? {
             Some(major) => binaries::find_binaries_for(&folder.dir, major).await?,
             None => find_binaries().await?,
         };
-        let (dir, socket) = (folder.dir.clone(), folder.socket.clone());
+        let layout = Layout::clone(&folder);
         let server = Server {
             folder,
             binaries: binaries.clone(),
@@ -155,8 +212,7 @@ impl Cluster {
         let stop = CancellationToken::new();
         let supervisor = Some(tokio::spawn(server.supervise(child, sender, stop.clone())));
         let cluster = Self {
-            dir,
-            socket,
+            layout,
             binaries,
             state,
             stop,
@@ -189,21 +245,40 @@ impl Cluster {
         connection.close().await
     }
 
+    /// Forgets how the data was recovered, so that no later start recovers again; gives when the last transaction that was
+    /// replayed was committed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_recovery(&self) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+        let mut connection = self.url(SUPERUSER, "postgres").connect().await?;
+        for setting in RECOVERY_SETTINGS {
+            let reset = format!("alter system reset {setting}");
+            sqlx::query(AssertSqlSafe(reset)).execute(&mut connection).await?;
+        }
+        let point = sqlx::query_scalar(include_str!("replayed_until.sql"))
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(point)
+    }
+
     /// How to connect as `role` to `database`: through the socket, without a password.
     #[must_use]
     pub fn url(&self, role: &str, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.socket)
-            .port(PORT)
-            .username(role)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
+        self.layout.url(role, database)
     }
 
     /// The folder that holds everything.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.dir
+        &self.layout.dir
+    }
+
+    /// Where its parts are.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The programs that run this cluster, for those that back it up.
@@ -232,7 +307,7 @@ impl Cluster {
             let closed = tokio::task::spawn_blocking(|| temporary.close()).await;
             closed
                 .expect("removing a folder does not panic")
-                .map_err(ClusterError::io("removing", &self.dir))?;
+                .map_err(ClusterError::io("removing", &self.layout.dir))?;
         }
         Ok(())
     }
@@ -243,12 +318,15 @@ impl Drop for Cluster {
         if self.supervisor.is_none() {
             return;
         }
-        tracing::warn!(dir = %self.dir.display(), "a cluster was dropped without being stopped; it is shut down now");
+        tracing::warn!(dir = %self.layout.dir.display(), "a cluster was dropped without being stopped; it is shut down now");
         self.stop.cancel();
         let ServerState::Running { pid } = *self.state.borrow() else {
             return;
         };
-        let (data, pid) = (self.dir.join("pg"), nix::unistd::Pid::from_raw(pid.cast_signed()));
+        let (data, pid) = (
+            self.layout.data.clone(),
+            nix::unistd::Pid::from_raw(pid.cast_signed()),
+        );
         let is_left = || server::processes_in(&data).contains(&pid);
         if !is_left() {
             return;
@@ -284,6 +362,24 @@ async fn remove_left_over() {
             let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(dir.path())).await;
         }
     }
+}
+
+/// Removes a folder of Muster with all that is in it, and ends what an earlier life left running there.
+///
+/// # Errors
+/// When another process holds it, or something stays.
+pub async fn discard(dir: &Path) -> Result<(), ClusterError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let folder = Cluster::hold(dir).await?;
+    server::end_all(&folder.data).await?;
+    folder.tidy_up();
+    let removed = dir.to_owned();
+    tokio::task::spawn_blocking(move || std::fs::remove_dir_all(removed))
+        .await
+        .expect("removing a folder does not panic")
+        .map_err(ClusterError::io("removing", dir))
 }
 
 /// Takes hold of a temporary folder that is ours, old, and held by nobody.

@@ -9,14 +9,16 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::{Folder, first_closed};
-use super::{Binaries, ClusterError, ServerState, Settings};
+use secrecy::ExposeSecret;
+
+use super::{Archive, Binaries, ClusterError, ServerState, Settings};
 
 /// How long a fast shutdown may take, with its checkpoint, before an immediate one follows.
 const FAST_STOP: Duration = Duration::from_secs(60);
@@ -121,6 +123,27 @@ impl Server {
         if !self.settings.durable {
             command.args(["-c", "synchronous_commit=off"]);
         }
+        let environment = match &self.settings.archive {
+            Archive::Off => &[][..],
+            Archive::Push {
+                command: push,
+                environment,
+            } => {
+                command.args(["-c", "archive_mode=on", "-c"]);
+                command.arg(format!("archive_command={push}"));
+                environment
+            }
+            Archive::Replay { environment } => {
+                // Ready only when all is replayed, and no setting of the old server can stop it.
+                command.args(["-c", "hot_standby=off", "-c", "recovery_init_sync_method=syncfs"]);
+                environment
+            }
+        };
+        command.envs(
+            environment
+                .iter()
+                .map(|(name, value)| (name, value.expose_secret())),
+        );
         // A group of its own: Ctrl-C on the terminal is for us alone, who then stop the server in order.
         command
             .stdin(Stdio::null())
@@ -217,25 +240,9 @@ impl Server {
         command
     }
 
-    /// A program of PostgreSQL as the unprivileged user, without our environment, which may hold secrets.
+    /// A program of PostgreSQL as the unprivileged user.
     fn command(&self, program: &str, cwd: &Path) -> Command {
-        let mut command = Command::new(self.binaries.folder.join(program));
-        command
-            .current_dir(cwd)
-            .env_clear()
-            .env("LC_ALL", "C.UTF-8")
-            .env("TZ", "UTC");
-        for name in ["PATH", "LD_LIBRARY_PATH"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        if geteuid().is_root() {
-            command
-                .uid(self.folder.server.uid.into())
-                .gid(self.folder.server.gid.into());
-        }
-        command
+        self.folder.command(&self.binaries.folder.join(program), cwd)
     }
 
     async fn run(&self, program: &'static str, mut command: Command) -> Result<Output, ClusterError> {

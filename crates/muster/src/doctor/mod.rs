@@ -8,7 +8,7 @@ pub mod pages;
 
 use muster_wire::doctor::Finding;
 
-use crate::{actor::Actor, db::Tx, problem::Failure};
+use crate::{actor::Actor, backup, db::Tx, problem::Failure};
 
 /// Examples given with a finding, at most.
 pub const EXAMPLES_MAX: i64 = 20;
@@ -208,7 +208,18 @@ async fn examine_server(tx: &mut Tx) -> Result<Vec<Finding>, Failure> {
                a role that is above it; run `muster migrate`, which protects the tables again",
         repair: None,
     };
+    let backups = Ailment {
+        code: "backups",
+        what: "ways in which what is written could be lost with this machine",
+        cure: "read why in the server's log, in log/postgres.log and in drills/ of the data folder, mend it, and make sure with \
+               `muster backup run --full` and `muster backup drill`; see docs/operate.md",
+        repair: None,
+    };
+    let worries = backup::worries(&backup::states(tx).await?);
+    let count = worries.len().try_into().unwrap_or(i64::MAX);
+    let worries = worries.into_iter().map(|example| Wrong { example, count });
     Ok([
+        backups.found(worries.collect()),
         partitions.found(check!(tx, "src/doctor/partitions.sql")),
         settings.found(check!(tx, "src/doctor/settings.sql")),
         isolation.found(check!(tx, "src/doctor/isolation.sql")),

@@ -221,12 +221,40 @@ async fn batch(
 }
 
 fn anew(keys: &TenantKeys, table: &str, column: &str, row: &str, sealed: &[u8]) -> Result<Vec<u8>, Bug> {
+    let place = place(table, column, row)?;
+    Ok(keys.seal_bytes(&place, &keys.open_bytes(&place, sealed)?))
+}
+
+fn place(table: &str, column: &str, row: &str) -> Result<Place, Bug> {
     let (table, column) = SEALED
         .iter()
         .find(|place| **place == (table, column))
         .ok_or_else(|| Bug::new(format!("{table}.{column} is no place of secrets")))?;
-    let place = Place::new(table, column, row);
-    Ok(keys.seal_bytes(&place, &keys.open_bytes(&place, sealed)?))
+    Ok(Place::new(table, column, row))
+}
+
+/// Opens some secrets of the tenant, up to `of_each` of each column and chosen at random; gives why those do not open that do
+/// not.
+///
+/// # Errors
+/// When the database fails, or no data key of the tenant opens.
+pub async fn open_some(
+    tx: &mut Tx,
+    keyring: &Keyring,
+    actor: &Actor,
+    of_each: i64,
+) -> Result<Vec<String>, Failure> {
+    let keys = keyring.tenant(tx, actor.tenant).await?;
+    let rows = sqlx::query_file!("src/keys/sample.sql", actor.tenant.0, of_each)
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut closed = Vec::new();
+    for row in rows {
+        let opened = place(&row.place_table, &row.place_column, &row.place_row)
+            .and_then(|place| keys.open_bytes(&place, &row.sealed));
+        closed.extend(opened.err().map(|bug| bug.to_string()));
+    }
+    Ok(closed)
 }
 
 async fn exchange(

@@ -7,6 +7,7 @@ use crate::{isolation::SCHEDULER_SEES, support::CLUSTER};
 /// Tables without a tenant, and why that is right.
 const WITHOUT_TENANT: &[(&str, &str)] = &[
     ("_sqlx_migrations", "which migrations were made"),
+    ("backup_runs", "the server's, written by the superuser"),
     ("lifecycle_transitions", "the same for all, written by migrate"),
     (
         "operators",
@@ -18,6 +19,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
 /// Keys and unique indexes without the tenant, and why that is right.
 const KEYS_WITHOUT_TENANT: &[(&str, &str)] = &[
     ("_sqlx_migrations_pkey", "no tenant's"),
+    ("backup_runs_pkey", "no tenant's"),
     (
         "lifecycle_transitions_from_state_to_state_warmup_complete_key",
         "no tenant's",
@@ -35,6 +37,7 @@ const KEYS_WITHOUT_TENANT: &[(&str, &str)] = &[
 
 /// Indexes that do not begin with the tenant, and why that is right.
 const INDEXES_WITHOUT_TENANT: &[(&str, &str)] = &[
+    ("backup_runs_last", "no tenant's"),
     ("batches_due", "the timer begins what is due in any tenant"),
     ("idempotency_keys_age", "what is too old is deleted by age"),
     ("idx_state_history_created_at", "BRIN, on the order of arrival"),
@@ -57,6 +60,7 @@ const DEFINER_FUNCTIONS: &[&str] = &[
 /// Policies beside the one that every table with a tenant has.
 const FURTHER_POLICIES: &[&str] = &[
     "account_count_changes scheduler r {muster_scheduler} true -",
+    "backup_runs everyone r {muster_app,muster_owner} true -",
     "batches scheduler r {muster_scheduler} (state = ANY (ARRAY['waiting'::text, 'running'::text])) -",
     "content_uses scheduler r {muster_scheduler} true -",
     "lifecycle_transitions everyone r {muster_app,muster_owner} true -",

@@ -366,7 +366,14 @@ async fn settings_that_lose_writes_are_refused_with_the_cure() {
 #[tokio::test]
 async fn folders_of_others_are_refused_by_name_and_left_untouched() {
     let dir = TempDir::new().unwrap();
-    let not_durable = Cluster::start(dir.path(), Settings { durable: false }).await;
+    let not_durable = Cluster::start(
+        dir.path(),
+        Settings {
+            durable: false,
+            ..Settings::default()
+        },
+    )
+    .await;
     assert!(matches!(not_durable, Err(ClusterError::NotDurable)));
 
     fs::write(dir.path().join("photo.jpg"), "").unwrap();
@@ -446,7 +453,12 @@ fn a_temporary_cluster_dropped_without_its_runtime_leaves_nothing_behind() {
         .build()
         .unwrap();
     let cluster = runtime.block_on(async {
-        let cluster = Cluster::temporary(Settings { durable: false }).await.unwrap();
+        let cluster = Cluster::temporary(Settings {
+            durable: false,
+            ..Settings::default()
+        })
+        .await
+        .unwrap();
         let mut superuser = connect(&cluster, SUPERUSER, "postgres").await;
         assert_eq!(ask(&mut superuser, "show fsync").await, "off");
         cluster
@@ -460,7 +472,12 @@ fn a_temporary_cluster_dropped_without_its_runtime_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn statements_and_values_do_not_reach_the_log() {
-    let cluster = Cluster::temporary(Settings { durable: false }).await.unwrap();
+    let cluster = Cluster::temporary(Settings {
+        durable: false,
+        ..Settings::default()
+    })
+    .await
+    .unwrap();
     let mut owner = connect(&cluster, OWNER, DATABASE).await;
     sqlx::query("create table t (secret text unique)")
         .execute(&mut owner)

@@ -17,7 +17,13 @@ pub const SCHEDULER_SEES: &[(&str, &[&str], i64)] = &[
 ];
 
 /// Tables of which the schema owner, who migrates, makes tenants and signs people in, sees every row.
-const OWNER_SEES: &[&str] = &["lifecycle_transitions", "memberships", "operators", "tenants"];
+const OWNER_SEES: &[&str] = &[
+    "backup_runs",
+    "lifecycle_transitions",
+    "memberships",
+    "operators",
+    "tenants",
+];
 
 const REFUSED: &str = "42501";
 

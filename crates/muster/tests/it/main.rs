@@ -3,6 +3,7 @@
 mod accounts;
 mod assign;
 mod audit;
+mod backups;
 mod batches;
 mod bots;
 mod catalogue;
