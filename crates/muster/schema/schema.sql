@@ -1355,6 +1355,35 @@ CREATE TABLE public.authorisations (
 
 ALTER TABLE ONLY public.authorisations FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.backup_runs (
+    id bigint NOT NULL,
+    event text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    good boolean NOT NULL,
+    label text,
+    bytes bigint,
+    recovery_point timestamp with time zone,
+    recovery_ms bigint,
+    faults text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT backup_runs_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT backup_runs_check CHECK ((ended_at >= started_at)),
+    CONSTRAINT backup_runs_check1 CHECK ((good = (faults = '{}'::text[]))),
+    CONSTRAINT backup_runs_event_check CHECK ((event = ANY (ARRAY['full'::text, 'incremental'::text, 'drill'::text]))),
+    CONSTRAINT backup_runs_recovery_ms_check CHECK ((recovery_ms >= 0))
+);
+
+ALTER TABLE ONLY public.backup_runs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.backup_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.backup_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.bot_sessions (
     tenant_id bigint NOT NULL,
     account_id bigint NOT NULL,
@@ -1723,6 +1752,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.authorisations
     ADD CONSTRAINT authorisations_pkey PRIMARY KEY (tenant_id, account_id, recorded_at);
 
+ALTER TABLE ONLY public.backup_runs
+    ADD CONSTRAINT backup_runs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.bot_sessions
     ADD CONSTRAINT bot_sessions_pkey PRIMARY KEY (tenant_id, account_id);
 
@@ -1804,6 +1836,8 @@ ALTER TABLE ONLY public.work_queue
 CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, authorisation_expires_at) WHERE (authorisation_expires_at IS NOT NULL);
 
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
+
+CREATE INDEX backup_runs_last ON public.backup_runs USING btree (event, started_at DESC);
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
 
@@ -1986,6 +2020,8 @@ ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.authorisations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.backup_runs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.bot_sessions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.bots ENABLE ROW LEVEL SECURITY;
@@ -1999,6 +2035,8 @@ CREATE POLICY colleague ON public.operators TO muster_app USING ((EXISTS ( SELEC
 ALTER TABLE public.content_uses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.daily_metrics ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everyone ON public.backup_runs FOR SELECT TO muster_owner, muster_app USING (true);
 
 CREATE POLICY everyone ON public.lifecycle_transitions FOR SELECT TO muster_owner, muster_app USING (true);
 
@@ -2405,6 +2443,10 @@ GRANT USAGE ON SEQUENCE public.api_tokens_id_seq TO muster_app;
 GRANT SELECT,INSERT ON TABLE public.audit_log TO muster_app;
 
 GRANT SELECT,INSERT ON TABLE public.authorisations TO muster_app;
+
+GRANT SELECT ON TABLE public.backup_runs TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.backup_runs_id_seq TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.bot_sessions TO muster_app;
 

@@ -40,3 +40,4 @@ insert into work_queue (tenant_id, account_id, step, state, authorised_until, le
 insert into bot_sessions (tenant_id, account_id, data_encrypted) select t, t, '\x00' from generate_series(1, 2) t;
 insert into daily_metrics (tenant_id, id, date, model_id) overriding system value
     select t, t, '2026-01-01', t from generate_series(1, 2) t;
+insert into backup_runs (event, started_at, ended_at, good) values ('full', now(), now(), true);
