@@ -248,6 +248,11 @@ impl SchedulerDb {
         Ok(Self { pool })
     }
 
+    /// Closes the connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// A connection of the timer's role.
     ///
     /// # Errors

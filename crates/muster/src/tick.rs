@@ -200,7 +200,11 @@ pub async fn make_partitions(scheduler: &SchedulerDb) -> Result<u64, Failure> {
     Ok(u64::from(made.unsigned_abs()))
 }
 
-async fn every_tenant(scheduler: &SchedulerDb) -> Result<Vec<TenantId>, Failure> {
+/// Every tenant there is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn every_tenant(scheduler: &SchedulerDb) -> Result<Vec<TenantId>, Failure> {
     Ok(sqlx::query_file_scalar!("src/tick/tenants.sql")
         .fetch_all(&mut *scheduler.connection().await?)
         .await?)

@@ -14,10 +14,11 @@ use super::{
 use crate::{
     actor::Actor,
     cluster::{self, Cluster, Layout},
-    db::Db,
+    db::{Db, SchedulerDb},
     doctor, keys,
     problem::Failure,
     seal::{Keyring, MasterKeys},
+    tick,
 };
 
 /// The folder in the data folder that drills restore into.
@@ -116,10 +117,17 @@ impl Repository {
             .await?;
         let (there, here) = (counts(&mut superuser, until).await?, counts(live, until).await?);
         faults.extend(compare(&there, &here));
-        let tenants = sqlx::query_file_scalar!("src/tick/tenants.sql")
-            .fetch_all(&mut superuser)
-            .await?;
         superuser.close().await?;
+        let scheduler = SchedulerDb::connect(restored.url(cluster::SCHEDULER, cluster::DATABASE)).await?;
+        let tenants = tick::every_tenant(&scheduler).await;
+        scheduler.close().await;
+        let tenants = match tenants {
+            Ok(tenants) => tenants,
+            Err(failure) => {
+                faults.push(format!("the tenants: {failure}"));
+                Vec::new()
+            }
+        };
 
         let app = |layout: &Layout| Db::connect(layout.url(cluster::APP, cluster::DATABASE), CONNECTIONS);
         let (restored, live) = (app(restored.layout()).await?, app(&self.layout).await?);

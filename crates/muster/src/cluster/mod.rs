@@ -142,6 +142,9 @@ impl Cluster {
     /// # Errors
     /// Each [`ClusterError`] names the fault and the cure; nothing is left running.
     pub async fn start(dir: &Path, settings: Settings) -> Result<Self, ClusterError> {
+        if !settings.durable {
+            return Err(ClusterError::NotDurable);
+        }
         Self::start_in(Self::hold(dir).await?, settings).await
     }
 

@@ -50,3 +50,4 @@ insert into batches (tenant_id, id, event, in_review, reason, operator_id, reque
 insert into batch_accounts (tenant_id, batch_id, account_id) select t, t, t from generate_series(1, 2) t;
 insert into views (tenant_id, id, name, filter) overriding system value select t, t, 'v', '' from generate_series(1, 2) t;
 insert into account_notes (tenant_id, account_id, operator_id, text) select t, t, t, 'n' from generate_series(1, 2) t;
+insert into backup_runs (event, started_at, ended_at, good) values ('full', now(), now(), true);

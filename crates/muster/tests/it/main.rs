@@ -4,6 +4,7 @@ mod accounts;
 mod assign;
 mod audit;
 mod backups;
+mod backups_drilled;
 mod batches;
 mod bots;
 mod catalogue;

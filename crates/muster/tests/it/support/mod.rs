@@ -2,6 +2,7 @@
 //! server on it, and callers with tokens.
 #![allow(dead_code, reason = "each test module uses some of it")]
 
+pub mod backed;
 pub mod browser;
 pub mod showcase;
 pub mod warm;
