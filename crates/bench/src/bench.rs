@@ -1,6 +1,6 @@
 //! What every scenario begins with: the database, the binary, the sizes, and databases filled as a user's would be.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -15,7 +15,7 @@ pub const RUN: &str = "run";
 
 /// Models of a tenant, and pictures or texts of each type in each one's pools.
 const MODELS: i32 = 10;
-const POOL_ITEMS: i32 = 200;
+const POOL_ITEMS: i32 = 100;
 
 /// How large everything is.
 #[derive(Debug, Clone, Copy)]
@@ -84,22 +84,22 @@ impl Sizes {
     pub const fn quick() -> Self {
         Self {
             rounds: 1,
-            accounts: 2_000,
+            accounts: 1_000,
             single_accounts: 500,
             steady_secs: 1,
             pinned_secs: 2,
             burst_accounts: 500,
-            small_tenants: 20,
+            small_tenants: 8,
             small_accounts: 10,
             small_claims: 4,
-            large_accounts: 10_000,
+            large_accounts: 5_000,
             ready_accounts: 2_000,
-            later_accounts: 10_000,
+            later_accounts: 5_000,
             claim_rounds: 1,
             imported_accounts: 10_000,
             imported_proxies: 1_000,
             assigned_accounts: 2_000,
-            read_accounts: [500, 1_000, 5_000],
+            read_accounts: [1_000, 2_000, 5_000],
             reads: 5,
             bots: 8,
         }
@@ -120,6 +120,8 @@ pub struct Template {
     name: String,
     /// The token of the owner of each tenant; the first tenant's id is 1, and so on.
     pub owners: Vec<String>,
+    /// How long it took to fill.
+    pub filled_in: Duration,
 }
 
 /// The accounts of a tenant that is made.
@@ -195,20 +197,21 @@ impl Bench {
         }
         drop(owner);
         self.cluster.settle(name).await?;
-        eprintln!("{name}: filled in {:.0} seconds", began.elapsed().as_secs_f64());
+        let filled_in = began.elapsed();
+        eprintln!("{name}: filled in {:.0} seconds", filled_in.as_secs_f64());
         Ok(Template {
             name: name.to_owned(),
             owners,
+            filled_in,
         })
     }
 
-    /// Makes the run's database anew as a copy, vacuumed, analysed and written to disk.
+    /// Makes the run's database anew as a copy: vacuumed, analysed and written to disk, as the template is.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn copy(&self, template: &Template) -> Result<()> {
-        self.cluster.create(RUN, Some(&template.name)).await?;
-        self.cluster.settle(RUN).await
+        self.cluster.create(RUN, Some(&template.name)).await
     }
 
     /// The same, with a server on it.

@@ -164,7 +164,7 @@ impl Report {
         let mut targets = table(&["what", "to reach", "reached", "verdict"]);
         for verdict in &self.targets {
             targets.add_row([
-                verdict.what.to_owned(),
+                verdict.what.clone(),
                 verdict.wanted(),
                 verdict.reached(),
                 verdict.met().to_owned(),

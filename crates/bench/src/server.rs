@@ -114,7 +114,8 @@ impl Binary {
             .env("MUSTER_DATABASE_URL", cluster.url(APP, database))
             .env("MUSTER_SCHEDULER_URL", cluster.url(SCHEDULER, database))
             .env("MUSTER_LEASE_SECS", LEASE_SECS.to_string())
-            .env("MUSTER_LOG", "warn")
+            // That a statement took long says the report.
+            .env("MUSTER_LOG", "warn,sqlx=error")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .process_group(0)

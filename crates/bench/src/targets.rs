@@ -19,7 +19,7 @@ pub enum Wanted {
 /// A target, and what was reached.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verdict {
-    pub what: &'static str,
+    pub what: String,
     pub wanted: Wanted,
     /// Nothing where this report did not measure it.
     pub reached: Option<f64>,
@@ -28,13 +28,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn new(what: &'static str, wanted: Wanted, unit: &'static str, reached: Option<f64>) -> Self {
+    fn new(what: impl Into<String>, wanted: Wanted, unit: &'static str, reached: Option<f64>) -> Self {
         let met = reached.map(|reached| match wanted {
             Wanted::AtLeast(bound) => reached >= bound,
             Wanted::AtMost(bound) => reached <= bound,
         });
         Self {
-            what,
+            what: what.into(),
             wanted,
             reached,
             met,
@@ -85,7 +85,8 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
             Some(run.latencies.get(neighbours::CLAIM)?.p99_ms)
         })
     };
-    let [few, _, many] = sizes.read_accounts.map(read::figure);
+    let [fewest, _, most] = sizes.read_accounts;
+    let (few, many) = (read::figure(fewest), read::figure(most));
     let dearest = |of: &dyn Fn(&Run) -> Option<f64>| {
         let reads = report.runs.iter().filter(|run| run.scenario == read::NAME);
         reads.filter_map(of).max_by(f64::total_cmp)
@@ -139,7 +140,10 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
             report.median(drain::NAME, drain::OURS_500, wal),
         ),
         Verdict::new(
-            "drain after ten minutes of steady load beside a transaction that goes on, against before",
+            format!(
+                "drain after {} seconds of steady load beside a transaction that goes on, against before",
+                sizes.pinned_secs
+            ),
             AtMost(10.0),
             " % slower",
             report
@@ -155,7 +159,10 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
                 .map(|(beside, alone)| beside / alone),
         ),
         Verdict::new(
-            "claims of 100,000 ready steps beside a million that are not due, against without them",
+            format!(
+                "claims of {} ready steps beside {} that are not due, against without them",
+                sizes.ready_accounts, sizes.later_accounts
+            ),
             AtMost(5.0),
             " % slower",
             report
@@ -169,13 +176,13 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
             report.rates(import::NAME, import::OURS, import::COPY),
         ),
         Verdict::new(
-            "any list, count or dashboard at 1,000,000 accounts",
+            format!("any list, count or dashboard at {most} accounts, a page of 50"),
             AtMost(500.0),
             " buffers",
             dearest(&|run| run.figures.get(&many).copied()),
         ),
         Verdict::new(
-            "any list, count or dashboard at 1,000,000 accounts, against at 10,000",
+            format!("any list, count or dashboard at {most} accounts, against at {fewest}"),
             AtMost(2.0),
             " times the buffers",
             dearest(&|run| Some(run.figures.get(&many)? / run.figures.get(&few)?)),

@@ -121,7 +121,6 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
             let figures = &mut runs[n].figures;
             figures.insert(figure(accounts), buffers[subject]);
             figures.insert(format!("p50 ms at {accounts:>7}"), latencies[subject].p50_ms);
-            figures.insert(format!("p99 ms at {accounts:>7}"), latencies[subject].p99_ms);
         }
         let dearest = buffers.values().copied().fold(0.0, f64::max);
         eprintln!("{NAME}: {accounts} accounts: at most {dearest:.0} buffers");

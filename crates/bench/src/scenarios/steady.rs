@@ -31,9 +31,9 @@ const PART: f64 = 0.2;
 /// How many parts of the load the first and the last are of which latencies are told apart.
 const PARTS: f64 = 10.0;
 
-/// How long PostgreSQL is given to write the schedule down and the bots for the first burst: so long, and a second for so many accounts.
+/// How long before it begins the load is written down: as long as it took to fill the database, which is more work, and so much more,
+/// for the server to start and the first burst.
 const AHEAD_SECS: f64 = 3.0;
-const AHEAD_ACCOUNTS_PER_SEC: f64 = 8_000.0;
 
 /// What is asked of one run.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +57,6 @@ impl Load {
 
     fn all_accounts(self) -> i32 {
         self.accounts + 2 * self.burst_accounts
-    }
-
-    fn ahead_secs(self) -> f64 {
-        AHEAD_SECS + f64::from(self.all_accounts()) / AHEAD_ACCOUNTS_PER_SEC
     }
 }
 
@@ -96,7 +92,7 @@ pub async fn run(bench: &Bench, drained: Option<f64>) -> Result<Vec<Run>> {
 async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> Result<Run> {
     bench.copy(template).await?;
     let mut admin = bench.cluster.connect(SUPERUSER, RUN).await?;
-    let starts = now_secs() + load.ahead_secs();
+    let starts = now_secs() + template.filled_in.as_secs_f64() + AHEAD_SECS;
     schedule(&mut admin, load, starts).await?;
     bench.cluster.settle(RUN).await?;
     let server = bench.serve_run(template).await?;
