@@ -187,6 +187,26 @@
   // [data-gone="10"]: what is offered for so many seconds goes away after them.
   for (const el of all("[data-gone]")) setTimeout(() => el.remove(), Number(el.dataset.gone) * 1000);
 
+  // [data-copy="id"]: copies the text of that element.
+  const copying = () => all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+  document.addEventListener("swapped", copying);
+  document.addEventListener("click", async (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-copy]");
+    if (!button) return;
+    const said = button.textContent;
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = said; }, 2000);
+  });
+
+  // [data-clock]: the time that is left until then, in minutes and seconds.
+  setInterval(() => {
+    for (const clock of all("time[data-clock]")) {
+      const left = Math.max(0, Math.floor((Date.parse(clock.dateTime) - Date.now()) / 1000));
+      clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    }
+  }, 1000);
+
   // [data-decide]: in a form with several decisions, Enter means the one that was pressed last, when its reason was missing.
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element && event.target.closest("[data-decide] button[value]");
@@ -202,5 +222,6 @@
 
   watch();
   picks();
+  copying();
   listen();
 })();

@@ -62,6 +62,8 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
         &[
             screen("/", "Today", "today", 't'),
             screen("/accounts", "Accounts", "accounts", 'a'),
+            screen("/warm-up", "Warm-up", "board", 'w'),
+            screen("/work", "My steps", "run", 's'),
             screen("/reviews", "Reviews", "reviews", 'r'),
         ],
     ),
@@ -79,6 +81,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::today::pages::routes())
         .merge(crate::accounts::pages::routes())
         .merge(crate::batches::pages::routes())
+        .merge(crate::work::pages::routes())
         .merge(crate::reviews::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }

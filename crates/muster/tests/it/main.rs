@@ -14,6 +14,7 @@ mod console;
 mod console_accounts;
 mod console_reviews;
 mod console_today;
+mod console_work;
 mod content;
 mod demo;
 mod doctor;
