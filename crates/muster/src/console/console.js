@@ -154,15 +154,20 @@
     dialog.showModal();
   }
 
-  // [data-live]: parts of this page that are read again when the server says that something changed, while it is looked at.
+  // [data-live]: parts of this page that are read again when the server says that something changed, while it is looked at;
+  // [data-live="/work"]: from there, where this page can also be the answer to a form.
   let stream = null, reading = false, again = false;
   async function refresh() {
     if (reading) { again = true; return; }
     reading = true;
     try {
-      // Not el.id: in a form that can be its field of this name.
-      const ids = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]"))).map((el) => el.getAttribute("id"));
-      swap(ids, await read(location.href, true), true);
+      const parts = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]")));
+      const source = (el) => el.dataset.live || location.href;
+      for (const url of new Set(parts.map(source))) {
+        // Not el.id: in a form that can be its field of this name.
+        const ids = parts.filter((el) => source(el) === url).map((el) => el.getAttribute("id"));
+        swap(ids, await read(url, true), true);
+      }
     } catch { /* The server is away: the next event, or the stream itself, tells when it is back. */ }
     reading = false;
     if (again) { again = false; refresh(); }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use muster_wire::{
     board::Board,
     work::{
-    Claim, Claimed, Credentials, Held, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
+        Claim, Claimed, Credentials, Held, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
     },
 };
 use serde::Deserialize;

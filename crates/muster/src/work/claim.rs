@@ -5,8 +5,8 @@ use std::time::Duration;
 use muster_wire::{
     ModelId, Step, TenantId,
     work::{
-        CLAIM_LEASES_MAX, Claim, Claimed, HELD_LEASES_MAX, Held, Lease, Leases, WorkAccount, WorkContent, WorkItem, WorkProxy,
-        WorkText,
+        CLAIM_LEASES_MAX, Claim, Claimed, HELD_LEASES_MAX, Held, Lease, Leases, WorkAccount, WorkContent,
+        WorkItem, WorkProxy, WorkText,
     },
 };
 use tokio::time::Instant;

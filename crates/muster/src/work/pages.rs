@@ -228,7 +228,10 @@ async fn give_back(
     release(&mut tx, &visitor.actor, &form.leases()).await?;
     tx.commit().await?;
     app.work.notify(visitor.actor.tenant);
-    Ok(console::go_and_say("/work", &Said::done("Given back: another can take it.")))
+    Ok(console::go_and_say(
+        "/work",
+        &Said::done("Given back: another can take it."),
+    ))
 }
 
 /// Shows the secrets of the account, once; that they were opened is in the audit log.

@@ -70,7 +70,10 @@ pub async fn finish(
     let mut tx = app.db.begin(actor).await?;
     let held = held(&mut tx, actor).await?.items;
     tx.commit().await?;
-    let item = held.into_iter().find(|item| item.lease == lease).ok_or_else(lost)?;
+    let item = held
+        .into_iter()
+        .find(|item| item.lease == lease)
+        .ok_or_else(lost)?;
     let took_ms = (Utc::now() - item.leased_at).num_milliseconds().max(0);
     let result = StepResult {
         lease,

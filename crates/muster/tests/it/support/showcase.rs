@@ -64,7 +64,8 @@ impl TestApp {
             .await
             .expect("the timer runs");
         // Stories are for people; one of them has begun.
-        self.run("update models set people_steps = '{4}' where id = 1").await;
+        self.run("update models set people_steps = '{4}' where id = 1")
+            .await;
         self.owner
             .post("/v1/work/claim", json!({"max": 1}))
             .await
