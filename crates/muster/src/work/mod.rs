@@ -145,10 +145,11 @@ fn holder(actor: &Actor) -> Result<(Option<i64>, Option<i64>), Failure> {
     }
 }
 
-/// The holders that these actors are, as the arrays that statements take: a bot or an operator each.
-fn holders<'a>(
-    actors: impl Iterator<Item = &'a Actor>,
-) -> Result<(Vec<Option<i64>>, Vec<Option<i64>>), Failure> {
+/// Bots and operators, as the arrays that statements take: in each place one of the two.
+type Holders = (Vec<Option<i64>>, Vec<Option<i64>>);
+
+/// The holders that these actors are.
+fn holders<'a>(actors: impl Iterator<Item = &'a Actor>) -> Result<Holders, Failure> {
     actors.map(holder).collect()
 }
 
