@@ -7,6 +7,7 @@ pub mod access;
 pub mod accounts;
 pub mod audit;
 pub mod batches;
+pub mod board;
 pub mod bots;
 pub mod check;
 pub mod content;

@@ -150,11 +150,24 @@ crate::wire! {
     }
 }
 
+/// The leases that are given to whoever asks which they hold, the oldest first, at most.
+pub const HELD_LEASES_MAX: i64 = 1_000;
+
+crate::wire! {
+    /// The leases that somebody holds.
+    pub struct Held {
+        /// The steps, each under its own lease, the oldest first, at most 1000.
+        pub items: Vec<WorkItem>,
+    }
+}
+
 crate::wire! {
     /// One step of one account, to be worked before its lease expires.
     pub struct WorkItem {
         /// To be presented with the report.
         pub lease: Lease,
+        /// When the lease began, by the database's clock.
+        pub leased_at: DateTime<Utc>,
         /// When the lease ends, by the database's clock, unless it is extended.
         pub expires_at: DateTime<Utc>,
         /// The account.

@@ -154,15 +154,20 @@
     dialog.showModal();
   }
 
-  // [data-live]: parts of this page that are read again when the server says that something changed, while it is looked at.
+  // [data-live]: parts of this page that are read again when the server says that something changed, while it is looked at;
+  // [data-live="/work"]: from there, where this page can also be the answer to a form.
   let stream = null, reading = false, again = false;
   async function refresh() {
     if (reading) { again = true; return; }
     reading = true;
     try {
-      // Not el.id: in a form that can be its field of this name.
-      const ids = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]"))).map((el) => el.getAttribute("id"));
-      swap(ids, await read(location.href, true), true);
+      const parts = all("[data-live][id]").filter((el) => !el.contains($("dialog[open]")));
+      const source = (el) => el.dataset.live || location.href;
+      for (const url of new Set(parts.map(source))) {
+        // Not el.id: in a form that can be its field of this name.
+        const ids = parts.filter((el) => source(el) === url).map((el) => el.getAttribute("id"));
+        swap(ids, await read(url, true), true);
+      }
     } catch { /* The server is away: the next event, or the stream itself, tells when it is back. */ }
     reading = false;
     if (again) { again = false; refresh(); }
@@ -187,6 +192,26 @@
   // [data-gone="10"]: what is offered for so many seconds goes away after them.
   for (const el of all("[data-gone]")) setTimeout(() => el.remove(), Number(el.dataset.gone) * 1000);
 
+  // [data-copy="id"]: copies the text of that element.
+  const copying = () => all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+  document.addEventListener("swapped", copying);
+  document.addEventListener("click", async (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-copy]");
+    if (!button) return;
+    const said = button.textContent;
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = said; }, 2000);
+  });
+
+  // [data-clock]: the time that is left until then, in minutes and seconds.
+  setInterval(() => {
+    for (const clock of all("time[data-clock]")) {
+      const left = Math.max(0, Math.floor((Date.parse(clock.dateTime) - Date.now()) / 1000));
+      clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    }
+  }, 1000);
+
   // [data-decide]: in a form with several decisions, Enter means the one that was pressed last, when its reason was missing.
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element && event.target.closest("[data-decide] button[value]");
@@ -202,5 +227,6 @@
 
   watch();
   picks();
+  copying();
   listen();
 })();

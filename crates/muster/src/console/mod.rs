@@ -64,6 +64,8 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
         &[
             screen("/", "Today", "today", 't'),
             screen("/accounts", "Accounts", "accounts", 'a'),
+            screen("/warm-up", "Warm-up", "board", 'w'),
+            screen("/work", "My steps", "run", 's'),
             screen("/reviews", "Reviews", "reviews", 'r'),
         ],
     ),
@@ -104,6 +106,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::doctor::pages::routes())
         .merge(crate::accounts::pages::routes())
         .merge(crate::batches::pages::routes())
+        .merge(crate::work::pages::routes())
         .merge(crate::reviews::pages::routes())
         .layer(middleware::from_fn(said::said_once))
 }

@@ -210,6 +210,17 @@ pub fn age(at: &DateTime<Utc>) -> Markup {
     time(at, &span((Utc::now() - *at).num_seconds().abs()))
 }
 
+/// How long it is until a moment; the script lets it run down.
+pub fn clock(until: &DateTime<Utc>) -> Markup {
+    let secs = (*until - Utc::now()).num_seconds().max(0);
+    Markup(format!(
+        "<time data-clock datetime=\"{}\">{}:{:02}</time>",
+        until.to_rfc3339_opts(SecondsFormat::Secs, true),
+        secs / 60,
+        secs % 60
+    ))
+}
+
 fn time(at: &DateTime<Utc>, text: &str) -> Markup {
     Markup(format!(
         "<time datetime=\"{}\" title=\"{}\">{text}</time>",

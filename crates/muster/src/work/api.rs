@@ -1,8 +1,11 @@
 //! Work over HTTP.
 
 use axum::{Json, extract::State};
-use muster_wire::work::{
-    Claim, Claimed, Credentials, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
+use muster_wire::{
+    board::Board,
+    work::{
+        Claim, Claimed, Credentials, Held, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
+    },
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -19,6 +22,8 @@ use crate::{
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(claim_work))
+        .routes(routes!(list_held))
+        .routes(routes!(get_board))
         .routes(routes!(report_work))
         .routes(routes!(extend_work))
         .routes(routes!(release_work))
@@ -34,6 +39,24 @@ pub fn routes() -> OpenApiRouter<App> {
     responses((status = 200, body = Claimed), Problems))]
 async fn claim_work(State(app): State<App>, actor: Actor, Body(claim): Body<Claim>) -> Reply<Claimed> {
     Ok(Json(super::claim(&app, &actor, &claim).await?))
+}
+
+/// Gives the leases that the caller holds, with what is needed to work them: for a bot that was started again.
+#[utoipa::path(get, path = "/v1/work/held", tag = "work", responses((status = 200, body = Held), Problems))]
+async fn list_held(State(app): State<App>, actor: Actor) -> Reply<Held> {
+    let mut tx = app.db.begin(&actor).await?;
+    let held = super::held(&mut tx, &actor).await?;
+    tx.commit().await?;
+    Ok(Json(held))
+}
+
+/// Gives the board: what stands at each step of the warm-up, who works on it, and what comes next.
+#[utoipa::path(get, path = "/v1/work/board", tag = "work", responses((status = 200, body = Board), Problems))]
+async fn get_board(State(app): State<App>, actor: Actor) -> Reply<Board> {
+    let mut tx = app.db.begin(&actor).await?;
+    let board = super::board(&mut tx, &actor).await?;
+    tx.commit().await?;
+    Ok(Json(board))
 }
 
 /// Reports how leased steps ended.

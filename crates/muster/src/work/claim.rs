@@ -5,20 +5,21 @@ use std::time::Duration;
 use muster_wire::{
     ModelId, Step, TenantId,
     work::{
-        CLAIM_LEASES_MAX, Claim, Claimed, Lease, Leases, WorkAccount, WorkContent, WorkItem, WorkProxy,
-        WorkText,
+        CLAIM_LEASES_MAX, Claim, Claimed, HELD_LEASES_MAX, Held, Lease, Leases, WorkAccount, WorkContent,
+        WorkItem, WorkProxy, WorkText,
     },
 };
 use tokio::time::Instant;
 
 use super::{
-    count, holder, holders, refuse, release,
+    count, holder, holders, lease_secs, refuse, release,
     template::Variables,
     together::{self, Group},
 };
 use crate::{
     actor::Actor,
     app::App,
+    db::Tx,
     problem::{Bug, Failure},
 };
 
@@ -104,6 +105,26 @@ pub async fn claim(app: &App, actor: &Actor, claim: &Claim) -> Result<Claimed, F
     }
 }
 
+/// The leases that the actor holds, with what is needed to work them, but no secret: for whoever began again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn held(tx: &mut Tx, actor: &Actor) -> Result<Held, Failure> {
+    let (bot, operator) = holder(actor)?;
+    let rows = sqlx::query_file_as!(
+        Row,
+        "src/work/held.sql",
+        actor.tenant.0,
+        bot,
+        operator,
+        HELD_LEASES_MAX
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let items = rows.into_iter().map(Row::item).collect::<Result<_, _>>()?;
+    Ok(Held { items })
+}
+
 impl Group for Wanted {
     type Ask = Claimer;
     type Answer = Found;
@@ -152,7 +173,7 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         &maxes,
         &steps,
         wanted.model.map(|id| id.0),
-        count(app.settings.lease_secs)
+        count(lease_secs(&app.settings, wanted.for_people))
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -193,6 +214,7 @@ struct Row {
     claimer: i32,
     account_id: muster_wire::AccountId,
     lease: i64,
+    leased_at: chrono::DateTime<chrono::Utc>,
     leased_until: chrono::DateTime<chrono::Utc>,
     step: i16,
     attempt: i16,
@@ -248,6 +270,7 @@ impl Row {
                 account: self.account_id,
                 token: self.lease,
             },
+            leased_at: self.leased_at,
             expires_at: self.leased_until,
             step: self.step,
             name,

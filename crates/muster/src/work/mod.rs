@@ -14,19 +14,35 @@ use crate::{
     db::Tx,
     problem::{Bug, Failure, Refusal},
 };
-pub use claim::claim;
+pub use board::board;
+pub use claim::{claim, held};
 pub use report::report;
 
 pub mod api;
 pub mod bells;
+pub mod board;
 pub mod claim;
+pub mod pages;
 pub mod report;
+pub mod run;
 pub mod secrets;
 pub mod template;
 pub mod together;
 
 /// Leases that one transaction of the reaper ends, at most.
 pub const REAP_LEASES_MAX: i32 = 500;
+
+/// A person's lease lasts this long at least: they do the step in another app, and look at several things on the way.
+pub const PEOPLE_LEASE_SECS_MIN: u32 = 900;
+
+/// How long a lease lasts.
+fn lease_secs(settings: &ServeSettings, for_people: bool) -> u32 {
+    if for_people {
+        settings.lease_secs.max(PEOPLE_LEASE_SECS_MIN)
+    } else {
+        settings.lease_secs
+    }
+}
 
 /// Extends leases to a whole term from now.
 ///
@@ -48,7 +64,7 @@ pub async fn extend(
         operator,
         &accounts,
         &tokens,
-        count(settings.lease_secs)
+        count(lease_secs(settings, operator.is_some()))
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -129,10 +145,11 @@ fn holder(actor: &Actor) -> Result<(Option<i64>, Option<i64>), Failure> {
     }
 }
 
-/// The holders that these actors are, as the arrays that statements take: a bot or an operator each.
-fn holders<'a>(
-    actors: impl Iterator<Item = &'a Actor>,
-) -> Result<(Vec<Option<i64>>, Vec<Option<i64>>), Failure> {
+/// Bots and operators, as the arrays that statements take: in each place one of the two.
+type Holders = (Vec<Option<i64>>, Vec<Option<i64>>);
+
+/// The holders that these actors are.
+fn holders<'a>(actors: impl Iterator<Item = &'a Actor>) -> Result<Holders, Failure> {
     actors.map(holder).collect()
 }
 

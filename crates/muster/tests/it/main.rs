@@ -21,6 +21,7 @@ mod console_proxies;
 mod console_reviews;
 mod console_second_factor;
 mod console_today;
+mod console_work;
 mod content;
 mod demo;
 mod doctor;

@@ -19,6 +19,8 @@ const SCREENS: &[(&str, &str)] = &[
     ("batches", "/batches"),
     ("batch", "{/batches/}"),
     ("batch-asked", "/batches/new?event=flag&of=all&filter=model%3A1"),
+    ("warm-up", "/warm-up"),
+    ("my-steps", "/work"),
     ("reviews", "/reviews"),
     ("profile", "/profile"),
     ("second-factor", "/profile/second-factor"),

@@ -63,6 +63,13 @@ impl TestApp {
         tick::do_batches(&self.app, &self.scheduler().await)
             .await
             .expect("the timer runs");
+        // Stories are for people; one of them has begun.
+        self.run("update models set people_steps = '{4}' where id = 1")
+            .await;
+        self.owner
+            .post("/v1/work/claim", json!({"max": 1}))
+            .await
+            .expect(200);
         // Time goes by for nobody in a test.
         self.run(
             "update accounts set state_changed_at = now() - make_interval(hours => (id % 97)::int)
