@@ -65,6 +65,7 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
         &[
             screen("/models", "Models", "models", 'm'),
             screen("/proxies", "Proxies", "proxies", 'p'),
+            screen("/content", "Content", "content", 'c'),
         ],
     ),
     (
@@ -89,6 +90,8 @@ pub fn routes() -> Router<App> {
         .merge(crate::today::pages::routes())
         .merge(crate::models::pages::routes())
         .merge(crate::proxies::pages::routes())
+        .merge(crate::content::pages::routes())
+        .merge(crate::texts::pages::routes())
         .merge(crate::bots::pages::routes())
         .merge(crate::tokens::pages::routes())
         .merge(crate::audit::pages::routes())

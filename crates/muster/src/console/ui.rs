@@ -233,6 +233,17 @@ pub fn count(count: impl Borrow<i64>, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
+/// The characters of a text that a list shows of it.
+const BEGINNING_CHARS_MAX: usize = 160;
+
+/// The beginning of a text, for lists.
+pub fn beginning(text: &str) -> String {
+    match text.char_indices().nth(BEGINNING_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

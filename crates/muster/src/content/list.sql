@@ -12,5 +12,8 @@ where c.tenant_id = $1 and c.id > $2
     and ($6::boolean is null or (c.usage_count = 0) = $6)
     and ($7::text is null or position(lower($7) in lower(c.text_content)) > 0
         or position(lower($7) in lower(c.image_url)) > 0)
+    and ($8::boolean is null or $8 = (c.id = any (array(
+        select unnest(array_agg(d.id)) from model_content d where d.tenant_id = $1
+        group by d.model_id, d.content_type, d.image_url having count(*) > 1))))
 order by c.id
-limit $8
+limit $9

@@ -11,5 +11,8 @@ where t.tenant_id = $1 and t.id > $2
     and ($5::boolean is null or t.is_template = $5)
     and ($6::boolean is null or (t.usage_count = 0) = $6)
     and ($7::text is null or position(lower($7) in lower(t.text_content)) > 0)
+    and ($8::boolean is null or $8 = (t.id = any (array(
+        select unnest(array_agg(d.id)) from text_pools d where d.tenant_id = $1
+        group by d.model_id, d.content_type, d.text_content having count(*) > 1))))
 order by t.id
-limit $8
+limit $9

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use super::{
     count, holder, holders, refuse, release,
-    template::Variables,
     together::{self, Group},
 };
 use crate::{
     actor::Actor,
     app::App,
     problem::{Bug, Failure},
+    texts::template::Variables,
 };
 
 /// How long a claim waits, at most, before it looks again by itself: work that another process made ready rings no bell

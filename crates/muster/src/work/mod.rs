@@ -22,7 +22,6 @@ pub mod bells;
 pub mod claim;
 pub mod report;
 pub mod secrets;
-pub mod template;
 pub mod together;
 
 /// Leases that one transaction of the reaper ends, at most.

@@ -13,6 +13,7 @@ mod console;
 mod console_administration;
 mod console_audit;
 mod console_bots;
+mod console_content;
 mod console_proxies;
 mod console_second_factor;
 mod console_today;
