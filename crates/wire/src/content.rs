@@ -143,7 +143,36 @@ fn faults(image_url: Option<&str>, text_content: Option<&str>) -> Vec<Fault> {
     faults
 }
 
-/// Which content a list shows: `model:"North Side" type:story template:no unused:yes`, and words that its text or its
+crate::wire! {
+    /// How long what a model has for one step lasts.
+    pub struct Coverage {
+        /// The model.
+        pub model_id: ModelId,
+        /// Its name.
+        pub model: String,
+        /// The pool: pictures by their type, or `bio`.
+        pub pool: String,
+        /// How many items.
+        pub items: i64,
+        /// Those of them that were never used.
+        pub unused: i64,
+        /// Those that were used in the last 7 days.
+        pub used_last_week: i64,
+        /// How often they were used in all.
+        pub uses: i64,
+        /// How many of these uses were completed.
+        pub completed: i64,
+    }
+}
+
+impl Coverage {
+    /// For how many days the unused last, at the rate of the last week; none when nothing was used in it.
+    pub fn days_left(&self) -> Option<i64> {
+        (self.unused * 7).checked_div(self.used_last_week)
+    }
+}
+
+/// Which content a list shows: `model:"North Side" type:story template:no unused:yes duplicate:no`, and words that its text or its
 /// picture's address hold.
 #[derive(Debug, Clone, Default)]
 pub struct ContentFilter {
@@ -155,6 +184,8 @@ pub struct ContentFilter {
     pub template: Option<YesNo>,
     /// Only what was never used, or only what was.
     pub unused: Option<YesNo>,
+    /// Only that of whose picture the same model has another item for the same, or only the other.
+    pub duplicate: Option<YesNo>,
     /// Only that which holds this, in any case.
     pub words: Option<String>,
 }
@@ -170,6 +201,7 @@ impl ContentFilter {
             content_type: filter.read("type"),
             template: filter.read("template"),
             unused: filter.read("unused"),
+            duplicate: filter.read("duplicate"),
             words: filter.words(),
         };
         filter.finish()?;

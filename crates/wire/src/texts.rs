@@ -112,7 +112,7 @@ fn faults(text_content: Option<&str>) -> Vec<Fault> {
     faults
 }
 
-/// Which texts a list shows: `model:"North Side" type:bio template:no unused:yes`, and words that they hold.
+/// Which texts a list shows: `model:"North Side" type:bio template:no unused:yes duplicate:no`, and words that they hold.
 #[derive(Debug, Clone, Default)]
 pub struct TextFilter {
     /// Only those of this model, by name or id.
@@ -123,6 +123,8 @@ pub struct TextFilter {
     pub template: Option<YesNo>,
     /// Only those never used, or only the others.
     pub unused: Option<YesNo>,
+    /// Only those of which the same model has another one for the same, or only the others.
+    pub duplicate: Option<YesNo>,
     /// Only those that hold this, in any case.
     pub words: Option<String>,
 }
@@ -138,6 +140,7 @@ impl TextFilter {
             content_type: filter.read("type"),
             template: filter.read("template"),
             unused: filter.read("unused"),
+            duplicate: filter.read("duplicate"),
             words: filter.words(),
         };
         filter.finish()?;

@@ -61,7 +61,7 @@ impl Row {
         names.sort_unstable();
         names.dedup();
         names.retain(|name| field(&entry.before, name) != field(&entry.after, name));
-        let each = bytes / (names.len().min(FIELDS_MAX).max(1) * 2);
+        let each = bytes / (names.len().clamp(1, FIELDS_MAX) * 2);
         let text = |value: Option<Value>| value.map(|value| short(value, each));
         let changes: Vec<_> = names
             .iter()

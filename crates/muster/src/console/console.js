@@ -189,6 +189,20 @@
   addEventListener("pagehide", () => { stream?.close(); stream = null; });
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
 
+  // [data-preview="id"] on a form: what it would make is shown in that part while it is written.
+  let written = 0;
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (!form?.dataset.preview) return;
+    clearTimeout(written);
+    written = setTimeout(async () => {
+      const body = new URLSearchParams(new FormData(form));
+      body.set("preview", "yes");
+      const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+      swap([form.dataset.preview], new DOMParser().parseFromString(await response.text(), "text/html"));
+    }, 200);
+  });
+
   // [data-gone="10"]: what is offered for so many seconds goes away after them.
   for (const el of all("[data-gone]")) setTimeout(() => el.remove(), Number(el.dataset.gone) * 1000);
 

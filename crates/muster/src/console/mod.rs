@@ -74,6 +74,7 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
         &[
             screen("/models", "Models", "models", 'm'),
             screen("/proxies", "Proxies", "proxies", 'p'),
+            screen("/content", "Content", "content", 'c'),
         ],
     ),
     (
@@ -98,6 +99,8 @@ pub fn routes() -> Router<App> {
         .merge(crate::today::pages::routes())
         .merge(crate::models::pages::routes())
         .merge(crate::proxies::pages::routes())
+        .merge(crate::content::pages::routes())
+        .merge(crate::texts::pages::routes())
         .merge(crate::bots::pages::routes())
         .merge(crate::tokens::pages::routes())
         .merge(crate::audit::pages::routes())

@@ -276,6 +276,9 @@ pub fn count(count: impl Number, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
+/// The characters of a text that a list shows of it.
+pub const LISTED_CHARS_MAX: usize = 160;
+
 /// The beginning of a text that may be long.
 pub fn clip(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {

@@ -3,7 +3,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     ContentId, Page,
-    content::{Content, ContentChange, NewContent},
+    content::{Content, ContentChange, Coverage, NewContent},
+    models::ModelFilter,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,18 +13,20 @@ use crate::{
     app::App,
     content,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
-    problem::Failure,
+    models,
+    problem::{Failure, Refusal},
 };
 
 /// The routes of content.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_content, create_content))
+        .routes(routes!(get_coverage))
         .routes(routes!(get_content, change_content, delete_content))
 }
 
-/// Lists content. The filter takes `model:` (name or id), `type:`, `template:`, `unused:`, and words that the text or the
-/// picture's address holds.
+/// Lists content. The filter takes `model:` (name or id), `type:`, `template:`, `unused:`, `duplicate:`, and words that the
+/// text or the picture's address holds.
 #[utoipa::path(get, path = "/v1/content", tag = "content", params(ListQuery),
     responses((status = 200, body = Page<Content>), Problems))]
 async fn list_content(
@@ -34,6 +37,34 @@ async fn list_content(
     let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
     Ok(Json(content::list(&mut tx, &actor, listing).await?))
+}
+
+/// Gives how long what models have lasts: for each model its pools, in the order of the steps. The filter and the limit are
+/// those of the list of models.
+#[utoipa::path(get, path = "/v1/content/coverage", tag = "content", params(ListQuery),
+    responses((status = 200, body = Page<Coverage>), Problems))]
+async fn get_coverage(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<ListQuery>,
+) -> Reply<Page<Coverage>> {
+    Ok(Json(covered(&app, &actor, query).await?))
+}
+
+/// The coverage of the models that a query asks for.
+pub(super) async fn covered(app: &App, actor: &Actor, query: ListQuery) -> Result<Page<Coverage>, Failure> {
+    let mut listing = query.read()?;
+    let filter = ModelFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let mut tx = app.db.begin_read(actor).await?;
+    let rows = models::list(&mut tx, actor, &filter, listing.after, listing.fetch()).await?;
+    let page = listing.page(rows, |model| model.id.0);
+    let ids: Vec<_> = page.items.iter().map(|model| model.id.0).collect();
+    let items = content::coverage(&mut tx, actor, &ids).await?;
+    tx.commit().await?;
+    Ok(Page {
+        items,
+        next: page.next,
+    })
 }
 
 /// Makes an item of content.

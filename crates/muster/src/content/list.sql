@@ -6,9 +6,13 @@ from (
         coalesce(($4::text is null or c.content_type = $4) and ($5::boolean is null or c.is_template = $5)
             and ($6::boolean is null or (c.usage_count = 0) = $6)
             and ($7::text is null or position(lower($7) in lower(c.text_content)) > 0
-                or position(lower($7) in lower(c.image_url)) > 0), false) as matches
+                or position(lower($7) in lower(c.image_url)) > 0)
+            and ($8::boolean is null or $8 = exists (
+                select from model_content d
+                where d.tenant_id = $1 and d.model_id = c.model_id and d.content_type = c.content_type
+                    and d.image_url = c.image_url and d.id <> c.id)), false) as matches
     from (
-        select c.id, c.content_type, c.is_template, c.usage_count, c.text_content, c.image_url
+        select c.id, c.model_id, c.content_type, c.is_template, c.usage_count, c.text_content, c.image_url
         from model_content c
         where c.tenant_id = $1 and c.id > $2
             and case
@@ -18,9 +22,9 @@ from (
                 else true
             end
         order by c.id
-        limit $9
+        limit $10
     ) c
 ) w
-where w.matches or w.walked = $9
+where w.matches or w.walked = $10
 order by w.id
-limit $8
+limit $9

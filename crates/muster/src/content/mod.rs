@@ -2,7 +2,7 @@
 
 use muster_wire::{
     ContentId, Page,
-    content::{Content, ContentChange, ContentFilter, ContentType, NewContent},
+    content::{Content, ContentChange, ContentFilter, ContentType, Coverage, NewContent},
 };
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
 
 /// Makes an item of content. Accounts of its model that waited for something like it are handed out again.
 ///
@@ -74,6 +75,7 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
         template,
         filter.unused.map(bool::from),
         filter.words.as_deref(),
+        filter.duplicate.map(bool::from),
         listing.fetch(),
         walked_max
     )
@@ -97,6 +99,17 @@ pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Content
         .fetch_all(&mut **tx)
         .await?;
     Ok(rows)
+}
+
+/// How long what these models have lasts, each with its pools in the order of the steps.
+///
+/// # Errors
+/// When the database fails.
+pub async fn coverage(tx: &mut Tx, actor: &Actor, models: &[i64]) -> Result<Vec<Coverage>, Failure> {
+    let coverage = sqlx::query_file_as!(Coverage, "src/content/coverage.sql", actor.tenant.0, models)
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(coverage)
 }
 
 /// Changes an item of content. One that moves to another model or type fills that pool.

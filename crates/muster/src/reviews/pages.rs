@@ -22,7 +22,7 @@ use crate::{
     http::{ListQuery, Query},
     problem::{Failure, Refusal},
     reviews, texts,
-    work::template::Variables,
+    texts::template::Variables,
 };
 
 /// How much of what was reported is shown, in characters: a page is to stay small.

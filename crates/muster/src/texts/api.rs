@@ -22,7 +22,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_text, change_text, delete_text))
 }
 
-/// Lists texts. The filter takes `model:` (name or id), `type:`, `template:`, `unused:`, and words that the text holds.
+/// Lists texts. The filter takes `model:` (name or id), `type:`, `template:`, `unused:`, `duplicate:`, and
+/// words that the text holds.
 #[utoipa::path(get, path = "/v1/texts", tag = "texts", params(ListQuery),
     responses((status = 200, body = Page<Text>), Problems))]
 async fn list_texts(

@@ -5,9 +5,13 @@ from (
     select t.id, row_number() over () as walked,
         coalesce(($4::text is null or t.content_type = $4) and ($5::boolean is null or t.is_template = $5)
             and ($6::boolean is null or (t.usage_count = 0) = $6)
-            and ($7::text is null or position(lower($7) in lower(t.text_content)) > 0), false) as matches
+            and ($7::text is null or position(lower($7) in lower(t.text_content)) > 0)
+            and ($8::boolean is null or $8 = exists (
+                select from text_pools d
+                where d.tenant_id = $1 and d.model_id = t.model_id and d.content_type = t.content_type
+                    and d.text_content = t.text_content and d.id <> t.id)), false) as matches
     from (
-        select t.id, t.content_type, t.is_template, t.usage_count, t.text_content
+        select t.id, t.model_id, t.content_type, t.is_template, t.usage_count, t.text_content
         from text_pools t
         where t.tenant_id = $1 and t.id > $2
             and case
@@ -17,9 +21,9 @@ from (
                 else true
             end
         order by t.id
-        limit $9
+        limit $10
     ) t
 ) w
-where w.matches or w.walked = $9
+where w.matches or w.walked = $10
 order by w.id
-limit $8
+limit $9

@@ -1,7 +1,7 @@
 //! Texts: the biographies and captions that a model's accounts publish.
 
 use muster_wire::{
-    Page, TextId,
+    ModelId, Page, TextId,
     texts::{NewText, Text, TextChange, TextFilter, TextType},
 };
 use serde_json::json;
@@ -16,6 +16,10 @@ use crate::{
 };
 
 pub mod api;
+pub mod pages;
+pub mod template;
+
+use template::Variables;
 
 /// Makes a text. Accounts of its model that waited for something like it are handed out again.
 ///
@@ -72,6 +76,7 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
         template,
         filter.unused.map(bool::from),
         filter.words.as_deref(),
+        filter.duplicate.map(bool::from),
         listing.fetch(),
         walked_max
     )
@@ -95,6 +100,32 @@ pub async fn read(tx: &mut Tx, actor: &Actor, ids: &[i64]) -> Result<Vec<Text>, 
         .fetch_all(&mut **tx)
         .await?;
     Ok(rows)
+}
+
+/// A text as an account of the model would publish it, and the account's name; where the model has none yet, as one
+/// named `account` would.
+///
+/// # Errors
+/// That there is no such model, or that the database fails.
+pub async fn preview(
+    tx: &mut Tx,
+    actor: &Actor,
+    model: ModelId,
+    template: &str,
+) -> Result<(String, String), Failure> {
+    let sample = sqlx::query_file!("src/texts/sample.sql", actor.tenant.0, model.0)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| Refusal::not_found("model"))?;
+    let username = sample.username.unwrap_or_else(|| "account".to_owned());
+    let variables = Variables {
+        username: &username,
+        city: sample.city.as_deref(),
+        campus: sample.campus.as_deref(),
+        niche: sample.niche.as_deref(),
+        model: &sample.model,
+    };
+    Ok((variables.fill(template), username))
 }
 
 /// Changes a text. One that moves to another model or type fills that pool.

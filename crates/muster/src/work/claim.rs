@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::{
     count, holder, holders, lease_secs, refuse, release,
-    template::Variables,
     together::{self, Group},
 };
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
     app::App,
     db::Tx,
     problem::{Bug, Failure},
+    texts::template::Variables,
 };
 
 /// How long a claim waits, at most, before it looks again by itself: work that another process made ready rings no bell

@@ -26,7 +26,6 @@ pub mod pages;
 pub mod report;
 pub mod run;
 pub mod secrets;
-pub mod template;
 pub mod together;
 
 /// Leases that one transaction of the reaper ends, at most.

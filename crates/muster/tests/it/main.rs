@@ -17,6 +17,7 @@ mod console_accounts;
 mod console_administration;
 mod console_audit;
 mod console_bots;
+mod console_content;
 mod console_proxies;
 mod console_reviews;
 mod console_second_factor;

@@ -35,6 +35,11 @@ const SCREENS: &[(&str, &str)] = &[
     ("administration", "/administration"),
     ("keys", "/administration/keys"),
     ("health", "/administration/health?examine=now"),
+    ("content", "/content"),
+    ("pictures", "/content/pictures"),
+    ("picture", "{/content/pictures/}"),
+    ("texts", "/content/texts"),
+    ("text", "{/content/texts/}"),
     ("proxies", "/proxies"),
     ("proxy", "{/proxies/}"),
 ];

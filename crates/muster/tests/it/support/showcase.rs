@@ -70,6 +70,7 @@ impl TestApp {
             .post("/v1/work/claim", json!({"max": 1}))
             .await
             .expect(200);
+        self.fold().await;
         // Time goes by for nobody in a test.
         self.run(
             "update accounts set state_changed_at = now() - make_interval(hours => (id % 97)::int)

@@ -1,0 +1,389 @@
+//! Content on screen: how long what each model has lasts, and its pictures.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
+use muster_wire::{
+    ContentId, Fault, ModelId, Page,
+    content::{Content, ContentChange, ContentType, Coverage, NewContent},
+    models::{Model, ModelFilter},
+    page::PAGE_ITEMS_MAX,
+};
+use serde::Deserialize;
+
+use super::api::covered;
+use crate::{
+    app::App,
+    console::{
+        self, Faults, Form, Said, Shell, Visitor,
+        ui::{self, Markup, Tone},
+    },
+    content,
+    db::Tx,
+    http::{Id, IfMatch, ListQuery, Query},
+    models,
+    problem::{Failure, Refusal},
+};
+
+/// The pictures of one page: with the longest addresses they are less than 100 KB.
+const PICTURES_MAX: u32 = 24;
+
+/// Days for which what is left is enough to let somebody sleep.
+const DAYS_CALM: i64 = 14;
+
+/// The pages of content.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/content", get(coverage))
+        .route("/content/pictures", get(list).post(create))
+        .route("/content/pictures/new", get(new))
+        .route("/content/pictures/{id}", get(show).post(change))
+        .route("/content/pictures/{id}/delete", post(delete))
+}
+
+/// What a pool is called on screens.
+fn pool_name(pool: &str) -> &str {
+    match pool {
+        "pfp" => "Profile pictures",
+        "bio" => "Biographies",
+        "highlight" => "Highlights",
+        "story" => "Stories",
+        "post" => "Posts",
+        "any" => "Any step with a picture",
+        other => other,
+    }
+}
+
+/// How long a pool lasts.
+fn lasts(coverage: &Coverage) -> Markup {
+    match (coverage.items, coverage.unused, coverage.days_left()) {
+        (0, ..) => ui::badge(Tone::Bad, "alert", "Empty"),
+        (_, 0, _) => ui::badge(Tone::Warn, "clock", "All used before"),
+        (_, _, Some(days)) if days < DAYS_CALM => ui::badge(Tone::Warn, "clock", "Running out"),
+        _ => ui::badge(Tone::Good, "check", "Enough"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "content/coverage.html")]
+struct CoveragePage {
+    shell: Shell,
+    filter: String,
+    cursor: String,
+    coverage: Vec<Coverage>,
+    next: Option<String>,
+    faults: Faults,
+}
+
+impl CoveragePage {
+    /// Where the items of a pool are listed.
+    fn list(&self, coverage: &Coverage) -> String {
+        let list = if coverage.pool == "bio" {
+            "texts"
+        } else {
+            "pictures"
+        };
+        format!(
+            "/content/{list}?filter=model%3A{}+type%3A{}",
+            coverage.model_id, coverage.pool
+        )
+    }
+
+    /// How many of a hundred uses were completed.
+    fn success(&self, coverage: &Coverage) -> Option<i64> {
+        (coverage.completed * 100).checked_div(coverage.uses)
+    }
+}
+
+async fn coverage(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Failure> {
+    let filter = query.filter.clone().unwrap_or_default();
+    let cursor = query.cursor.clone().unwrap_or_default();
+    let (items, next, faults) = match covered(&app, &visitor.actor, query).await {
+        Ok(page) => (page.items, page.next, Faults::none()),
+        Err(failure) => (Vec::new(), None, Faults::of(failure, &["filter"])?),
+    };
+    console::page(&CoveragePage {
+        shell: Shell::new("Content", visitor),
+        filter,
+        cursor,
+        coverage: items,
+        next,
+        faults,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "content/list.html")]
+struct ListPage {
+    shell: Shell,
+    filter: String,
+    cursor: String,
+    pictures: Vec<Content>,
+    next: Option<String>,
+    faults: Faults,
+}
+
+async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(mut query): Query<ListQuery>,
+) -> Result<Response, Failure> {
+    let filter = query.filter.clone().unwrap_or_default();
+    let cursor = query.cursor.clone().unwrap_or_default();
+    query.limit = Some(PICTURES_MAX);
+    let listing = query.read()?;
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let nothing = Page {
+        items: Vec::new(),
+        next: None,
+    };
+    let (page, faults) = match content::list(&mut tx, &visitor.actor, listing).await {
+        Ok(page) => (page, Faults::none()),
+        Err(failure) => (nothing, Faults::of(failure, &["filter"])?),
+    };
+    tx.commit().await?;
+    console::page(&ListPage {
+        shell: Shell::new("Content", visitor),
+        filter,
+        cursor,
+        pictures: page.items,
+        next: page.next,
+        faults,
+    })
+}
+
+/// The models that something can be made for.
+async fn choices(tx: &mut Tx, visitor: &Visitor) -> Result<Vec<Model>, Failure> {
+    let all = ModelFilter::default();
+    models::list(tx, &visitor.actor, &all, None, PAGE_ITEMS_MAX.into()).await
+}
+
+#[derive(Template)]
+#[template(path = "content/edit.html")]
+struct PicturePage {
+    shell: Shell,
+    /// None where it is to be made.
+    picture: Option<Content>,
+    models: Vec<Model>,
+    form: PictureForm,
+    faults: Faults,
+}
+
+impl PicturePage {
+    async fn read(
+        tx: &mut Tx,
+        visitor: Visitor,
+        picture: Option<Content>,
+        form: PictureForm,
+        faults: Faults,
+    ) -> Result<Self, Failure> {
+        let title = match &picture {
+            Some(picture) => format!("Picture {}", picture.id),
+            None => "New picture".to_owned(),
+        };
+        Ok(Self {
+            models: choices(tx, &visitor).await?,
+            shell: Shell::new(title, visitor),
+            picture,
+            form,
+            faults,
+        })
+    }
+
+    fn action(&self) -> String {
+        match &self.picture {
+            Some(picture) => format!("/content/pictures/{}", picture.id),
+            None => "/content/pictures".to_owned(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PictureForm {
+    model: String,
+    kind: String,
+    image: String,
+    text: String,
+    template: Option<String>,
+    priority: String,
+    /// What was shown when the form was: changed since, it is refused.
+    version: Option<i64>,
+}
+
+const FIELDS: &[&str] = &["/model", "/kind", "/image", "/text", "/priority"];
+
+const RENAMED: &[(&str, &str)] = &[
+    ("/model_id", "/model"),
+    ("/image_url", "/image"),
+    ("/text_content", "/text"),
+];
+
+impl PictureForm {
+    fn of(picture: &Content) -> Self {
+        Self {
+            model: picture.model_id.to_string(),
+            kind: picture.content_type.to_string(),
+            image: picture.image_url.clone(),
+            text: picture.text_content.clone().unwrap_or_default(),
+            template: picture.is_template.then(|| "yes".to_owned()),
+            priority: picture.order_priority.to_string(),
+            version: Some(picture.version),
+        }
+    }
+
+    fn read(&self) -> Result<NewContent, Failure> {
+        let mut faults = Vec::new();
+        let model = self.model.parse().unwrap_or_else(|_| {
+            faults.push(Fault::new("/model", "unknown_model", "choose a model"));
+            0
+        });
+        let content_type = self.kind.parse().unwrap_or_else(|_| {
+            faults.push(Fault::new("/kind", "unknown", "choose what it is for"));
+            ContentType::Any
+        });
+        let order_priority = self.priority.trim().parse().unwrap_or_else(|_| {
+            faults.push(Fault::new(
+                "/priority",
+                "type",
+                "this is a whole number; 0 is as good as any",
+            ));
+            0
+        });
+        let new = NewContent {
+            model_id: ModelId(model),
+            content_type,
+            image_url: self.image.trim().to_owned(),
+            text_content: Some(self.text.clone()).filter(|text| !text.is_empty()),
+            is_template: self.template.is_some(),
+            order_priority,
+        };
+        if faults.is_empty() {
+            return Ok(new);
+        }
+        faults.extend(new.faults());
+        Err(Refusal::invalid(faults).into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewQuery {
+    model: Option<ModelId>,
+}
+
+async fn new(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(NewQuery { model }): Query<NewQuery>,
+) -> Result<Response, Failure> {
+    let form = PictureForm {
+        model: model.map_or(String::new(), |id| id.to_string()),
+        priority: "0".to_owned(),
+        ..PictureForm::default()
+    };
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let page = PicturePage::read(&mut tx, visitor, None, form, Faults::none()).await?;
+    tx.commit().await?;
+    console::page(&page)
+}
+
+async fn create(
+    State(app): State<App>,
+    visitor: Visitor,
+    Form(form): Form<PictureForm>,
+) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    let made = match form.read() {
+        Ok(asked) => content::create(&mut tx, &visitor.actor, asked).await,
+        Err(failure) => Err(failure),
+    };
+    match made {
+        Ok(picture) => {
+            tx.commit().await?;
+            let said = Said::done(format!("{} has one picture more.", picture.model));
+            Ok(console::go_and_say("/content/pictures", &said))
+        }
+        Err(failure) => {
+            let mut faults = Faults::of(failure, FIELDS)?;
+            faults.rename(RENAMED);
+            // What failed may have broken the transaction.
+            drop(tx);
+            let mut tx = app.db.begin_read(&visitor.actor).await?;
+            let page = PicturePage::read(&mut tx, visitor, None, form, faults).await?;
+            tx.commit().await?;
+            console::refused(&page)
+        }
+    }
+}
+
+async fn show(State(app): State<App>, visitor: Visitor, Id(id): Id<ContentId>) -> Result<Response, Failure> {
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let picture = content::get(&mut tx, &visitor.actor, id).await?;
+    let form = PictureForm::of(&picture);
+    let page = PicturePage::read(&mut tx, visitor, Some(picture), form, Faults::none()).await?;
+    tx.commit().await?;
+    console::page(&page)
+}
+
+async fn change(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ContentId>,
+    Form(mut form): Form<PictureForm>,
+) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    let changed = match form.read() {
+        Ok(asked) => {
+            let change = ContentChange {
+                model_id: Some(asked.model_id),
+                content_type: Some(asked.content_type),
+                image_url: Some(asked.image_url),
+                text_content: Some(asked.text_content),
+                is_template: Some(asked.is_template),
+                order_priority: Some(asked.order_priority),
+            };
+            content::change(&mut tx, &visitor.actor, id, IfMatch(form.version), change).await
+        }
+        Err(failure) => Err(failure),
+    };
+    match changed {
+        Ok(_) => {
+            tx.commit().await?;
+            let said = Said::done("The picture is changed.");
+            Ok(console::go_and_say(format!("/content/pictures/{id}"), &said))
+        }
+        Err(failure) => {
+            let mut faults = Faults::of(failure, FIELDS)?;
+            faults.rename(RENAMED);
+            // What failed may have broken the transaction.
+            drop(tx);
+            let mut tx = app.db.begin_read(&visitor.actor).await?;
+            let picture = content::get(&mut tx, &visitor.actor, id).await?;
+            form.version = Some(picture.version);
+            let page = PicturePage::read(&mut tx, visitor, Some(picture), form, faults).await?;
+            tx.commit().await?;
+            console::refused(&page)
+        }
+    }
+}
+
+async fn delete(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ContentId>,
+) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    content::delete(&mut tx, &visitor.actor, id, IfMatch(None)).await?;
+    tx.commit().await?;
+    let said = Said::done("The picture is deleted. Whoever was given it under a lease still has it.");
+    Ok(console::go_and_say("/content/pictures", &said))
+}
