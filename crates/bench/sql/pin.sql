@@ -1,2 +1,3 @@
--- What a transaction that goes on sees: nothing that dies after this can be removed while it does.
-select pg_current_snapshot()::text
+-- Begins a transaction that sees everything as it is now, so that nothing that dies after this can be removed while it goes on.
+begin isolation level repeatable read;
+select pg_current_snapshot();

@@ -255,7 +255,7 @@ impl Cluster {
     /// When the database refuses.
     pub async fn settings(&self) -> Result<Settings> {
         let mut admin = self.connect(SUPERUSER, "postgres").await?;
-        let version = sqlx::query_scalar("select current_setting('server_version')")
+        let version = sqlx::query_scalar(include_str!("../sql/version.sql"))
             .fetch_one(&mut admin)
             .await?;
         let own = SETTINGS

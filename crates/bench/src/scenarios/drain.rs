@@ -147,7 +147,9 @@ impl Without {
 }
 
 async fn act(connection: &mut PgConnection, bot: i64) -> Result<()> {
-    sqlx::raw_sql("begin").execute(&mut *connection).await?;
+    sqlx::raw_sql(include_str!("../../sql/begin.sql"))
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(include_str!("../../sql/call_act.sql"))
         .bind(1_i64)
         .bind(bot)
@@ -157,7 +159,9 @@ async fn act(connection: &mut PgConnection, bot: i64) -> Result<()> {
 }
 
 async fn commit(connection: &mut PgConnection) -> Result<()> {
-    sqlx::raw_sql("commit").execute(connection).await?;
+    sqlx::raw_sql(include_str!("../../sql/commit.sql"))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

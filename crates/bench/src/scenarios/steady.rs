@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, ensure};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use super::{drain, told};
 use crate::{
@@ -98,11 +98,11 @@ async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> R
     let server = bench.serve_run(template).await?;
     let mut bots = server.bots(bench.sizes.bots).await?;
     let mut other = bench.cluster.connect(SUPERUSER, RUN).await?;
-    let pin = if load.pinned {
-        Some(pin(&mut other).await?)
-    } else {
-        None
-    };
+    if load.pinned {
+        sqlx::raw_sql(include_str!("../../sql/pin.sql"))
+            .execute(&mut other)
+            .await?;
+    }
 
     let burst_steps = u64::from(load.burst_accounts.unsigned_abs()) * STEPS_EACH;
     let before = load::drain(&mut bots, BATCH, burst_steps).await?;
@@ -126,9 +126,7 @@ async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> R
         .execute(&mut admin)
         .await?;
     let after = load::drain(&mut bots, BATCH, burst_steps).await?;
-    if let Some(pin) = pin {
-        pin.rollback().await?;
-    }
+    drop(other);
     bench.end(server).await?;
 
     let part = (ended - starts) / PARTS;
@@ -166,15 +164,6 @@ async fn schedule(admin: &mut PgConnection, load: Load, starts: f64) -> Result<(
         .execute(admin)
         .await?;
     Ok(())
-}
-
-/// Begins a transaction that holds on to what it sees.
-async fn pin(other: &mut PgConnection) -> Result<sqlx::Transaction<'_, sqlx::Postgres>> {
-    let mut pin = other.begin_with("begin isolation level repeatable read").await?;
-    sqlx::query(include_str!("../../sql/pin.sql"))
-        .execute(&mut *pin)
-        .await?;
-    Ok(pin)
 }
 
 /// How long steps were ready that were leased in a time, in seconds since 1970.

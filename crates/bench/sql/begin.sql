@@ -1,0 +1,2 @@
+-- Begins what the server does in one transaction.
+begin

@@ -1,0 +1,2 @@
+-- Which PostgreSQL this is.
+select current_setting('server_version')
