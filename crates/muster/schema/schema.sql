@@ -1466,6 +1466,35 @@ CREATE TABLE public.authorisations (
 
 ALTER TABLE ONLY public.authorisations FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.backup_runs (
+    id bigint NOT NULL,
+    event text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    good boolean NOT NULL,
+    label text,
+    bytes bigint,
+    recovery_point timestamp with time zone,
+    recovery_ms bigint,
+    faults text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT backup_runs_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT backup_runs_check CHECK ((ended_at >= started_at)),
+    CONSTRAINT backup_runs_check1 CHECK ((good = (faults = '{}'::text[]))),
+    CONSTRAINT backup_runs_event_check CHECK ((event = ANY (ARRAY['full'::text, 'incremental'::text, 'drill'::text]))),
+    CONSTRAINT backup_runs_recovery_ms_check CHECK ((recovery_ms >= 0))
+);
+
+ALTER TABLE ONLY public.backup_runs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.backup_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.backup_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.batch_accounts (
     tenant_id bigint NOT NULL,
     batch_id bigint NOT NULL,
@@ -1916,6 +1945,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.authorisations
     ADD CONSTRAINT authorisations_pkey PRIMARY KEY (tenant_id, account_id, recorded_at);
 
+ALTER TABLE ONLY public.backup_runs
+    ADD CONSTRAINT backup_runs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.batch_accounts
     ADD CONSTRAINT batch_accounts_pkey PRIMARY KEY (tenant_id, batch_id, account_id);
 
@@ -2024,6 +2056,8 @@ CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object
 CREATE INDEX audit_log_operator ON public.audit_log USING btree (tenant_id, operator_id, at) WHERE (operator_id IS NOT NULL);
 
 CREATE INDEX audit_log_request ON public.audit_log USING btree (tenant_id, request_id);
+
+CREATE INDEX backup_runs_last ON public.backup_runs USING btree (event, started_at DESC);
 
 CREATE INDEX batch_accounts_account ON public.batch_accounts USING btree (tenant_id, account_id);
 
@@ -2237,6 +2271,8 @@ ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.authorisations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.backup_runs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.batch_accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.batches ENABLE ROW LEVEL SECURITY;
@@ -2254,6 +2290,8 @@ CREATE POLICY colleague ON public.operators TO muster_app USING ((EXISTS ( SELEC
 ALTER TABLE public.content_uses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.daily_metrics ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY everyone ON public.backup_runs FOR SELECT TO muster_owner, muster_app USING (true);
 
 CREATE POLICY everyone ON public.lifecycle_transitions FOR SELECT TO muster_owner, muster_app USING (true);
 
@@ -2700,6 +2738,10 @@ GRANT USAGE ON SEQUENCE public.api_tokens_id_seq TO muster_app;
 GRANT SELECT,INSERT ON TABLE public.audit_log TO muster_app;
 
 GRANT SELECT,INSERT ON TABLE public.authorisations TO muster_app;
+
+GRANT SELECT ON TABLE public.backup_runs TO muster_app;
+
+GRANT USAGE ON SEQUENCE public.backup_runs_id_seq TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.batch_accounts TO muster_app;
 

@@ -155,7 +155,7 @@
   }
 
   // [data-live]: parts of this page that are read again when the server says that something changed, while it is looked at;
-  // [data-live="/work"]: from there, where this page can also be the answer to a form.
+  // [data-live="/steps"]: from there, where this page can also be the answer to a form.
   let stream = null, reading = false, again = false;
   async function refresh() {
     if (reading) { again = true; return; }

@@ -65,7 +65,7 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
             screen("/", "Today", "today", 't'),
             screen("/accounts", "Accounts", "accounts", 'a'),
             screen("/warm-up", "Warm-up", "board", 'w'),
-            screen("/work", "My steps", "run", 's'),
+            screen("/steps", "My steps", "run", 's'),
             screen("/reviews", "Reviews", "reviews", 'r'),
         ],
     ),

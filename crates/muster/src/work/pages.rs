@@ -27,12 +27,12 @@ use crate::{
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/warm-up", get(show_board))
-        .route("/work", get(show_step))
-        .route("/work/take", post(take))
-        .route("/work/report", post(report))
-        .route("/work/extend", post(more_time))
-        .route("/work/release", post(give_back))
-        .route("/work/credentials", post(open_secrets))
+        .route("/steps", get(show_step))
+        .route("/steps/take", post(take))
+        .route("/steps/report", post(report))
+        .route("/steps/extend", post(more_time))
+        .route("/steps/release", post(give_back))
+        .route("/steps/credentials", post(open_secrets))
 }
 
 #[derive(Template)]
@@ -136,8 +136,8 @@ async fn next(app: &App, actor: &Actor) -> Result<Option<String>, Failure> {
 
 async fn take(State(app): State<App>, visitor: Visitor) -> Result<Response, Failure> {
     Ok(match next(&app, &visitor.actor).await? {
-        None => console::go("/work"),
-        Some(said) => console::go_and_say("/work", &Said::done(said)),
+        None => console::go("/steps"),
+        Some(said) => console::go_and_say("/steps", &Said::done(said)),
     })
 }
 
@@ -180,7 +180,7 @@ async fn report(
                 None
             };
             let said = more.map_or(said.clone(), |more| format!("{said} {more}"));
-            Ok(console::go_and_say("/work", &Said::done(said)))
+            Ok(console::go_and_say("/steps", &Said::done(said)))
         }
         Err(failure) => {
             let faults = Faults::of(failure, &["/note"])?;
@@ -216,7 +216,7 @@ async fn more_time(
     let mut tx = app.db.begin(&visitor.actor).await?;
     extend(&mut tx, &visitor.actor, &app.settings, &form.leases()).await?;
     tx.commit().await?;
-    Ok(console::go("/work"))
+    Ok(console::go("/steps"))
 }
 
 async fn give_back(
@@ -229,7 +229,7 @@ async fn give_back(
     tx.commit().await?;
     app.work.notify(visitor.actor.tenant);
     Ok(console::go_and_say(
-        "/work",
+        "/steps",
         &Said::done("Given back: another can take it."),
     ))
 }

@@ -81,7 +81,7 @@ async fn a_person_does_one_step_after_the_other_on_a_phone() {
         if !scripts {
             page.scripts_off().await;
         }
-        page.open("/work").await;
+        page.open("/steps").await;
         page.see("2\n\nsteps are due").await;
         page.is_accessible_unless(!scripts).await;
         page.window(Window::Phone).await;
@@ -99,7 +99,7 @@ async fn a_person_does_one_step_after_the_other_on_a_phone() {
         page.click("Take the next").await;
         page.see("Make this the profile picture.").await;
         // Whoever comes back finds the step that they have.
-        page.open("/work").await;
+        page.open("/steps").await;
         page.fill(
             "What there is to see, or what went wrong",
             "https://example.com/seen",
@@ -150,7 +150,7 @@ async fn a_lease_that_is_lost_is_said_so_and_secrets_are_shown_to_the_holder() {
     let page = Page::signed_in(&app, Role::Operator).await;
     page.expect_complaint("status of 422");
     page.expect_complaint("example.com");
-    page.open("/work").await;
+    page.open("/steps").await;
     page.click("Take the next").await;
     page.click("How to get in").await;
     page.see_no("CANARY").await;

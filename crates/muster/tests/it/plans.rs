@@ -26,6 +26,10 @@ const LARGE_ROWS: f64 = 10_000.0;
 
 /// Statements, by how their path begins, that may read a large table whole or are not a tenant's; each with its reason.
 const EXCEPTED: &[(&str, &str)] = &[
+    (
+        "backup/",
+        "the superuser's, of the whole database, when it is backed up or drilled",
+    ),
     ("cluster/", "the superuser's, while it makes roles and databases"),
     ("schema/", "of the catalogue"),
     ("tick/", "the scheduler's, over all tenants"),

@@ -20,7 +20,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("batch", "{/batches/}"),
     ("batch-asked", "/batches/new?event=flag&of=all&filter=model%3A1"),
     ("warm-up", "/warm-up"),
-    ("my-steps", "/work"),
+    ("my-steps", "/steps"),
     ("reviews", "/reviews"),
     ("profile", "/profile"),
     ("second-factor", "/profile/second-factor"),

@@ -435,7 +435,9 @@ fn nothing_is_unsafe(file: &Source) -> Vec<String> {
         );
     }
     let manifest = file.path.starts_with("crates/") && file.name() == "Cargo.toml";
-    if manifest && !file.text.contains("[lints]\nworkspace = true") {
+    // A workspace of its own cannot take them, and says them itself.
+    let alone = file.text.contains("[workspace]") && file.text.contains("unsafe_code = \"deny\"");
+    if manifest && !alone && !file.text.contains("[lints]\nworkspace = true") {
         return vec![format!(
             "{}:1: take the lints of the workspace: `[lints]`, `workspace = true`",
             file.path

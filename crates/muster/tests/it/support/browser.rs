@@ -243,10 +243,13 @@ impl Page {
             .await;
     }
 
-    /// Lets pages be light or dark.
+    /// Lets pages be light or dark, and still: what fades in has no contrast yet.
     pub async fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": value},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
         self.call("Emulation.setEmulatedMedia", features).await;
     }
 
