@@ -155,7 +155,7 @@ pub const HELD_LEASES_MAX: i64 = 1_000;
 
 crate::wire! {
     /// The leases that somebody holds.
-    pub struct Held {
+    pub struct HeldLeases {
         /// The steps, each under its own lease, the oldest first, at most 1000.
         pub items: Vec<WorkItem>,
     }

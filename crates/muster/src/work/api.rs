@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use muster_wire::{
     board::Board,
     work::{
-        Claim, Claimed, Credentials, Held, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
+        Claim, Claimed, Credentials, HeldLeases, Lease, LeaseStates, Leases, PutSession, Report, Reported, Session,
     },
 };
 use serde::Deserialize;
@@ -42,8 +42,8 @@ async fn claim_work(State(app): State<App>, actor: Actor, Body(claim): Body<Clai
 }
 
 /// Gives the leases that the caller holds, with what is needed to work them: for a bot that was started again.
-#[utoipa::path(get, path = "/v1/work/held", tag = "work", responses((status = 200, body = Held), Problems))]
-async fn list_held(State(app): State<App>, actor: Actor) -> Reply<Held> {
+#[utoipa::path(get, path = "/v1/work/held", tag = "work", responses((status = 200, body = HeldLeases), Problems))]
+async fn list_held(State(app): State<App>, actor: Actor) -> Reply<HeldLeases> {
     let mut tx = app.db.begin(&actor).await?;
     let held = super::held(&mut tx, &actor).await?;
     tx.commit().await?;

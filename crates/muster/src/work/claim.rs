@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster_wire::{
     ModelId, Step, TenantId,
     work::{
-        CLAIM_LEASES_MAX, Claim, Claimed, HELD_LEASES_MAX, Held, Lease, Leases, WorkAccount, WorkContent,
+        CLAIM_LEASES_MAX, Claim, Claimed, HELD_LEASES_MAX, HeldLeases, Lease, Leases, WorkAccount, WorkContent,
         WorkItem, WorkProxy, WorkText,
     },
 };
@@ -109,7 +109,7 @@ pub async fn claim(app: &App, actor: &Actor, claim: &Claim) -> Result<Claimed, F
 ///
 /// # Errors
 /// When the database fails.
-pub async fn held(tx: &mut Tx, actor: &Actor) -> Result<Held, Failure> {
+pub async fn held(tx: &mut Tx, actor: &Actor) -> Result<HeldLeases, Failure> {
     let (bot, operator) = holder(actor)?;
     let rows = sqlx::query_file_as!(
         Row,
@@ -122,7 +122,7 @@ pub async fn held(tx: &mut Tx, actor: &Actor) -> Result<Held, Failure> {
     .fetch_all(&mut **tx)
     .await?;
     let items = rows.into_iter().map(Row::item).collect::<Result<_, _>>()?;
-    Ok(Held { items })
+    Ok(HeldLeases { items })
 }
 
 impl Group for Wanted {
