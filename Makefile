@@ -20,7 +20,9 @@ screenshots: ## Write a picture of every screen to target/screenshots
 check: ## Format, lints, docs, licences, samples and SQL metadata: all that must hold beside the tests
 	@scripts/setup --test
 	cargo fmt --all --check
+	cargo fmt --manifest-path crates/bench/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path crates/bench/Cargo.toml --target-dir target --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	scripts/licences
 	scripts/examples --check

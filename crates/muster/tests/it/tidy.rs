@@ -434,21 +434,25 @@ fn nothing_is_unsafe(file: &Source) -> Vec<String> {
             "there is no unsafe code here",
         );
     }
-    let manifest = file.path.starts_with("crates/") && file.name() == "Cargo.toml";
-    // A workspace of its own cannot take them, and says them itself.
-    let alone = file.text.contains("[workspace]") && file.text.contains("unsafe_code = \"deny\"");
-    if manifest && !alone && !file.text.contains("[lints]\nworkspace = true") {
+    if file.name() != "Cargo.toml" {
+        return Vec::new();
+    }
+    // The benchmark's is one too.
+    let workspace = file.text.lines().any(|line| line == "[workspace]");
+    let denies = ["deny", "forbid"]
+        .iter()
+        .any(|l| file.text.contains(&format!("unsafe_code = \"{l}\"")));
+    if workspace && !denies {
+        return vec![format!(
+            "{}:1: deny unsafe_code in the lints of the workspace",
+            file.path
+        )];
+    }
+    if !workspace && !file.text.contains("[lints]\nworkspace = true") {
         return vec![format!(
             "{}:1: take the lints of the workspace: `[lints]`, `workspace = true`",
             file.path
         )];
-    }
-    if file.path == "Cargo.toml"
-        && !["deny", "forbid"]
-            .iter()
-            .any(|l| file.text.contains(&format!("unsafe_code = \"{l}\"")))
-    {
-        return vec!["Cargo.toml:1: deny unsafe_code in the lints of the workspace".to_owned()];
     }
     Vec::new()
 }
@@ -519,6 +523,11 @@ const RULES: &[(Rule, &str, &str)] = &[
         "-- Gives.\nSELECT id from models\n",
     ),
     (
+        a_sql_file_is_one_described_statement,
+        "crates/bench/sql/a.sql",
+        "select id from models\n",
+    ),
+    (
         sql_is_in_sql_files,
         "crates/muster/src/models/mod.rs",
         "sqlx::query(\n    \"select 1\",\n)",
@@ -585,6 +594,7 @@ const RULES: &[(Rule, &str, &str)] = &[
     ),
     (nothing_is_unsafe, "crates/wire/Cargo.toml", "[package]\n"),
     (nothing_is_unsafe, "Cargo.toml", "[workspace]\n"),
+    (nothing_is_unsafe, "crates/bench/Cargo.toml", "[workspace]\n"),
 ];
 
 #[test]
