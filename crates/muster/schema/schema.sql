@@ -579,6 +579,14 @@ CREATE FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_chan
     where p.tenant_id = p_tenant and p.id = l.id
 $$;
 
+CREATE FUNCTION public.counted_accounts(p_tenant bigint) RETURNS TABLE(model_id bigint, lifecycle_state text, status text, accounts bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    select model_id, lifecycle_state, status, accounts from account_counts where tenant_id = p_tenant
+    union all
+    select model_id, lifecycle_state, status, change from account_count_changes where tenant_id = p_tenant
+$$;
+
 CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -2522,6 +2530,9 @@ GRANT ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], 
 
 REVOKE ALL ON FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], p_changes bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.counted_accounts(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counted_accounts(p_tenant bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) TO muster_app;

@@ -273,6 +273,15 @@ impl ListQuery {
 }
 
 impl Listing {
+    /// The first page of everything, as long as a page may be: for a choice among few.
+    pub fn longest() -> Self {
+        Self {
+            filter: Filter::default(),
+            after: None,
+            limit: PAGE_ITEMS_MAX.into(),
+        }
+    }
+
     /// Makes the page of rows that were read with `limit + 1`, so that the last page is known to be the last.
     pub fn page<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> i64) -> Page<T> {
         let more = rows.len() as i64 > self.limit;

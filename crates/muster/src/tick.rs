@@ -15,7 +15,7 @@ use crate::{
     actor::Actor,
     app::App,
     batches,
-    db::SchedulerDb,
+    db::{SchedulerDb, Tx},
     problem::{Bug, Failure},
     proxies, work,
 };
@@ -95,6 +95,21 @@ pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
     Ok(total)
 }
 
+/// Does something in each of these tenants, in a transaction for each; gives how much was done.
+async fn in_each(
+    app: &App,
+    tenants: Vec<TenantId>,
+    work: impl AsyncFn(&mut Tx, TenantId) -> Result<u64, Failure>,
+) -> Result<u64, Failure> {
+    let mut total = 0;
+    for tenant in tenants {
+        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
+        total += work(&mut tx, tenant).await?;
+        tx.commit().await?;
+    }
+    Ok(total)
+}
+
 /// Adds noted uses to the counters of content and texts, in every tenant; gives how many items were touched.
 ///
 /// # Errors
@@ -103,13 +118,10 @@ pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
     let tenants = sqlx::query_file_scalar!("src/tick/used.sql")
         .fetch_all(&mut *scheduler.connection().await?)
         .await?;
-    let mut total = 0;
-    for tenant in tenants {
-        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
-        total += u64::from(work::fold_uses(&mut tx, tenant).await?.unsigned_abs());
-        tx.commit().await?;
-    }
-    Ok(total)
+    in_each(app, tenants, async |tx, tenant| {
+        Ok(work::fold_uses(tx, tenant).await?.unsigned_abs().into())
+    })
+    .await
 }
 
 /// Does what is due of batches, in every tenant, in turn; gives how many parts were done. Where that fails in one tenant, it
@@ -149,13 +161,10 @@ pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
     let tenants = sqlx::query_file_scalar!("src/tick/counted.sql")
         .fetch_all(&mut *scheduler.connection().await?)
         .await?;
-    let mut total = 0;
-    for tenant in tenants {
-        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
-        total += u64::from(accounts::fold_counts(&mut tx, tenant).await?.unsigned_abs());
-        tx.commit().await?;
-    }
-    Ok(total)
+    in_each(app, tenants, async |tx, tenant| {
+        Ok(accounts::fold_counts(tx, tenant).await?.unsigned_abs().into())
+    })
+    .await
 }
 
 /// Deletes idempotency keys older than a day, in every tenant; gives how many.
@@ -164,16 +173,11 @@ pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
 /// When the database fails.
 pub async fn forget_keys(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
     let tenants = every_tenant(scheduler).await?;
-    let mut total = 0;
-    for tenant in tenants {
-        let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
-        total += sqlx::query_file!("src/tick/forget_keys.sql", tenant.0)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-        tx.commit().await?;
-    }
-    Ok(total)
+    in_each(app, tenants, async |tx, tenant| {
+        let forgotten = sqlx::query_file!("src/tick/forget_keys.sql", tenant.0);
+        Ok(forgotten.execute(&mut **tx).await?.rows_affected())
+    })
+    .await
 }
 
 /// Tests the proxies whose last test failed a while ago, in every tenant; gives in how many.

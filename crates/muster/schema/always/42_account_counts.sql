@@ -19,3 +19,12 @@ begin
     return v_folded;
 end
 $$;
+
+-- How many accounts of each kind there are, in parts to be added up: what is folded in, and what is not yet.
+create or replace function counted_accounts(p_tenant bigint)
+    returns table (model_id bigint, lifecycle_state text, status text, accounts bigint) language sql stable as
+$$
+    select model_id, lifecycle_state, status, accounts from account_counts where tenant_id = p_tenant
+    union all
+    select model_id, lifecycle_state, status, change from account_count_changes where tenant_id = p_tenant
+$$;

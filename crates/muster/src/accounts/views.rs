@@ -1,12 +1,13 @@
 //! Views: lists of accounts that people look at again, their own and those that the tenant shares.
 
 use muster_wire::{
-    Filter, OperatorId, Role, ViewId,
+    Filter, OperatorId, ViewId,
     views::{NewView, VIEWS_MAX, View},
 };
 
 use super::{filter::AccountFilter, refuse};
 use crate::{
+    access::Access,
     actor::Actor,
     db::Tx,
     problem::{Bug, Failure, Kind, Refusal},
@@ -81,8 +82,9 @@ pub async fn delete(tx: &mut Tx, actor: &Actor, id: ViewId) -> Result<(), Failur
     Ok(())
 }
 
-fn may_share(actor: &Actor) -> Result<(), Refusal> {
-    if matches!(actor.role(), Some(Role::Owner | Role::Admin | Role::Operator)) {
+/// Nothing, where the actor may keep and forget views of the whole tenant.
+pub(super) fn may_share(actor: &Actor) -> Result<(), Refusal> {
+    if Access::Operate.allows(actor.who) {
         return Ok(());
     }
     let detail = "views of the whole tenant are for: owner, admin, operator";

@@ -181,12 +181,9 @@ async fn list(
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
     query.limit = Some(ENTRIES_MAX);
-    let (entries, next, faults) = match listed(&app, &visitor.actor, query).await {
-        Ok(page) => (page.items, page.next, Faults::none()),
-        Err(failure) => (Vec::new(), None, Faults::of(failure, &["filter"])?),
-    };
-    let (mut left, mut rows) = (VALUES_BYTES_MAX, Vec::with_capacity(entries.len()));
-    for (later, entry) in (1..=entries.len()).rev().zip(entries) {
+    let (page, faults) = Faults::of_list(listed(&app, &visitor.actor, query).await)?;
+    let (mut left, mut rows) = (VALUES_BYTES_MAX, Vec::with_capacity(page.items.len()));
+    for (later, entry) in (1..=page.items.len()).rev().zip(page.items) {
         let row = Row::new(entry, left / later);
         left = left.saturating_sub(row.bytes());
         rows.push(row);
@@ -196,7 +193,7 @@ async fn list(
         filter,
         cursor,
         rows,
-        next,
+        next: page.next,
         faults,
     })
 }

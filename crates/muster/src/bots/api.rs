@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     BotId, Page,
-    bots::{Bot, BotActivity, BotChange, BotFilter, NewBot},
+    bots::{Bot, BotActivity, BotChange, NewBot},
     models::Because,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,7 +13,7 @@ use crate::{
     app::App,
     bots,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
-    problem::{Failure, Refusal},
+    problem::Failure,
 };
 
 /// The routes of bots.
@@ -30,11 +30,9 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/v1/bots", tag = "bots", params(ListQuery),
     responses((status = 200, body = Page<Bot>), Problems))]
 async fn list_bots(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Reply<Page<Bot>> {
-    let mut listing = query.read()?;
-    let filter = BotFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let rows = bots::list(&mut tx, &actor, &filter, listing.after, listing.fetch()).await?;
-    Ok(Json(listing.page(rows, |bot| bot.id.0)))
+    Ok(Json(bots::list(&mut tx, &actor, listing).await?))
 }
 
 /// Makes a bot. It works with a token of its own.

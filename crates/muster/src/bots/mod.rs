@@ -1,7 +1,7 @@
 //! Bots: programs that work steps.
 
 use muster_wire::{
-    BotId,
+    BotId, Page,
     bots::{
         BOT_ERRORS_MAX, Bot, BotActivity, BotChange, BotError, BotFilter, BotRate, BotStatus, NewBot,
         RATE_MINUTES,
@@ -14,7 +14,7 @@ use crate::{
     actor::Actor,
     audit::{self, Entry},
     db::Tx,
-    http::IfMatch,
+    http::{IfMatch, Listing},
     problem::{Bug, Failure, Refusal},
 };
 
@@ -55,29 +55,24 @@ pub async fn get(tx: &mut Tx, actor: &Actor, id: BotId) -> Result<Bot, Failure> 
         .ok_or_else(|| Refusal::not_found("bot").into())
 }
 
-/// The bots after an id, in the order of their ids.
+/// One page of the bots that match, in the order of their ids.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    filter: &BotFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Bot>, Failure> {
-    let bots = sqlx::query_file_as!(
+/// The faults of the filter, or that the database fails.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Bot>, Failure> {
+    let filter = BotFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let rows = sqlx::query_file_as!(
         Bot,
         "src/bots/list.sql",
         actor.tenant.0,
-        after.unwrap_or(0),
+        listing.after.unwrap_or(0),
         filter.status.map(BotStatus::word),
         filter.words.as_deref(),
-        limit
+        listing.fetch()
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(bots)
+    Ok(listing.page(rows, |bot| bot.id.0))
 }
 
 /// What each of these bots did in the last minutes, in the order of their ids.

@@ -9,7 +9,7 @@ use axum::{
 };
 use muster_wire::{
     BotId,
-    bots::{Bot, BotActivity, BotFilter, BotRate, BotStatus, NewBot, RATE_MINUTES},
+    bots::{Bot, BotActivity, BotRate, BotStatus, NewBot, RATE_MINUTES},
     tenants::Tenant,
 };
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::{
         ui::{self, Markup, Tone},
     },
     http::{Id, ListQuery, Query},
-    problem::{Failure, Refusal},
+    problem::Failure,
     tenants,
 };
 
@@ -89,19 +89,10 @@ async fn list(
 ) -> Result<Response, Failure> {
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
-    let mut listing = query.read()?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&visitor.actor).await?;
     let tenant = tenants::get(&mut tx, &visitor.actor).await?;
-    let (page, faults) = match BotFilter::read(listing.take_filter()) {
-        Ok(asked) => {
-            let rows = bots::list(&mut tx, &visitor.actor, &asked, listing.after, listing.fetch()).await?;
-            (listing.page(rows, |bot| bot.id.0), Faults::none())
-        }
-        Err(faults) => (
-            listing.page(Vec::new(), |bot: &Bot| bot.id.0),
-            Faults::of(Refusal::invalid(faults).into(), &["filter"])?,
-        ),
-    };
+    let (page, faults) = Faults::of_list(bots::list(&mut tx, &visitor.actor, listing).await)?;
     let ids: Vec<_> = page.items.iter().map(|bot| bot.id.0).collect();
     let rates = bots::rates(&mut tx, &visitor.actor, &ids).await?;
     tx.commit().await?;

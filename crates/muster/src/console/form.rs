@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{header, request::Parts},
 };
-use muster_wire::Fault;
+use muster_wire::{Fault, Page};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Failure, Kind, Refusal};
@@ -96,6 +96,24 @@ impl Faults {
             faults,
             fields: fields.to_vec(),
         })
+    }
+
+    /// The page of a list with none; or an empty page, and what is wrong with the filter that was asked for.
+    ///
+    /// # Errors
+    /// As [`Faults::of`].
+    pub fn of_list<T>(listed: Result<Page<T>, Failure>) -> Result<(Page<T>, Self), Failure> {
+        match listed {
+            Ok(page) => Ok((page, Self::none())),
+            Err(failure) => {
+                let faults = Self::of(failure, &["filter"])?;
+                let nothing = Page {
+                    items: Vec::new(),
+                    next: None,
+                };
+                Ok((nothing, faults))
+            }
+        }
     }
 
     /// Lets what is wrong with a field of the operation be wrong with the field of the form that it comes from.

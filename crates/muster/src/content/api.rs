@@ -4,7 +4,6 @@ use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     ContentId, Page,
     content::{Content, ContentChange, Coverage, NewContent},
-    models::ModelFilter,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -14,7 +13,7 @@ use crate::{
     content,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     models,
-    problem::{Failure, Refusal},
+    problem::Failure,
 };
 
 /// The routes of content.
@@ -53,11 +52,9 @@ async fn get_coverage(
 
 /// The coverage of the models that a query asks for.
 pub(super) async fn covered(app: &App, actor: &Actor, query: ListQuery) -> Result<Page<Coverage>, Failure> {
-    let mut listing = query.read()?;
-    let filter = ModelFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(actor).await?;
-    let rows = models::list(&mut tx, actor, &filter, listing.after, listing.fetch()).await?;
-    let page = listing.page(rows, |model| model.id.0);
+    let page = models::list(&mut tx, actor, listing).await?;
     let ids: Vec<_> = page.items.iter().map(|model| model.id.0).collect();
     let items = content::coverage(&mut tx, actor, &ids).await?;
     tx.commit().await?;

@@ -8,10 +8,9 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    ContentId, Fault, ModelId, Page,
+    ContentId, Fault, ModelId,
     content::{Content, ContentChange, ContentType, Coverage, NewContent},
-    models::{Model, ModelFilter},
-    page::PAGE_ITEMS_MAX,
+    models::Model,
 };
 use serde::Deserialize;
 
@@ -24,7 +23,7 @@ use crate::{
     },
     content,
     db::Tx,
-    http::{Id, IfMatch, ListQuery, Query},
+    http::{Id, IfMatch, ListQuery, Listing, Query},
     models,
     problem::{Failure, Refusal},
 };
@@ -106,16 +105,13 @@ async fn coverage(
 ) -> Result<Response, Failure> {
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
-    let (items, next, faults) = match covered(&app, &visitor.actor, query).await {
-        Ok(page) => (page.items, page.next, Faults::none()),
-        Err(failure) => (Vec::new(), None, Faults::of(failure, &["filter"])?),
-    };
+    let (page, faults) = Faults::of_list(covered(&app, &visitor.actor, query).await)?;
     console::page(&CoveragePage {
         shell: Shell::new("Content", visitor),
         filter,
         cursor,
-        coverage: items,
-        next,
+        coverage: page.items,
+        next: page.next,
         faults,
     })
 }
@@ -141,14 +137,7 @@ async fn list(
     query.limit = Some(PICTURES_MAX);
     let listing = query.read()?;
     let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let nothing = Page {
-        items: Vec::new(),
-        next: None,
-    };
-    let (page, faults) = match content::list(&mut tx, &visitor.actor, listing).await {
-        Ok(page) => (page, Faults::none()),
-        Err(failure) => (nothing, Faults::of(failure, &["filter"])?),
-    };
+    let (page, faults) = Faults::of_list(content::list(&mut tx, &visitor.actor, listing).await)?;
     tx.commit().await?;
     console::page(&ListPage {
         shell: Shell::new("Content", visitor),
@@ -158,12 +147,6 @@ async fn list(
         next: page.next,
         faults,
     })
-}
-
-/// The models that something can be made for.
-async fn choices(tx: &mut Tx, visitor: &Visitor) -> Result<Vec<Model>, Failure> {
-    let all = ModelFilter::default();
-    models::list(tx, &visitor.actor, &all, None, PAGE_ITEMS_MAX.into()).await
 }
 
 #[derive(Template)]
@@ -190,7 +173,7 @@ impl PicturePage {
             None => "New picture".to_owned(),
         };
         Ok(Self {
-            models: choices(tx, &visitor).await?,
+            models: models::list(tx, &visitor.actor, Listing::longest()).await?.items,
             shell: Shell::new(title, visitor),
             picture,
             form,
@@ -313,16 +296,31 @@ async fn create(
             Ok(console::go_and_say("/content/pictures", &said))
         }
         Err(failure) => {
-            let mut faults = Faults::of(failure, FIELDS)?;
-            faults.rename(RENAMED);
-            // What failed may have broken the transaction.
             drop(tx);
-            let mut tx = app.db.begin_read(&visitor.actor).await?;
-            let page = PicturePage::read(&mut tx, visitor, None, form, faults).await?;
-            tx.commit().await?;
-            console::refused(&page)
+            refused(&app, visitor, None, form, failure).await
         }
     }
+}
+
+/// The form again, with what is wrong with it. What failed may have broken its transaction: this is another one.
+async fn refused(
+    app: &App,
+    visitor: Visitor,
+    id: Option<ContentId>,
+    mut form: PictureForm,
+    failure: Failure,
+) -> Result<Response, Failure> {
+    let mut faults = Faults::of(failure, FIELDS)?;
+    faults.rename(RENAMED);
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let picture = match id {
+        Some(id) => Some(content::get(&mut tx, &visitor.actor, id).await?),
+        None => None,
+    };
+    form.version = picture.as_ref().map(|picture| picture.version);
+    let page = PicturePage::read(&mut tx, visitor, picture, form, faults).await?;
+    tx.commit().await?;
+    console::refused(&page)
 }
 
 async fn show(State(app): State<App>, visitor: Visitor, Id(id): Id<ContentId>) -> Result<Response, Failure> {
@@ -338,7 +336,7 @@ async fn change(
     State(app): State<App>,
     visitor: Visitor,
     Id(id): Id<ContentId>,
-    Form(mut form): Form<PictureForm>,
+    Form(form): Form<PictureForm>,
 ) -> Result<Response, Failure> {
     let mut tx = app.db.begin(&visitor.actor).await?;
     let changed = match form.read() {
@@ -362,16 +360,8 @@ async fn change(
             Ok(console::go_and_say(format!("/content/pictures/{id}"), &said))
         }
         Err(failure) => {
-            let mut faults = Faults::of(failure, FIELDS)?;
-            faults.rename(RENAMED);
-            // What failed may have broken the transaction.
             drop(tx);
-            let mut tx = app.db.begin_read(&visitor.actor).await?;
-            let picture = content::get(&mut tx, &visitor.actor, id).await?;
-            form.version = Some(picture.version);
-            let page = PicturePage::read(&mut tx, visitor, Some(picture), form, faults).await?;
-            tx.commit().await?;
-            console::refused(&page)
+            refused(&app, visitor, Some(id), form, failure).await
         }
     }
 }

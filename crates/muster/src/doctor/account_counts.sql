@@ -1,12 +1,6 @@
 -- Kinds of accounts whose counters, with the changes not yet folded in, are not their numbers.
 with counted as (
-    select model_id, lifecycle_state, status, sum(accounts) as accounts
-    from (
-        select model_id, lifecycle_state, status, accounts from account_counts where tenant_id = $1
-        union all
-        select model_id, lifecycle_state, status, change from account_count_changes where tenant_id = $1
-    ) c
-    group by 1, 2, 3
+    select model_id, lifecycle_state, status, sum(accounts) as accounts from counted_accounts($1) group by 1, 2, 3
 ), there as (
     select model_id, lifecycle_state, status, count(*) as accounts from accounts where tenant_id = $1 group by 1, 2, 3
 )

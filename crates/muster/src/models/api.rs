@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     ModelId, Page,
-    models::{Because, Model, ModelChange, ModelFilter, ModelStatus, NewModel},
+    models::{Because, Model, ModelChange, ModelStatus, NewModel},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,7 +12,7 @@ use crate::{
     app::App,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     models,
-    problem::{Failure, Refusal},
+    problem::Failure,
 };
 
 /// The routes of models.
@@ -32,11 +32,9 @@ async fn list_models(
     actor: Actor,
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<Model>> {
-    let mut listing = query.read()?;
-    let filter = ModelFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let rows = models::list(&mut tx, &actor, &filter, listing.after, listing.fetch()).await?;
-    Ok(Json(listing.page(rows, |model| model.id.0)))
+    Ok(Json(models::list(&mut tx, &actor, listing).await?))
 }
 
 /// Makes a model.

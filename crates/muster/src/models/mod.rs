@@ -1,7 +1,7 @@
 //! Models: the brands or creators that sets of accounts represent.
 
 use muster_wire::{
-    ModelId,
+    ModelId, Page,
     models::{Because, Model, ModelChange, ModelFilter, ModelStatus, NewModel},
     problem::Fault,
 };
@@ -11,7 +11,7 @@ use crate::{
     actor::Actor,
     audit::{self, Entry},
     db::Tx,
-    http::IfMatch,
+    http::{IfMatch, Listing},
     problem::{Failure, Refusal},
 };
 
@@ -54,29 +54,24 @@ pub async fn get(tx: &mut Tx, actor: &Actor, id: ModelId) -> Result<Model, Failu
         .ok_or_else(|| Refusal::not_found("model").into())
 }
 
-/// The models after a key, in the order of their ids.
+/// One page of the models that match, in the order of their ids.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    filter: &ModelFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Model>, Failure> {
-    let models = sqlx::query_file_as!(
+/// The faults of the filter, or that the database fails.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Model>, Failure> {
+    let filter = ModelFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let rows = sqlx::query_file_as!(
         Model,
         "src/models/list.sql",
         actor.tenant.0,
-        after.unwrap_or(0),
+        listing.after.unwrap_or(0),
         filter.status.map(ModelStatus::word),
         filter.words.as_deref(),
-        limit
+        listing.fetch()
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(models)
+    Ok(listing.page(rows, |model| model.id.0))
 }
 
 /// Changes a model. When its status or its people's steps change, the work on its accounts is held or goes on at once.

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
 use muster_wire::{
     ModelId,
-    models::{Model, ModelFilter, ModelStatus},
+    models::{Model, ModelStatus},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
     http::{Id, ListQuery, Query},
     models,
-    problem::{Failure, Refusal},
+    problem::Failure,
 };
 
 /// The pages of models.
@@ -52,20 +52,10 @@ async fn list(
 ) -> Result<Response, Failure> {
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
-    let mut listing = query.read()?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (rows, faults) = match ModelFilter::read(listing.take_filter()) {
-        Ok(asked) => {
-            let rows = models::list(&mut tx, &visitor.actor, &asked, listing.after, listing.fetch()).await?;
-            (rows, Faults::none())
-        }
-        Err(faults) => {
-            let failure = Refusal::invalid(faults).into();
-            (Vec::new(), Faults::of(failure, &["filter"])?)
-        }
-    };
+    let (page, faults) = Faults::of_list(models::list(&mut tx, &visitor.actor, listing).await)?;
     tx.commit().await?;
-    let page = listing.page(rows, |model| model.id.0);
     console::page(&ListPage {
         shell: Shell::new("Models", visitor),
         filter,

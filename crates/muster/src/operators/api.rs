@@ -11,8 +11,8 @@ use crate::{
     actor::Actor,
     app::App,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
-    operators::{self, OperatorFilter},
-    problem::{Failure, Refusal},
+    operators,
+    problem::Failure,
     sessions::From,
 };
 
@@ -34,11 +34,9 @@ async fn list_operators(
     actor: Actor,
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<Operator>> {
-    let mut listing = query.read()?;
-    let filter = OperatorFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let rows = operators::list(&mut tx, &actor, &filter, listing.after, listing.fetch()).await?;
-    Ok(Json(listing.page(rows, |operator| operator.id.0)))
+    Ok(Json(operators::list(&mut tx, &actor, listing).await?))
 }
 
 /// Makes a person a member of the tenant. They sign in once they have set a password by a password link, or with the one

@@ -2,7 +2,7 @@
 
 use chrono::{Duration, Utc};
 use muster_wire::{
-    Fault, Filter, OperatorId, Role,
+    Fault, Filter, OperatorId, Page, Role,
     operators::{NewOperator, NewPassword, Operator, OperatorChange, PasswordLink},
     secret::Secret,
 };
@@ -13,7 +13,7 @@ use crate::{
     actor::{Actor, Who},
     audit::{self, Entry},
     db::{Db, Tx},
-    http::IfMatch,
+    http::{IfMatch, Listing},
     problem::{Failure, Kind, Refusal},
     sessions::{self, passwords::Passwords},
     token::{self, TokenKind},
@@ -27,11 +27,11 @@ pub const PASSWORD_LINK_HOURS: i64 = 24;
 
 /// Which operators a list shows.
 #[derive(Debug, Clone, Default)]
-pub struct OperatorFilter {
+struct OperatorFilter {
     /// Only those of this role.
-    pub role: Option<Role>,
+    role: Option<Role>,
     /// Only those whose name or address holds this.
-    pub words: Option<String>,
+    words: Option<String>,
 }
 
 impl OperatorFilter {
@@ -39,7 +39,7 @@ impl OperatorFilter {
     ///
     /// # Errors
     /// Every fault of the filter.
-    pub fn read(mut filter: Filter) -> Result<Self, Vec<Fault>> {
+    fn read(mut filter: Filter) -> Result<Self, Vec<Fault>> {
         let this = Self {
             role: filter.read("role"),
             words: filter.words(),
@@ -67,29 +67,24 @@ pub fn may_give(actor: &Actor, role: Role) -> Result<(), Refusal> {
     }
 }
 
-/// The members after an id, in the order of their ids.
+/// One page of the members that match, in the order of their ids.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    filter: &OperatorFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Operator>, Failure> {
-    let operators = sqlx::query_file_as!(
+/// The faults of the filter, or that the database fails.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Operator>, Failure> {
+    let filter = OperatorFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let rows = sqlx::query_file_as!(
         Operator,
         "src/operators/list.sql",
         actor.tenant.0,
-        after.unwrap_or(0),
+        listing.after.unwrap_or(0),
         filter.role.map(Role::word),
         filter.words.as_deref(),
-        limit
+        listing.fetch()
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(operators)
+    Ok(listing.page(rows, |operator| operator.id.0))
 }
 
 /// A member.

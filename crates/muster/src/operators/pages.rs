@@ -24,7 +24,7 @@ use crate::{
         ui::{self, Markup, Tone},
     },
     http::{Id, IfMatch, ListQuery, Query},
-    operators::{self, OperatorFilter},
+    operators,
     problem::{Failure, Refusal},
     sessions::From,
 };
@@ -95,21 +95,10 @@ async fn list(
 ) -> Result<Response, Failure> {
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
-    let mut listing = query.read()?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (rows, faults) = match OperatorFilter::read(listing.take_filter()) {
-        Ok(asked) => {
-            let rows =
-                operators::list(&mut tx, &visitor.actor, &asked, listing.after, listing.fetch()).await?;
-            (rows, Faults::none())
-        }
-        Err(faults) => {
-            let failure = Refusal::invalid(faults).into();
-            (Vec::new(), Faults::of(failure, &["filter"])?)
-        }
-    };
+    let (page, faults) = Faults::of_list(operators::list(&mut tx, &visitor.actor, listing).await)?;
     tx.commit().await?;
-    let page = listing.page(rows, |operator| operator.id.0);
     console::page(&ListPage {
         shell: Shell::new("People", visitor),
         filter,

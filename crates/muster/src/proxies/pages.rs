@@ -128,18 +128,15 @@ async fn map(
         Ok(listing) => super::list(&mut tx, &visitor.actor, listing).await,
         Err(failure) => Err(failure),
     };
-    let (proxies, next, faults) = match listed {
-        Ok(page) => (page.items, page.next, Faults::none()),
-        Err(failure) => (Vec::new(), None, Faults::of(failure, &["filter"])?),
-    };
+    let (page, faults) = Faults::of_list(listed)?;
     tx.commit().await?;
     console::page(&MapPage {
         shell: Shell::new("Proxies", visitor),
         capacity,
         filter,
         cursor,
-        proxies,
-        next,
+        proxies: page.items,
+        next: page.next,
         faults,
     })
 }

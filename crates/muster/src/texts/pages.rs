@@ -8,9 +8,8 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    Fault, ModelId, Page, TextId,
-    models::{Model, ModelFilter},
-    page::PAGE_ITEMS_MAX,
+    Fault, ModelId, TextId,
+    models::Model,
     texts::{NewText, Text, TextChange, TextType},
 };
 use serde::Deserialize;
@@ -22,7 +21,7 @@ use crate::{
         ui::{self, Tone},
     },
     db::Tx,
-    http::{Id, IfMatch, ListQuery, Query},
+    http::{Id, IfMatch, ListQuery, Listing, Query},
     models,
     problem::{Failure, Refusal},
     texts,
@@ -67,14 +66,7 @@ async fn list(
     let cursor = query.cursor.clone().unwrap_or_default();
     let listing = query.read()?;
     let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let nothing = Page {
-        items: Vec::new(),
-        next: None,
-    };
-    let (page, faults) = match texts::list(&mut tx, &visitor.actor, listing).await {
-        Ok(page) => (page, Faults::none()),
-        Err(failure) => (nothing, Faults::of(failure, &["filter"])?),
-    };
+    let (page, faults) = Faults::of_list(texts::list(&mut tx, &visitor.actor, listing).await)?;
     tx.commit().await?;
     console::page(&ListPage {
         shell: Shell::new("Content", visitor),
@@ -107,8 +99,7 @@ impl TextPage {
         form: TextForm,
         faults: Faults,
     ) -> Result<Self, Failure> {
-        let all = ModelFilter::default();
-        let models = models::list(tx, &visitor.actor, &all, None, PAGE_ITEMS_MAX.into()).await?;
+        let models = models::list(tx, &visitor.actor, Listing::longest()).await?.items;
         let model = form.model.parse().ok().map(ModelId);
         let known = model.filter(|id| models.iter().any(|model| model.id == *id));
         let preview = match known.or(models.first().map(|model| model.id)) {

@@ -10,11 +10,7 @@ from (
         coalesce(sum(k.accounts) filter (where k.lifecycle_state = 'ready'), 0)::bigint as ready,
         coalesce(sum(k.accounts) filter (where k.lifecycle_state = 'active'), 0)::bigint as active,
         coalesce(sum(k.accounts) filter (where k.lifecycle_state = 'cleanup'), 0)::bigint as cleanup
-    from (
-        select model_id, lifecycle_state, accounts from account_counts where tenant_id = $1
-        union all
-        select model_id, lifecycle_state, change from account_count_changes where tenant_id = $1
-    ) k
+    from counted_accounts($1) k
     group by k.model_id
     having sum(k.accounts) > 0
 ) c

@@ -1,12 +1,7 @@
 -- What waits for somebody, counted, each as the list counts it that shows it; but for the reviews no further than $3.
 select
     (
-        select coalesce(sum(c.accounts), 0)::bigint
-        from (
-            select accounts from account_counts where tenant_id = $1 and lifecycle_state = 'human_review'
-            union all
-            select change from account_count_changes where tenant_id = $1 and lifecycle_state = 'human_review'
-        ) c
+        select coalesce(sum(accounts), 0)::bigint from counted_accounts($1) where lifecycle_state = 'human_review'
     ) as "reviews!",
     (select min(state_changed_at) from accounts where tenant_id = $1 and lifecycle_state = 'human_review') as oldest_review,
     (

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     Page, TokenId,
-    tokens::{IssuedToken, NewToken, Rotation, Token, TokenFilter},
+    tokens::{IssuedToken, NewToken, Rotation, Token},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -11,7 +11,7 @@ use crate::{
     actor::Actor,
     app::App,
     http::{Body, Id, ListQuery, Problems, Query, Reply},
-    problem::{Failure, Refusal},
+    problem::Failure,
     tokens,
 };
 
@@ -32,11 +32,9 @@ async fn list_tokens(
     actor: Actor,
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<Token>> {
-    let mut listing = query.read()?;
-    let filter = TokenFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&actor).await?;
-    let rows = tokens::list(&mut tx, &actor, &filter, listing.after, listing.fetch()).await?;
-    Ok(Json(listing.page(rows, |token| token.id.0)))
+    Ok(Json(tokens::list(&mut tx, &actor, listing).await?))
 }
 
 /// Makes a token. Its secret is shown this once; the answer is not kept, so an `Idempotency-Key` has no effect here.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use muster_wire::{
-    BotId, Fault, OperatorId, Role, TokenId,
+    BotId, Fault, OperatorId, Page, Role, TokenId,
     secret::Secret,
     tokens::{
         IssuedToken, NewToken, Rotation, TOKEN_REQUESTS_PER_MINUTE_DEFAULT, Token, TokenFilter, TokenKind,
@@ -17,6 +17,7 @@ use crate::{
     actor::Actor,
     audit::{self, Entry},
     db::Tx,
+    http::Listing,
     operators,
     problem::{Bug, Failure, Kind, Refusal},
     token,
@@ -174,32 +175,27 @@ fn only_of(actor: &Actor) -> Option<i64> {
     }
 }
 
-/// The tokens after an id, in the order of their ids: the actor's own, or all for those who administer.
+/// One page of the tokens that match, in the order of their ids: of the actor's own, or of all for those who administer.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn list(
-    tx: &mut Tx,
-    actor: &Actor,
-    filter: &TokenFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Token>, Failure> {
-    let tokens = sqlx::query_file_as!(
+/// The faults of the filter, or that the database fails.
+pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Page<Token>, Failure> {
+    let filter = TokenFilter::read(listing.take_filter()).map_err(Refusal::invalid)?;
+    let rows = sqlx::query_file_as!(
         Token,
         "src/tokens/list.sql",
         actor.tenant.0,
-        after.unwrap_or(0),
+        listing.after.unwrap_or(0),
         only_of(actor),
         filter.kind.map(TokenKind::word),
         filter.state.map(TokenState::word),
         filter.bot.map(|id| id.0),
         filter.operator.map(|id| id.0),
-        limit
+        listing.fetch()
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(tokens)
+    Ok(listing.page(rows, |token| token.id.0))
 }
 
 /// A token that the actor may see.

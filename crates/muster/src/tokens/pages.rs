@@ -10,11 +10,10 @@ use axum::{
 };
 use muster_wire::{
     BotId, Fault, Role, TokenId,
-    bots::{Bot, BotFilter},
-    page::PAGE_ITEMS_MAX,
+    bots::Bot,
     tokens::{
         IssuedToken, NewToken, OVERLAP_HOURS_MAX, Rotation, TOKEN_DAYS_DEFAULT,
-        TOKEN_REQUESTS_PER_MINUTE_DEFAULT, Token, TokenFilter, TokenKind, TokenState,
+        TOKEN_REQUESTS_PER_MINUTE_DEFAULT, Token, TokenKind, TokenState,
     },
 };
 use serde::Deserialize;
@@ -28,7 +27,7 @@ use crate::{
         ui::{self, Markup, Tone},
     },
     db::Tx,
-    http::{Id, ListQuery, Query},
+    http::{Id, ListQuery, Listing, Query},
     operators,
     problem::{Failure, Refusal},
     tokens,
@@ -72,20 +71,10 @@ async fn list(
 ) -> Result<Response, Failure> {
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
-    let mut listing = query.read()?;
+    let listing = query.read()?;
     let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (rows, faults) = match TokenFilter::read(listing.take_filter()) {
-        Ok(asked) => {
-            let rows = tokens::list(&mut tx, &visitor.actor, &asked, listing.after, listing.fetch()).await?;
-            (rows, Faults::none())
-        }
-        Err(faults) => {
-            let failure = Refusal::invalid(faults).into();
-            (Vec::new(), Faults::of(failure, &["filter"])?)
-        }
-    };
+    let (page, faults) = Faults::of_list(tokens::list(&mut tx, &visitor.actor, listing).await)?;
     tx.commit().await?;
-    let page = listing.page(rows, |token| token.id.0);
     console::page(&ListPage {
         everybodys: Access::Administer.allows(visitor.actor.who),
         shell: Shell::new("Tokens", visitor),
@@ -114,8 +103,7 @@ impl NewPage {
         let roles = Role::ALL.iter().copied();
         let mut known = Vec::new();
         if Access::Administer.allows(visitor.actor.who) {
-            let all = BotFilter::default();
-            known = bots::list(tx, &visitor.actor, &all, None, PAGE_ITEMS_MAX.into()).await?;
+            known = bots::list(tx, &visitor.actor, Listing::longest()).await?.items;
         }
         Ok(Self {
             roles: roles

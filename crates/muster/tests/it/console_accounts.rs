@@ -277,11 +277,7 @@ async fn a_list_keeps_what_was_scrolled_to_and_chosen_while_things_change() {
     app.warm_accounts(70).await;
     let page = Page::signed_in(&app, Role::Operator).await;
     page.open("/accounts").await;
-    page.until(
-        "the stream does not open",
-        "document.body.classList.contains('live')".to_owned(),
-    )
-    .await;
+    page.is_live().await;
     page.fill("What to do", "Retire").await;
     page.click("Tick model1.account2").await;
     app.owner

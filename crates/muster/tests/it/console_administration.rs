@@ -5,13 +5,6 @@ use serde_json::json;
 
 use crate::support::{Caller, TestApp, browser::Page};
 
-/// What finds faults is a script.
-async fn accessible(page: &Page, scripts: bool) {
-    if scripts {
-        page.is_accessible().await;
-    }
-}
-
 #[tokio::test]
 async fn somebody_is_invited_comes_in_by_the_link_and_is_given_another_role() {
     let app = TestApp::start().await;
@@ -22,7 +15,7 @@ async fn somebody_is_invited_comes_in_by_the_link_and_is_given_another_role() {
             page.scripts_off().await;
         }
         page.open("/operators").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         page.click("Invite somebody").await;
         page.fill("E-mail address", "nobody@nowhere@here").await;
         page.fill("Name", name).await;
@@ -31,11 +24,11 @@ async fn somebody_is_invited_comes_in_by_the_link_and_is_given_another_role() {
             .await;
         page.click("Invite").await;
         page.see("this is no e-mail address").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         page.fill("E-mail address", &format!("{name}@example.com")).await;
         page.click("Invite").await;
         page.see("Give this link to").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         let link = page.eval("document.querySelector('output').textContent").await;
         let link = link.as_str().expect("a link").to_owned();
         page.open("/operators").await;
@@ -62,7 +55,7 @@ async fn somebody_is_invited_comes_in_by_the_link_and_is_given_another_role() {
         page.open("/operators").await;
         page.click(name).await;
         page.see("Decide reviews").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         page.fill("Role from now on", "operator").await;
         page.click("Give it").await;
         page.see(&format!("{name} is operator now.")).await;
@@ -107,7 +100,7 @@ async fn the_tenant_is_named_and_limited_by_its_owner() {
             page.scripts_off().await;
         }
         page.open("/administration").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         page.fill("Requests a minute of all programs together", "0").await;
         page.click("Save").await;
         page.see("this is from 1 to 100000000").await;
@@ -176,19 +169,19 @@ async fn the_doctor_says_what_is_wrong_when_it_is_asked() {
         app.run("set session_replication_role = replica; update models set total_accounts = 2")
             .await;
         page.open("/administration/health").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         page.click("Examine now").await;
         // The tests' own database is one that could lose what it has acknowledged, and the doctor says so.
         page.see("fsync is off").await;
         page.see_no("model_counters").await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         app.run("set session_replication_role = replica; update models set total_accounts = 77")
             .await;
         page.click("Examine again").await;
         page.see("model_counters").await;
         page.see("models whose counters are not the numbers of their accounts")
             .await;
-        accessible(&page, scripts).await;
+        page.is_accessible_unless(!scripts).await;
         page.close().await;
     }
 }

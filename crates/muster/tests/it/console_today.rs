@@ -44,11 +44,7 @@ async fn a_step_that_a_bot_finishes_shows_without_a_reload() {
     let page = Page::signed_in(&app, Role::Viewer).await;
     page.open("/").await;
     page.see("0 steps completed").await;
-    page.until(
-        "the stream does not open",
-        "document.body.classList.contains('live')".to_owned(),
-    )
-    .await;
+    page.is_live().await;
     page.eval("window.sameLoad = true").await;
     let claimed = bot.post("/v1/work/claim", json!({"max": 1})).await.expect(200);
     page.see("1 under way").await;

@@ -27,11 +27,7 @@ async fn a_step_that_a_bot_works_on_and_finishes_moves_on_the_board_without_a_re
     page.open("/warm-up").await;
     page.see("model1.account1").await;
     page.see_no("My steps").await;
-    page.until(
-        "the stream does not open",
-        "document.body.classList.contains('live')".to_owned(),
-    )
-    .await;
+    page.is_live().await;
     page.eval("window.sameLoad = true").await;
     let claimed = bot.post("/v1/work/claim", json!({"max": 1})).await.expect(200);
     let under_way = |step: usize| {

@@ -44,12 +44,6 @@ const SCREENS: &[(&str, &str)] = &[
     ("proxy", "{/proxies/}"),
 ];
 
-/// The size of a page, without the files that all pages share.
-const PAGE_BYTES_MAX: u64 = 100_000;
-
-/// How large the page is that is open.
-const BYTES: &str = "performance.getEntriesByType('navigation')[0].decodedBodySize";
-
 #[tokio::test]
 async fn every_screen_loads_with_the_demos_data() {
     let app = TestApp::start().await;
@@ -94,8 +88,7 @@ async fn every_screen_loads_with_the_demos_data() {
         page.window(Window::Desktop).await;
         page.dark(false).await;
         page.open(&path).await;
-        let bytes = page.eval(BYTES).await.as_u64().expect("a number");
-        assert!(bytes < PAGE_BYTES_MAX, "{path} has {bytes} bytes");
+        page.is_small().await;
     }
     assert!(
         open.is_empty(),

@@ -507,6 +507,30 @@ impl Page {
         }
     }
 
+    /// Waits until the page hears of what changes.
+    #[track_caller]
+    pub fn is_live(&self) -> impl Future<Output = ()> {
+        self.until(
+            "the stream does not open",
+            "document.body.classList.contains('live')".to_owned(),
+        )
+    }
+
+    /// That the page that was opened is small, without the files that all pages share.
+    #[track_caller]
+    pub fn is_small(&self) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let bytes = self
+                .eval("performance.getEntriesByType('navigation')[0].decodedBodySize")
+                .await
+                .as_u64()
+                .expect("a number");
+            let at = self.at().await;
+            assert!(bytes < PAGE_BYTES_MAX, "{caller}: {at} has {bytes} bytes");
+        }
+    }
+
     /// Ends the test of a page: fails on anything that the browser complained of.
     #[track_caller]
     pub fn close(self) -> impl Future<Output = ()> {
@@ -535,6 +559,9 @@ static AXE: LazyLock<String> = LazyLock::new(|| {
         .join("../../target/axe/node_modules/axe-core/axe.min.js");
     std::fs::read_to_string(path).expect("axe-core is missing: `make test` installs it") + "\ntrue"
 });
+
+/// The size of a page, without the files that all pages share.
+const PAGE_BYTES_MAX: u64 = 100_000;
 
 /// Whether the page is there whole.
 const LOADED: &str = "document.readyState === 'complete' && location.href !== 'about:blank'";
