@@ -1,5 +1,7 @@
 //! The second factor: set up, asked for at each door, never right twice, and taken away again.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use muster::seal::Place;
 use muster_wire::Role;
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
@@ -179,10 +181,27 @@ async fn a_ticket_is_good_for_nobody_else_and_not_for_long() {
     let (tenant, rest) = ticket.split_once('.').expect("parts");
     let (operator, sealed) = rest.split_once('.').expect("parts");
     let other = app.operator(Role::Admin).await;
+    let (before, after) = sealed.split_at(40);
+    let altered = format!(
+        "{before}{}{}",
+        if after.starts_with('A') { 'B' } else { 'A' },
+        &after[1..]
+    );
+    // One that Muster itself made a while ago: an hour is longer than any may last.
+    let mut tx = app.app.db.begin(&app.owner_actor()).await.expect("a transaction");
+    let keys = app.app.keys.tenant(&mut tx, app.tenant).await.expect("keys");
+    tx.commit().await.expect("commit");
+    let place = Place::new("sessions", "ticket", app.owner_id);
+    let ended = app
+        .look("select extract(epoch from now() - interval '1 hour')::bigint")
+        .await
+        .expect("a time");
+    let expired = URL_SAFE_NO_PAD.encode(keys.seal(&place, &ended.into()));
     for wrong in [
         format!("{tenant}.{other}.{sealed}"),
         format!("77.{operator}.{sealed}"),
-        format!("{tenant}.{operator}.{}", &sealed[1..]),
+        format!("{tenant}.{operator}.{altered}"),
+        format!("{tenant}.{operator}.{expired}"),
         format!("{tenant}.{operator}"),
         String::new(),
     ] {
