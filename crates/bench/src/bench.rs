@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use sqlx::{Postgres, postgres::PgArguments, query::Query};
+use tokio::task::JoinSet;
 
 use crate::{
     cluster::{Cluster, OWNER},
@@ -16,6 +18,9 @@ pub const RUN: &str = "run";
 /// Models of a tenant, and pictures or texts of each type in each one's pools.
 const MODELS: i32 = 10;
 const POOL_ITEMS: i32 = 100;
+
+/// Parts that a large tenant is filled in at once.
+const PARTS: i32 = 2;
 
 /// How large everything is.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +41,8 @@ pub struct Sizes {
     pub small_accounts: i32,
     pub small_claims: u32,
     pub large_accounts: i32,
-    /// Accounts that are ready to be claimed, those beside them that are not due, and runs of each.
+    /// Of the large one's, those that are ready where the others are not due, and runs of each.
     pub ready_accounts: i32,
-    pub later_accounts: i32,
     pub claim_rounds: usize,
     /// Rows of the files that are imported.
     pub imported_accounts: u32,
@@ -66,10 +70,9 @@ impl Sizes {
             small_tenants: 100,
             small_accounts: 100,
             small_claims: 50,
-            large_accounts: 1_000_000,
+            large_accounts: 1_100_000,
             ready_accounts: 100_000,
-            later_accounts: 1_000_000,
-            claim_rounds: 4,
+            claim_rounds: 3,
             imported_accounts: 1_000_000,
             imported_proxies: 100_000,
             assigned_accounts: 100_000,
@@ -92,9 +95,8 @@ impl Sizes {
             small_tenants: 8,
             small_accounts: 10,
             small_claims: 4,
-            large_accounts: 3_000,
+            large_accounts: 4_000,
             ready_accounts: 1_500,
-            later_accounts: 2_500,
             claim_rounds: 1,
             imported_accounts: 5_000,
             imported_proxies: 500,
@@ -185,13 +187,21 @@ impl Bench {
                     .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
                     .await?,
             );
-            sqlx::query(include_str!("../sql/call_fill.sql"))
+            sqlx::query(include_str!("../sql/allow.sql"))
                 .bind(tenant)
-                .bind(fill.models)
-                .bind(fill.items)
-                .bind(fill.accounts)
-                .bind(fill.warming)
                 .execute(&mut owner)
+                .await?;
+            let filled = self.in_parts(name, PARTS.min(fill.models), |part, parts| {
+                sqlx::query(include_str!("../sql/call_fill.sql"))
+                    .bind(tenant)
+                    .bind(fill.models)
+                    .bind(fill.items)
+                    .bind(fill.accounts)
+                    .bind(fill.warming)
+                    .bind(part)
+                    .bind(parts)
+            });
+            filled
                 .await
                 .with_context(|| format!("filling tenant {tenant} of {name}"))?;
         }
@@ -204,6 +214,42 @@ impl Bench {
             owners,
             filled_in,
         })
+    }
+
+    /// Leads the accounts of the first tenant on, as over a year of use.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn advance(&self, template: &Template) -> Result<()> {
+        self.in_parts(&template.name, PARTS, |part, parts| {
+            sqlx::query(include_str!("../sql/call_advance.sql"))
+                .bind(1_i64)
+                .bind(part)
+                .bind(parts)
+        })
+        .await?;
+        self.cluster.settle(&template.name).await
+    }
+
+    /// Has the owner of the schema run a statement for each part of something, all at once.
+    async fn in_parts(
+        &self,
+        database: &str,
+        parts: i32,
+        statement: impl Fn(i32, i32) -> Query<'static, Postgres, PgArguments>,
+    ) -> Result<()> {
+        let mut running = JoinSet::new();
+        for part in 0..parts {
+            let (mut owner, statement) = (
+                self.cluster.connect(OWNER, database).await?,
+                statement(part, parts),
+            );
+            running.spawn(async move { statement.execute(&mut owner).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            ended??;
+        }
+        Ok(())
     }
 
     /// Makes the run's database anew as a copy: vacuumed, analysed and written to disk, as the template is.
@@ -223,12 +269,13 @@ impl Bench {
         self.serve_run(template).await
     }
 
-    /// A server on the run's database as it is, which was copied from this.
+    /// A server on the run's database as it is, which was copied from this. Its owner is the last tenant's.
     ///
     /// # Errors
     /// When the server does not start.
     pub async fn serve_run(&self, template: &Template) -> Result<Server> {
-        self.binary.serve(&self.cluster, RUN, &template.owners[0]).await
+        let owner = template.owners.last().context("a template has a tenant")?;
+        self.binary.serve(&self.cluster, RUN, owner).await
     }
 
     /// Begins to measure the run's database, and a server on it.

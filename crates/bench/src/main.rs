@@ -24,7 +24,7 @@ use clap::{Parser, ValueEnum};
 use bench::{Bench, Sizes};
 use cluster::Cluster;
 use report::{Report, Run};
-use scenarios::{assign, drain, due, import, neighbours, read, single, steady};
+use scenarios::{assign, drain, import, large, read, single, steady};
 use server::Binary;
 
 /// Measure Muster beside other job queues.
@@ -52,8 +52,7 @@ enum Scenario {
     Drain,
     Single,
     Steady,
-    Neighbours,
-    Due,
+    Large,
     Import,
     Assign,
     Read,
@@ -66,8 +65,7 @@ impl Scenario {
             Self::Drain => drain::run(bench).await,
             Self::Single => single::run(bench).await,
             Self::Steady => steady::run(bench, drain::rate(before)).await,
-            Self::Neighbours => neighbours::run(bench).await,
-            Self::Due => due::run(bench).await,
+            Self::Large => large::run(bench).await,
             Self::Import => import::run(bench).await,
             Self::Assign => assign::run(bench).await,
             Self::Read => read::run(bench).await,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     bench::{Bench, Fill, Template},
-    cluster::{OWNER, SUPERUSER},
+    cluster::SUPERUSER,
     explained::statements,
     http::Connection,
     metrics::{Latencies, Percentiles},
@@ -136,12 +136,7 @@ pub fn figure(accounts: i32) -> String {
 }
 
 async fn advance(bench: &Bench, template: &Template, accounts: i32) -> Result<()> {
-    let mut owner = bench.cluster.connect(OWNER, template.name()).await?;
-    sqlx::query(include_str!("../../sql/call_advance.sql"))
-        .bind(1_i64)
-        .execute(&mut owner)
-        .await?;
-    bench.cluster.settle(template.name()).await?;
+    bench.advance(template).await?;
     let mut admin = bench.cluster.connect(SUPERUSER, template.name()).await?;
     let history: i64 = sqlx::query_scalar(include_str!("../../sql/histories.sql"))
         .fetch_one(&mut admin)
