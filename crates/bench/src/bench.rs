@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use sqlx::{Postgres, postgres::PgArguments, query::Query};
+use sqlx::{Connection as _, Postgres, postgres::PgArguments, query::Query};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
 
 /// The database that a run works on; made anew for each.
 pub const RUN: &str = "run";
+
+/// The database that all templates begin as.
+const EMPTY: &str = "empty";
 
 /// Models of a tenant, and pictures or texts of each type in each one's pools.
 const MODELS: i32 = 10;
@@ -87,22 +90,22 @@ impl Sizes {
     pub const fn quick() -> Self {
         Self {
             rounds: 1,
-            accounts: 1_000,
-            single_accounts: 300,
+            accounts: 600,
+            single_accounts: 200,
             steady_secs: 1,
-            pinned_secs: 2,
-            burst_accounts: 300,
-            small_tenants: 8,
+            pinned_secs: 1,
+            burst_accounts: 200,
+            small_tenants: 5,
             small_accounts: 10,
-            small_claims: 4,
-            large_accounts: 4_000,
-            ready_accounts: 1_500,
+            small_claims: 2,
+            large_accounts: 2_500,
+            ready_accounts: 1_000,
             claim_rounds: 1,
             imported_accounts: 5_000,
             imported_proxies: 500,
             assigned_accounts: 1_000,
-            read_accounts: [1_000, 1_500, 3_000],
-            reads: 5,
+            read_accounts: [1_000, 1_500, 2_000],
+            reads: 3,
             bots: 8,
         }
     }
@@ -159,6 +162,30 @@ impl Template {
 }
 
 impl Bench {
+    /// Makes the database that all templates begin as: up to date, with the procedures of the benchmark, and no tenant.
+    ///
+    /// # Errors
+    /// When the binary or the database refuses.
+    pub async fn prepare(&self) -> Result<()> {
+        self.cluster.create(EMPTY, None).await?;
+        self.binary.migrate(&self.cluster, EMPTY).await?;
+        let mut owner = self.cluster.connect(OWNER, EMPTY).await?;
+        for made in [
+            include_str!("../sql/schema.sql"),
+            include_str!("../sql/act.sql"),
+            include_str!("../sql/fill.sql"),
+            include_str!("../sql/advance.sql"),
+            include_str!("../sql/drain.sql"),
+            include_str!("../sql/stored_columns.sql"),
+            include_str!("../sql/copy_out.sql"),
+            include_str!("../sql/copy_in.sql"),
+        ] {
+            sqlx::raw_sql(made).execute(&mut owner).await?;
+        }
+        owner.close().await?;
+        Ok(())
+    }
+
     /// Makes a database with tenants, and fills each.
     ///
     /// # Errors
@@ -180,6 +207,7 @@ impl Bench {
             sqlx::raw_sql(made).execute(&mut owner).await?;
         }
         let began = Instant::now();
+        let mut owner = self.cluster.connect(OWNER, name).await?;
         let mut owners = Vec::with_capacity(fills.len());
         for (tenant, fill) in (1_i64..).zip(fills) {
             owners.push(

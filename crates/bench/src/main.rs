@@ -20,6 +20,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use bench::{Bench, Sizes};
 use cluster::Cluster;
@@ -87,6 +88,7 @@ async fn main() -> Result<()> {
         sizes,
     };
     let began = Instant::now();
+    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         ended = measure(&bench, &args.only) => {
             let mut report = Report {
@@ -103,10 +105,12 @@ async fn main() -> Result<()> {
         }
         // So that the cluster is stopped and removed.
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminated.recv() => Ok(()),
     }
 }
 
 async fn measure(bench: &Bench, only: &[Scenario]) -> Result<Vec<Run>> {
+    bench.prepare().await?;
     let mut runs = Vec::new();
     for scenario in Scenario::value_variants() {
         if only.is_empty() || only.contains(scenario) {

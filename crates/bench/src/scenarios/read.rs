@@ -181,13 +181,13 @@ async fn set(bench: &Bench, statements: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// How long each request takes, one after the other.
+/// How long each request takes, one after the other, in the database that `explain` left, where nothing was written.
 async fn time(
     bench: &Bench,
     template: &Template,
     accounts: i32,
 ) -> Result<BTreeMap<&'static str, Percentiles>> {
-    let server = bench.serve(template).await?;
+    let server = bench.serve_run(template).await?;
     let mut owner = server.owner().await?;
     let mut found = BTreeMap::new();
     for (subject, path) in paths(&mut owner, accounts).await? {
