@@ -52,7 +52,8 @@ pub struct Sizes {
     pub imported_proxies: u32,
     /// Accounts that are given a proxy.
     pub assigned_accounts: i32,
-    /// Accounts that lists are read among, and how often each is read to see how long it takes.
+    /// Models, and accounts that lists are read among, and how often each is read to see how long it takes.
+    pub read_models: i32,
     pub read_accounts: [i32; 3],
     pub reads: usize,
     /// Bots side by side in a drain.
@@ -79,6 +80,7 @@ impl Sizes {
             imported_accounts: 1_000_000,
             imported_proxies: 100_000,
             assigned_accounts: 100_000,
+            read_models: 100,
             read_accounts: [10_000, 100_000, 1_000_000],
             reads: 50,
             bots: 8,
@@ -104,8 +106,9 @@ impl Sizes {
             imported_accounts: 5_000,
             imported_proxies: 500,
             assigned_accounts: 1_000,
+            read_models: 10,
             read_accounts: [1_000, 1_500, 2_000],
-            reads: 3,
+            reads: 2,
             bots: 8,
         }
     }

@@ -21,8 +21,6 @@ pub const NAME: &str = "reading";
 /// Pictures, or texts, of each type in a model's pools.
 const POOL_ITEMS: i32 = 20;
 
-const MODELS: i32 = 100;
-
 /// Rows of history that there must be for each account.
 const HISTORY_EACH: i64 = 5;
 
@@ -105,7 +103,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for accounts in bench.sizes.read_accounts {
         let fill = Fill {
-            models: MODELS,
+            models: bench.sizes.read_models,
             items: POOL_ITEMS,
             accounts,
             warming: true,
