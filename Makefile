@@ -22,7 +22,6 @@ check: ## Format, lints, docs, licences, samples and SQL metadata: all that must
 	cargo fmt --all --check
 	cargo fmt --manifest-path crates/bench/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo clippy --manifest-path crates/bench/Cargo.toml --target-dir target --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	scripts/licences
 	scripts/examples --check

@@ -1,17 +1,19 @@
--- Gives a tenant what a user's has, with every trigger firing: models, pools of p_items pictures and texts of each type and
--- model, accounts and the proxies that hold three each. The accounts are imported, or have begun their warm-up.
-create procedure bench.fill(p_tenant bigint, p_models integer, p_items integer, p_accounts integer, p_warming boolean)
+-- Gives a tenant a part of what a user's has, with every trigger firing: models, pools of p_items pictures and texts of each type and
+-- model, accounts and the proxies that hold three each. The accounts are imported, or have begun their warm-up. The parts, which
+-- are numbered from 0, share nothing that is locked, so that several are filled at once.
+create procedure bench.fill(
+    p_tenant bigint, p_models integer, p_items integer, p_accounts integer, p_warming boolean, p_part integer, p_parts integer)
     language plpgsql as
 $$
 declare
     v_models bigint[];
     v_proxies bigint[];
-    v_first bigint;
 begin
     perform set_config('muster.tenant_id', p_tenant::text, true), set_config('muster.triggered_by', 'system', true);
-    update tenants set requests_per_minute = 100000000 where id = p_tenant;
     with made as (
-        insert into models (tenant_id, name) select p_tenant, 'model ' || n from generate_series(1, p_models) n returning id
+        insert into models (tenant_id, name)
+        select p_tenant, 'model ' || n from generate_series(1 + p_part, p_models, p_parts) n
+        returning id
     )
     select array_agg(id order by id) into v_models from made;
     insert into model_content (tenant_id, model_id, content_type, image_url, text_content, is_template)
@@ -23,23 +25,24 @@ begin
     from unnest(v_models) m, unnest('{bio,highlight,story,post}'::text[]) t, generate_series(1, p_items) n;
     with made as (
         insert into proxies (tenant_id, scheme, host, port, username, provider, location, monthly_cost)
-        select p_tenant, 'http', format('p%s.example.net', n), 8080, 'u' || n, 'a provider', 'London', 3
-        from generate_series(1, (p_accounts + 2) / 3) n
+        select p_tenant, 'http', format('p%s-%s.example.net', p_part, n), 8080, 'u' || n, 'a provider', 'London', 3
+        from generate_series(1, ((p_accounts + p_parts - 1) / p_parts + 2) / 3) n
         returning id
     )
     select array_agg(id order by id) into v_proxies from made;
     insert into accounts (
         tenant_id, username, email, model_id, authorisation_basis, authorisation_reference, location_city, bio)
-    select p_tenant, format('user_%s_%s', p_tenant, n), format('user%s@example.org', n), v_models[1 + n % p_models], 'owned',
-        'contract ' || n, 'London', 'What account ' || n || ' says of itself'
-    from generate_series(1, p_accounts) n;
+    select p_tenant, format('user_%s_%s', p_tenant, n), format('user%s@example.org', n),
+        v_models[1 + n / p_parts % cardinality(v_models)], 'owned', n, 'London', 'What account ' || n || ' says of itself'
+    from generate_series(p_part, p_accounts - 1, p_parts) n;
     if not p_warming then
         return;
     end if;
-    select min(id) into v_first from accounts where tenant_id = p_tenant;
     update accounts
-    set lifecycle_state = 'proxy_assigned', proxy_id = v_proxies[1 + (id - v_first) / 3], proxy_assigned_at = now()
-    where tenant_id = p_tenant;
-    update accounts set lifecycle_state = 'warming_up', warmup_started_at = now() where tenant_id = p_tenant;
+    set lifecycle_state = 'proxy_assigned', proxy_id = v_proxies[1 + authorisation_reference::integer / p_parts / 3],
+        proxy_assigned_at = now()
+    where tenant_id = p_tenant and model_id = any (v_models);
+    update accounts set lifecycle_state = 'warming_up', warmup_started_at = now()
+    where tenant_id = p_tenant and model_id = any (v_models);
 end
 $$;

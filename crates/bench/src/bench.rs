@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use sqlx::{Connection as _, Postgres, postgres::PgArguments, query::Query};
+use tokio::task::JoinSet;
 
 use crate::{
     cluster::{Cluster, OWNER},
@@ -13,9 +15,15 @@ use crate::{
 /// The database that a run works on; made anew for each.
 pub const RUN: &str = "run";
 
+/// The database that all templates begin as.
+const EMPTY: &str = "empty";
+
 /// Models of a tenant, and pictures or texts of each type in each one's pools.
 const MODELS: i32 = 10;
 const POOL_ITEMS: i32 = 100;
+
+/// Parts that a large tenant is filled in at once.
+const PARTS: i32 = 2;
 
 /// How large everything is.
 #[derive(Debug, Clone, Copy)]
@@ -36,16 +44,16 @@ pub struct Sizes {
     pub small_accounts: i32,
     pub small_claims: u32,
     pub large_accounts: i32,
-    /// Accounts that are ready to be claimed, those beside them that are not due, and runs of each.
+    /// Of the large one's, those that are ready where the others are not due, and runs of each.
     pub ready_accounts: i32,
-    pub later_accounts: i32,
     pub claim_rounds: usize,
     /// Rows of the files that are imported.
     pub imported_accounts: u32,
     pub imported_proxies: u32,
     /// Accounts that are given a proxy.
     pub assigned_accounts: i32,
-    /// Accounts that lists are read among, and how often each is read to see how long it takes.
+    /// Models, and accounts that lists are read among, and how often each is read to see how long it takes.
+    pub read_models: i32,
     pub read_accounts: [i32; 3],
     pub reads: usize,
     /// Bots side by side in a drain.
@@ -66,13 +74,13 @@ impl Sizes {
             small_tenants: 100,
             small_accounts: 100,
             small_claims: 50,
-            large_accounts: 1_000_000,
+            large_accounts: 1_100_000,
             ready_accounts: 100_000,
-            later_accounts: 1_000_000,
-            claim_rounds: 4,
+            claim_rounds: 3,
             imported_accounts: 1_000_000,
             imported_proxies: 100_000,
             assigned_accounts: 100_000,
+            read_models: 100,
             read_accounts: [10_000, 100_000, 1_000_000],
             reads: 50,
             bots: 8,
@@ -84,23 +92,23 @@ impl Sizes {
     pub const fn quick() -> Self {
         Self {
             rounds: 1,
-            accounts: 1_000,
-            single_accounts: 300,
+            accounts: 600,
+            single_accounts: 200,
             steady_secs: 1,
-            pinned_secs: 2,
-            burst_accounts: 300,
-            small_tenants: 8,
+            pinned_secs: 1,
+            burst_accounts: 200,
+            small_tenants: 5,
             small_accounts: 10,
-            small_claims: 4,
-            large_accounts: 3_000,
-            ready_accounts: 1_500,
-            later_accounts: 2_500,
+            small_claims: 2,
+            large_accounts: 2_500,
+            ready_accounts: 1_000,
             claim_rounds: 1,
             imported_accounts: 5_000,
             imported_proxies: 500,
             assigned_accounts: 1_000,
-            read_accounts: [1_000, 1_500, 3_000],
-            reads: 5,
+            read_models: 10,
+            read_accounts: [1_000, 1_500, 2_000],
+            reads: 2,
             bots: 8,
         }
     }
@@ -157,6 +165,30 @@ impl Template {
 }
 
 impl Bench {
+    /// Makes the database that all templates begin as: up to date, with the procedures of the benchmark, and no tenant.
+    ///
+    /// # Errors
+    /// When the binary or the database refuses.
+    pub async fn prepare(&self) -> Result<()> {
+        self.cluster.create(EMPTY, None).await?;
+        self.binary.migrate(&self.cluster, EMPTY).await?;
+        let mut owner = self.cluster.connect(OWNER, EMPTY).await?;
+        for made in [
+            include_str!("../sql/schema.sql"),
+            include_str!("../sql/act.sql"),
+            include_str!("../sql/fill.sql"),
+            include_str!("../sql/advance.sql"),
+            include_str!("../sql/drain.sql"),
+            include_str!("../sql/stored_columns.sql"),
+            include_str!("../sql/copy_out.sql"),
+            include_str!("../sql/copy_in.sql"),
+        ] {
+            sqlx::raw_sql(made).execute(&mut owner).await?;
+        }
+        owner.close().await?;
+        Ok(())
+    }
+
     /// Makes a database with tenants, and fills each.
     ///
     /// # Errors
@@ -178,6 +210,7 @@ impl Bench {
             sqlx::raw_sql(made).execute(&mut owner).await?;
         }
         let began = Instant::now();
+        let mut owner = self.cluster.connect(OWNER, name).await?;
         let mut owners = Vec::with_capacity(fills.len());
         for (tenant, fill) in (1_i64..).zip(fills) {
             owners.push(
@@ -185,13 +218,21 @@ impl Bench {
                     .create_tenant(&self.cluster, name, &format!("tenant-{tenant}"))
                     .await?,
             );
-            sqlx::query(include_str!("../sql/call_fill.sql"))
+            sqlx::query(include_str!("../sql/allow.sql"))
                 .bind(tenant)
-                .bind(fill.models)
-                .bind(fill.items)
-                .bind(fill.accounts)
-                .bind(fill.warming)
                 .execute(&mut owner)
+                .await?;
+            let filled = self.in_parts(name, PARTS.min(fill.models), |part, parts| {
+                sqlx::query(include_str!("../sql/call_fill.sql"))
+                    .bind(tenant)
+                    .bind(fill.models)
+                    .bind(fill.items)
+                    .bind(fill.accounts)
+                    .bind(fill.warming)
+                    .bind(part)
+                    .bind(parts)
+            });
+            filled
                 .await
                 .with_context(|| format!("filling tenant {tenant} of {name}"))?;
         }
@@ -204,6 +245,42 @@ impl Bench {
             owners,
             filled_in,
         })
+    }
+
+    /// Leads the accounts of the first tenant on, as over a year of use.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn advance(&self, template: &Template) -> Result<()> {
+        self.in_parts(&template.name, PARTS, |part, parts| {
+            sqlx::query(include_str!("../sql/call_advance.sql"))
+                .bind(1_i64)
+                .bind(part)
+                .bind(parts)
+        })
+        .await?;
+        self.cluster.settle(&template.name).await
+    }
+
+    /// Has the owner of the schema run a statement for each part of something, all at once.
+    async fn in_parts(
+        &self,
+        database: &str,
+        parts: i32,
+        statement: impl Fn(i32, i32) -> Query<'static, Postgres, PgArguments>,
+    ) -> Result<()> {
+        let mut running = JoinSet::new();
+        for part in 0..parts {
+            let (mut owner, statement) = (
+                self.cluster.connect(OWNER, database).await?,
+                statement(part, parts),
+            );
+            running.spawn(async move { statement.execute(&mut owner).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            ended??;
+        }
+        Ok(())
     }
 
     /// Makes the run's database anew as a copy: vacuumed, analysed and written to disk, as the template is.
@@ -223,12 +300,13 @@ impl Bench {
         self.serve_run(template).await
     }
 
-    /// A server on the run's database as it is, which was copied from this.
+    /// A server on the run's database as it is, which was copied from this. Its owner is the last tenant's.
     ///
     /// # Errors
     /// When the server does not start.
     pub async fn serve_run(&self, template: &Template) -> Result<Server> {
-        self.binary.serve(&self.cluster, RUN, &template.owners[0]).await
+        let owner = template.owners.last().context("a template has a tenant")?;
+        self.binary.serve(&self.cluster, RUN, owner).await
     }
 
     /// Begins to measure the run's database, and a server on it.

@@ -82,6 +82,8 @@ impl Cluster {
             "UTF8",
             "--locale=C.UTF-8",
             "-k",
+            // Only making it: what is written later is written safely.
+            "--no-sync",
             "-D",
         ]);
         initdb.arg(&data).current_dir(dir.path());

@@ -20,11 +20,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use bench::{Bench, Sizes};
 use cluster::Cluster;
 use report::{Report, Run};
-use scenarios::{assign, drain, due, import, neighbours, read, single, steady};
+use scenarios::{assign, drain, import, large, read, single, steady};
 use server::Binary;
 
 /// Measure Muster beside other job queues.
@@ -52,8 +53,7 @@ enum Scenario {
     Drain,
     Single,
     Steady,
-    Neighbours,
-    Due,
+    Large,
     Import,
     Assign,
     Read,
@@ -66,8 +66,7 @@ impl Scenario {
             Self::Drain => drain::run(bench).await,
             Self::Single => single::run(bench).await,
             Self::Steady => steady::run(bench, drain::rate(before)).await,
-            Self::Neighbours => neighbours::run(bench).await,
-            Self::Due => due::run(bench).await,
+            Self::Large => large::run(bench).await,
             Self::Import => import::run(bench).await,
             Self::Assign => assign::run(bench).await,
             Self::Read => read::run(bench).await,
@@ -89,6 +88,7 @@ async fn main() -> Result<()> {
         sizes,
     };
     let began = Instant::now();
+    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         ended = measure(&bench, &args.only) => {
             let mut report = Report {
@@ -105,10 +105,12 @@ async fn main() -> Result<()> {
         }
         // So that the cluster is stopped and removed.
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminated.recv() => Ok(()),
     }
 }
 
 async fn measure(bench: &Bench, only: &[Scenario]) -> Result<Vec<Run>> {
+    bench.prepare().await?;
     let mut runs = Vec::new();
     for scenario in Scenario::value_variants() {
         if only.is_empty() || only.contains(scenario) {

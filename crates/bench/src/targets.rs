@@ -161,7 +161,8 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
         Verdict::new(
             format!(
                 "claims of {} ready steps beside {} that are not due, against without them",
-                sizes.ready_accounts, sizes.later_accounts
+                sizes.ready_accounts,
+                sizes.large_accounts - sizes.ready_accounts
             ),
             AtMost(5.0),
             " % slower",

@@ -17,28 +17,28 @@ pub const BESIDE: &str = "claims of what is ready, beside what is not due";
 
 const BATCH: usize = 500;
 
-/// Claims all that is ready, alone and beside the other in turn, as often as there are rounds.
+/// Claims all that is ready, alone and beside the other in turn, as often as there are rounds. All of the large tenant is ready, and
+/// is postponed here but for as much as is claimed.
 ///
 /// # Errors
 /// When something fails, or what is not due is handed out.
-pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
-    let (ready, later) = (bench.sizes.ready_accounts, bench.sizes.later_accounts);
+pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
+    let ready = bench.sizes.ready_accounts;
     let alone = bench.template("ready", &[Fill::warming(ready)]).await?;
-    let beside = bench.template("later", &[Fill::warming(ready + later)]).await?;
-    let mut admin = bench.cluster.connect(SUPERUSER, beside.name()).await?;
+    let mut admin = bench.cluster.connect(SUPERUSER, large.name()).await?;
     sqlx::query(include_str!("../../sql/postpone.sql"))
-        .bind(1_i64)
+        .bind(large.owners.len() as i64)
         .bind(i64::from(ready))
         .execute(&mut admin)
         .await?;
     drop(admin);
-    bench.cluster.settle(beside.name()).await?;
+    bench.cluster.settle(large.name()).await?;
     let mut runs = Vec::new();
     for _ in 0..bench.sizes.claim_rounds {
         runs.push(one(bench, &alone, ALONE).await?);
-        runs.push(one(bench, &beside, BESIDE).await?);
+        runs.push(one(bench, large, BESIDE).await?);
     }
-    bench.clear(&[&alone, &beside]).await?;
+    bench.clear(&[&alone]).await?;
     Ok(runs)
 }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 
 use super::told;
 use crate::{
-    bench::{Bench, Fill, Template},
+    bench::{Bench, Template},
     http::Connection,
     load,
     report::Run,
@@ -24,9 +24,6 @@ pub const NAME: &str = "small tenants";
 pub const ALONE: &str = "small tenants, alone";
 pub const BESIDE: &str = "small tenants, beside a large one that is drained";
 pub const CLAIM: &str = "claim";
-
-/// What is in the pools of a small tenant, who has one model.
-const POOL_ITEMS: i32 = 5;
 
 /// Steps that a small tenant's bot claims at once, and how often.
 const BATCH: usize = 5;
@@ -39,23 +36,12 @@ const LARGE_BATCH: usize = 500;
 ///
 /// # Errors
 /// When something fails.
-pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
-    let small = Fill {
-        models: 1,
-        items: POOL_ITEMS,
-        accounts: bench.sizes.small_accounts,
-        warming: true,
-    };
-    let mut fills = vec![small; bench.sizes.small_tenants];
-    let alone = bench.template("small", &fills).await?;
-    fills.push(Fill::warming(bench.sizes.large_accounts));
-    let beside = bench.template("large", &fills).await?;
+pub async fn run(bench: &Bench, smalls: &Template, large: &Template) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for _ in 0..bench.sizes.rounds {
-        runs.push(one(bench, &alone, ALONE).await?);
-        runs.push(one(bench, &beside, BESIDE).await?);
+        runs.push(one(bench, smalls, ALONE).await?);
+        runs.push(one(bench, large, BESIDE).await?);
     }
-    bench.clear(&[&alone, &beside]).await?;
     Ok(runs)
 }
 

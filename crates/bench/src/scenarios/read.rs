@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     bench::{Bench, Fill, Template},
-    cluster::{OWNER, SUPERUSER},
+    cluster::SUPERUSER,
     explained::statements,
     http::Connection,
     metrics::{Latencies, Percentiles},
@@ -20,8 +20,6 @@ pub const NAME: &str = "reading";
 
 /// Pictures, or texts, of each type in a model's pools.
 const POOL_ITEMS: i32 = 20;
-
-const MODELS: i32 = 100;
 
 /// Rows of history that there must be for each account.
 const HISTORY_EACH: i64 = 5;
@@ -105,7 +103,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     for accounts in bench.sizes.read_accounts {
         let fill = Fill {
-            models: MODELS,
+            models: bench.sizes.read_models,
             items: POOL_ITEMS,
             accounts,
             warming: true,
@@ -136,12 +134,7 @@ pub fn figure(accounts: i32) -> String {
 }
 
 async fn advance(bench: &Bench, template: &Template, accounts: i32) -> Result<()> {
-    let mut owner = bench.cluster.connect(OWNER, template.name()).await?;
-    sqlx::query(include_str!("../../sql/call_advance.sql"))
-        .bind(1_i64)
-        .execute(&mut owner)
-        .await?;
-    bench.cluster.settle(template.name()).await?;
+    bench.advance(template).await?;
     let mut admin = bench.cluster.connect(SUPERUSER, template.name()).await?;
     let history: i64 = sqlx::query_scalar(include_str!("../../sql/histories.sql"))
         .fetch_one(&mut admin)
@@ -186,13 +179,13 @@ async fn set(bench: &Bench, statements: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// How long each request takes, one after the other.
+/// How long each request takes, one after the other, in the database that `explain` left, where nothing was written.
 async fn time(
     bench: &Bench,
     template: &Template,
     accounts: i32,
 ) -> Result<BTreeMap<&'static str, Percentiles>> {
-    let server = bench.serve(template).await?;
+    let server = bench.serve_run(template).await?;
     let mut owner = server.owner().await?;
     let mut found = BTreeMap::new();
     for (subject, path) in paths(&mut owner, accounts).await? {

@@ -33,7 +33,7 @@ const PARTS: f64 = 10.0;
 
 /// How long before it begins the load is written down: as long as it took to fill the database, which is more work, and so much more,
 /// for the server to start and the first burst.
-const AHEAD_SECS: f64 = 3.0;
+const AHEAD_SECS: f64 = 2.0;
 
 /// What is asked of one run.
 #[derive(Debug, Clone, Copy)]
