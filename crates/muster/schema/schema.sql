@@ -322,7 +322,7 @@ begin
                     select tenant_id, model_id, -1, -(lifecycle_state = 'active')::int from old_rows
                 ) both_sides
                 where model_id is not null
-                group by 1, 2
+                group by 1, 2 having sum(total) <> 0 or sum(active) <> 0
             ) g
             group by tenant_id
         ) c;
@@ -830,12 +830,26 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.muster_act(p_accounts bigint[], p_actors integer[], p_bots bigint[], p_operators bigint[], p_requests uuid[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    select set_config('muster.act_accounts', p_accounts::text, true), set_config('muster.act_actors', p_actors::text, true),
+        set_config('muster.act_bots', p_bots::text, true), set_config('muster.act_operators', p_operators::text, true),
+        set_config('muster.act_requests', p_requests::text, true)
+$$;
+
 CREATE FUNCTION public.muster_acts() RETURNS TABLE(account_id bigint, bot_id bigint, operator_id bigint, request_id uuid)
     LANGUAGE sql STABLE
     AS $$
-    select account_id, bot_id, operator_id, request_id
-    from jsonb_to_recordset(nullif(current_setting('muster.acts', true), '')::jsonb)
-        as act (account_id bigint, bot_id bigint, operator_id bigint, request_id uuid)
+    select i.account_id, a.bot_id, a.operator_id, a.request_id
+    from unnest(
+        nullif(current_setting('muster.act_accounts', true), '')::bigint[],
+        nullif(current_setting('muster.act_actors', true), '')::integer[]) i (account_id, actor)
+    join unnest(
+        nullif(current_setting('muster.act_bots', true), '')::bigint[],
+        nullif(current_setting('muster.act_operators', true), '')::bigint[],
+        nullif(current_setting('muster.act_requests', true), '')::uuid[]) with ordinality
+        a (bot_id, operator_id, request_id, actor) using (actor)
 $$;
 
 CREATE FUNCTION public.muster_bot() RETURNS bigint
@@ -1085,10 +1099,7 @@ declare
     v_settled integer[];
 begin
     if cardinality(p_bots) > 1 then
-        perform set_config('muster.acts', jsonb_agg(jsonb_build_object(
-            'account_id', i.account_id, 'bot_id', p_bots[i.reporter], 'operator_id', p_operators[i.reporter],
-            'request_id', p_requests[i.reporter]))::text, true)
-        from unnest(p_reporters, p_accounts) i (reporter, account_id);
+        perform muster_act(p_accounts, p_reporters, p_bots, p_operators, p_requests);
     end if;
     v_settled := settle_steps(p_tenant, true, p_attempts_max, p_retry_ms, p_bots, p_operators, p_sessions, p_reporters,
         p_accounts, p_leases, p_outcomes, p_times_ms, p_responses, p_errors);
@@ -2588,6 +2599,9 @@ GRANT ALL ON FUNCTION public.model_fields(m public.models) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.models_updated() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.models_updated() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_act(p_accounts bigint[], p_actors integer[], p_bots bigint[], p_operators bigint[], p_requests uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_act(p_accounts bigint[], p_actors integer[], p_bots bigint[], p_operators bigint[], p_requests uuid[]) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.muster_acts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.muster_acts() TO muster_app;

@@ -275,7 +275,7 @@ begin
                     select tenant_id, model_id, -1, -(lifecycle_state = 'active')::int from old_rows
                 ) both_sides
                 where model_id is not null
-                group by 1, 2
+                group by 1, 2 having sum(total) <> 0 or sum(active) <> 0
             ) g
             group by tenant_id
         ) c;

@@ -347,10 +347,7 @@ declare
     v_settled integer[];
 begin
     if cardinality(p_bots) > 1 then
-        perform set_config('muster.acts', jsonb_agg(jsonb_build_object(
-            'account_id', i.account_id, 'bot_id', p_bots[i.reporter], 'operator_id', p_operators[i.reporter],
-            'request_id', p_requests[i.reporter]))::text, true)
-        from unnest(p_reporters, p_accounts) i (reporter, account_id);
+        perform muster_act(p_accounts, p_reporters, p_bots, p_operators, p_requests);
     end if;
     v_settled := settle_steps(p_tenant, true, p_attempts_max, p_retry_ms, p_bots, p_operators, p_sessions, p_reporters,
         p_accounts, p_leases, p_outcomes, p_times_ms, p_responses, p_errors);

@@ -1,6 +1,7 @@
 //! Together: what several callers ask for at the same time is done for all of them at once. Whoever asks while nobody is at
 //! work is served at once and alone; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
-//! then served with all who wait.
+//! then served with all who wait. A group costs the database much the same however few are in it, so another one is served
+//! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,6 +9,7 @@ use std::{
     hash::Hash,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -21,8 +23,11 @@ use crate::{
 };
 
 /// Groups of one key that are served at the same time, at most: enough that one is worked on while another one's commit is
-/// written to disk, and few enough that the others gather.
+/// written to disk.
 const GROUPS_AT_WORK_MAX: usize = 2;
+
+/// How long a caller waits for the group that is being served before another one is begun beside it.
+const PATIENCE_MS: u64 = 100;
 
 /// Asks that can be served together, by what they have in common.
 pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
@@ -55,6 +60,20 @@ struct Lane<G: Group> {
     at_work: usize,
 }
 
+impl<G: Group> Lane<G> {
+    /// How many of those who wait, from the first on, can be served together.
+    fn first_group(&self) -> usize {
+        let mut asks: Vec<&G::Ask> = Vec::new();
+        for Call { ask, .. } in &self.waiting {
+            if !asks.is_empty() && !G::fits(&asks, ask) {
+                break;
+            }
+            asks.push(ask);
+        }
+        asks.len()
+    }
+}
+
 struct Call<G: Group> {
     ask: G::Ask,
     answer: oneshot::Sender<Result<G::Answer, Failure>>,
@@ -80,42 +99,56 @@ impl<G: Group> Together<G> {
     /// # Errors
     /// What serving failed with.
     pub async fn ask(self: &Arc<Self>, app: &App, group: G, ask: G::Ask) -> Result<G::Answer, Failure> {
-        let (answer, answered) = oneshot::channel();
-        let begins = {
+        let (answer, mut answered) = oneshot::channel();
+        {
             let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
             let lane = lanes.entry(group.clone()).or_insert_with(|| Lane {
                 waiting: VecDeque::new(),
                 at_work: 0,
             });
             lane.waiting.push_back(Call { ask, answer });
-            let begins = lane.at_work < GROUPS_AT_WORK_MAX;
-            lane.at_work += usize::from(begins);
-            begins
-        };
-        if begins {
-            let (these, app) = (self.clone(), app.clone());
-            tokio::spawn(async move {
-                while let Some(calls) = these.next(&group) {
-                    // Those whose serving panics are told so by their channel; the others go on.
-                    let _ = AssertUnwindSafe(serve(&group, &app, calls)).catch_unwind().await;
-                }
-            });
+            if lane.at_work == 0 || lane.first_group() < lane.waiting.len() {
+                self.begin(app, &group, lane);
+            }
         }
-        answered.await.map_err(Bug::new)?
+        let patience = Duration::from_millis(PATIENCE_MS);
+        let answer = match tokio::time::timeout(patience, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Some(lane) = self
+                    .lanes
+                    .lock()
+                    .expect("no holder of this lock panics")
+                    .get_mut(&group)
+                {
+                    self.begin(app, &group, lane);
+                }
+                answered.await
+            }
+        };
+        answer.map_err(Bug::new)?
+    }
+
+    /// Begins to serve those who wait in the lane, unless there are none or enough are at work for it.
+    fn begin(self: &Arc<Self>, app: &App, group: &G, lane: &mut Lane<G>) {
+        if lane.waiting.is_empty() || lane.at_work == GROUPS_AT_WORK_MAX {
+            return;
+        }
+        lane.at_work += 1;
+        let (these, app, group) = (self.clone(), app.clone(), group.clone());
+        tokio::spawn(async move {
+            while let Some(calls) = these.next(&group) {
+                // Those whose serving panics are told so by their channel; the others go on.
+                let _ = AssertUnwindSafe(serve(&group, &app, calls)).catch_unwind().await;
+            }
+        });
     }
 
     /// The calls to serve next; none when none wait, and then this worker is done.
     fn next(&self, group: &G) -> Option<Vec<Call<G>>> {
         let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
         let lane = lanes.get_mut(group)?;
-        let mut asks: Vec<&G::Ask> = Vec::new();
-        for Call { ask, .. } in &lane.waiting {
-            if !asks.is_empty() && !G::fits(&asks, ask) {
-                break;
-            }
-            asks.push(ask);
-        }
-        let taken = asks.len();
+        let taken = lane.first_group();
         if taken > 0 {
             return Some(lane.waiting.drain(..taken).collect());
         }
