@@ -347,6 +347,18 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.begin_restore() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_table text;
+begin
+    foreach v_table in array copied_tables() loop
+        execute format('alter table %I disable trigger user', v_table);
+    end loop;
+end
+$$;
+
 CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) RETURNS TABLE(claimer integer, account_id bigint, lease bigint, leased_until timestamp with time zone, step smallint, attempt smallint, username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text, host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text, content_is_template boolean, text_id bigint, text_content text, text_is_template boolean)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -544,6 +556,14 @@ CREATE FUNCTION public.content_fields(c public.model_content) RETURNS jsonb
         'is_template', c.is_template, 'order_priority', c.order_priority)
 $$;
 
+CREATE FUNCTION public.copied_tables() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    select array ['models', 'bots', 'proxies', 'accounts', 'work_queue', 'warmup_step_logs', 'account_state_history',
+        'authorisations', 'account_notes', 'bot_sessions', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
+        'audit_log']
+$$;
+
 CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) RETURNS void
     LANGUAGE sql
     SET enable_nestloop TO 'on'
@@ -613,6 +633,29 @@ $$;
 CREATE FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select not exists (select from jsonb_each(p_expected) e where p_fields -> e.key is distinct from e.value) $$;
+
+CREATE FUNCTION public.finish_restore(p_tenant bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    v_table text;
+    v_sequence text;
+begin
+    insert into account_counts (tenant_id, model_id, lifecycle_state, status, accounts)
+    select tenant_id, model_id, lifecycle_state, status, count(*) from accounts where tenant_id = p_tenant group by 1, 2, 3, 4;
+    foreach v_table in array copied_tables() loop
+        execute format('alter table %I enable trigger user', v_table);
+        select pg_get_serial_sequence(v_table, a.attname) into v_sequence
+        from pg_attribute a where a.attrelid = v_table::regclass and a.attname = 'id' and a.attidentity <> '';
+        if found then
+            execute format(
+                'select setval(%L, greatest(s.last_value, (select max(t.id) from %I t where t.tenant_id = $1))) from %s s',
+                v_sequence, v_table, v_sequence)
+            using p_tenant;
+        end if;
+    end loop;
+end
+$_$;
 
 CREATE FUNCTION public.fold_account_counts(p_tenant bigint) RETURNS integer
     LANGUAGE plpgsql
@@ -726,35 +769,40 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.make_partition(p_parent text, p_month date) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+declare
+    child text := p_parent || '_' || to_char(p_month, 'YYYY_MM');
+begin
+    if to_regclass(child) is not null then
+        return false;
+    end if;
+    execute format(
+        'create table %I partition of %I for values from (%L) to (%L)', child, p_parent,
+        p_month::timestamp at time zone 'utc', (p_month + interval '1 month')::timestamp at time zone 'utc');
+    -- A partition addressed directly shows nothing: no grants, no policy.
+    execute format('alter table %I enable row level security', child);
+    execute format('alter table %I force row level security', child);
+    return true;
+end
+$$;
+
 CREATE FUNCTION public.make_partitions(months_ahead integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-    parent text;
-    month date;
-    child text;
-    made integer := 0;
+    made integer;
 begin
     -- One at a time: two servers may start together.
     perform pg_advisory_xact_lock(hashtext('muster.make_partitions'));
-    foreach parent in array array ['account_state_history', 'warmup_step_logs'] loop
-        for month in select generate_series(
-            date_trunc('month', now() at time zone 'utc') - interval '1 month',
-            date_trunc('month', now() at time zone 'utc') + make_interval(months => least(months_ahead, 24)),
-            interval '1 month')::date
-        loop
-            child := parent || '_' || to_char(month, 'YYYY_MM');
-            continue when to_regclass(child) is not null;
-            execute format(
-                'create table %I partition of %I for values from (%L) to (%L)',
-                child, parent, month::timestamp at time zone 'utc', (month + interval '1 month')::timestamp at time zone 'utc');
-            -- A partition addressed directly shows nothing: no grants, no policy.
-            execute format('alter table %I enable row level security', child);
-            execute format('alter table %I force row level security', child);
-            made := made + 1;
-        end loop;
-    end loop;
+    select count(*) filter (where make_partition(parent, month::date)) into made
+    from unnest(array ['account_state_history', 'warmup_step_logs']) parent
+    cross join generate_series(
+        date_trunc('month', now() at time zone 'utc') - interval '1 month',
+        date_trunc('month', now() at time zone 'utc') + make_interval(months => least(months_ahead, 24)),
+        interval '1 month') month;
     return made;
 end
 $$;
@@ -1132,6 +1180,36 @@ begin
     end if;
 end
 $$;
+
+CREATE FUNCTION public.restore_rows(p_tenant bigint, p_table text, p_rows jsonb) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+declare
+    v_columns text;
+    v_values text;
+    v_by text := case p_table when 'account_state_history' then 'created_at' when 'warmup_step_logs' then 'started_at' end;
+begin
+    if p_table <> all (copied_tables()) then
+        raise exception '% is not a table that is copied', p_table;
+    end if;
+    if v_by is not null then
+        perform make_partition(p_table, m.month)
+        from (
+            select distinct date_trunc('month', (r ->> v_by)::timestamptz at time zone 'utc')::date as month
+            from jsonb_array_elements(p_rows) r
+        ) m;
+    end if;
+    select string_agg(quote_ident(attname), ', ' order by attnum),
+        string_agg(case attname when 'tenant_id' then '$1' else quote_ident(attname) end, ', ' order by attnum)
+    into v_columns, v_values
+    from pg_attribute
+    where attrelid = p_table::regclass and attnum > 0 and not attisdropped and attgenerated = '';
+    execute format(
+        'insert into %I (%s) overriding system value select %s from jsonb_populate_recordset(null::%I, $2)', p_table,
+        v_columns, v_values, p_table)
+    using p_tenant, p_rows;
+end
+$_$;
 
 CREATE FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS integer[]
     LANGUAGE plpgsql
@@ -2510,6 +2588,8 @@ GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
 REVOKE ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.begin_restore() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) TO muster_app;
 
@@ -2536,6 +2616,9 @@ GRANT UPDATE(last_used_at) ON TABLE public.model_content TO muster_app;
 REVOKE ALL ON FUNCTION public.content_fields(c public.model_content) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.content_fields(c public.model_content) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.copied_tables() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.copied_tables() TO muster_app;
+
 REVOKE ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) TO muster_app;
 
@@ -2551,6 +2634,8 @@ GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_oper
 REVOKE ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.finish_restore(p_tenant bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) TO muster_app;
 
@@ -2562,6 +2647,8 @@ GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.make_partition(p_parent text, p_month date) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
@@ -2689,6 +2776,8 @@ GRANT ALL ON FUNCTION public.release_leases(p_tenant bigint, p_bot bigint, p_ope
 
 REVOKE ALL ON FUNCTION public.report_steps(p_tenant bigint, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_requests uuid[], p_addresses text[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.report_steps(p_tenant bigint, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_requests uuid[], p_addresses text[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.restore_rows(p_tenant bigint, p_table text, p_rows jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;

@@ -1,6 +1,6 @@
 //! Every setting of a server, once.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use ipnet::IpNet;
@@ -43,6 +43,11 @@ pub struct ServeSettings {
     #[arg(long, env = "MUSTER_PROBE_ALLOW", value_delimiter = ',')]
     pub probe_allow: Vec<IpNet>,
 
+    /// A folder for copies of the tenants: each hour one of each, encrypted by the master key; `muster copy restore` puts one into
+    /// another server. All of the last day and the last of each of 14 days are kept. `muster up` puts them into its data folder.
+    #[arg(long, env = "MUSTER_COPIES", value_name = "DIR")]
+    pub copies: Option<PathBuf>,
+
     /// Write logs as JSON.
     #[arg(long, env = "MUSTER_LOG_JSON")]
     pub log_json: bool,
@@ -60,6 +65,7 @@ impl Default for ServeSettings {
                 .parse()
                 .expect("it is written above"),
             probe_allow: Vec::new(),
+            copies: None,
             log_json: false,
         }
     }

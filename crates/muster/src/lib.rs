@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod config;
 pub mod console;
 pub mod content;
+pub mod copies;
 pub mod db;
 pub mod demo;
 pub mod doctor;

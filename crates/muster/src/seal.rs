@@ -21,12 +21,10 @@ use chacha20poly1305::{
 use muster_wire::TenantId;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
 use zeroize::Zeroizing;
 
-use crate::{
-    db::Tx,
-    problem::{Bug, Failure},
-};
+use crate::problem::{Bug, Failure};
 
 /// How long unwrapped keys are believed without asking the database: a new key is known to every server within this.
 pub const KEYS_CACHE_SECS: u64 = 5;
@@ -88,6 +86,18 @@ impl Key {
 /// Bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Hexadecimal digits as bytes; none where they are no such thing.
+pub fn unhex(digits: &str) -> Option<Vec<u8>> {
+    digits.as_bytes().chunks(2).map(byte).collect()
+}
+
+/// 256 random bits in hexadecimal digits.
+pub fn new_passphrase() -> SecretString {
+    let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
+    rand::fill(&mut bytes[..]);
+    hex(&bytes[..]).into()
 }
 
 /// Two hexadecimal digits as a byte.
@@ -298,9 +308,8 @@ impl MasterKeys {
             what,
             id: id.to_owned(),
         })?;
-        let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
         let text = key
-            .decrypt(&bytes.ok_or_else(damaged)?, what.as_bytes())
+            .decrypt(&unhex(digits).ok_or_else(damaged)?, what.as_bytes())
             .ok_or_else(damaged)?;
         let text = std::str::from_utf8(&text).map_err(|_| damaged())?;
         Ok(text.into())
@@ -393,7 +402,42 @@ pub struct TenantKeys {
     keys: HashMap<i32, Key>,
 }
 
+/// A data key as it is stored.
+#[derive(Debug, Clone)]
+pub struct WrappedKey {
+    /// Its version.
+    pub version: i32,
+    /// It, wrapped by a master key.
+    pub wrapped: Vec<u8>,
+    /// The name of that master key.
+    pub master_key_id: String,
+}
+
 impl TenantKeys {
+    /// The keys of a tenant, unwrapped.
+    ///
+    /// # Errors
+    /// When there are none, or one cannot be unwrapped by these master keys.
+    pub fn unwrap(master: &MasterKeys, tenant: TenantId, rows: &[WrappedKey]) -> Result<Self, Bug> {
+        let mut keys = HashMap::new();
+        for row in rows {
+            keys.insert(
+                row.version,
+                master.unwrap(tenant, row.version, &row.wrapped, &row.master_key_id)?,
+            );
+        }
+        let current = keys
+            .keys()
+            .copied()
+            .max()
+            .ok_or_else(|| Bug::new(format!("tenant {tenant} has no data key")))?;
+        Ok(Self {
+            tenant,
+            current,
+            keys,
+        })
+    }
+
     /// Seals a secret for its place.
     pub fn seal(&self, place: &Place, secret: &SecretString) -> Vec<u8> {
         self.seal_bytes(place, secret.expose_secret().as_bytes())
@@ -553,11 +597,11 @@ impl Keyring {
         Ok((master.wrap(tenant, version, &key), master.id()))
     }
 
-    /// The keys of the tenant whose transaction this is.
+    /// The keys of the tenant, which the transaction sees.
     ///
     /// # Errors
     /// When the database fails, the tenant has no key, or a key cannot be unwrapped.
-    pub async fn tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
+    pub async fn tenant(&self, db: &mut PgConnection, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
         if let Some((at, keys)) = self
             .tenants
             .read()
@@ -567,30 +611,13 @@ impl Keyring {
         {
             return Ok(keys.clone());
         }
-        let rows = sqlx::query_file!("src/tenants/keys.sql", tenant.0)
-            .fetch_all(&mut **tx)
+        let rows = sqlx::query_file_as!(WrappedKey, "src/tenants/keys.sql", tenant.0)
+            .fetch_all(db)
             .await?;
         if rows.iter().any(|row| !self.master().holds(&row.master_key_id)) {
             self.reread()?;
         }
-        let master = self.master();
-        let mut keys = HashMap::new();
-        for row in rows {
-            keys.insert(
-                row.version,
-                master.unwrap(tenant, row.version, &row.wrapped, &row.master_key_id)?,
-            );
-        }
-        let current = keys
-            .keys()
-            .copied()
-            .max()
-            .ok_or_else(|| Bug::new(format!("tenant {tenant} has no data key")))?;
-        let keys = Arc::new(TenantKeys {
-            tenant,
-            current,
-            keys,
-        });
+        let keys = Arc::new(TenantKeys::unwrap(&self.master(), tenant, &rows)?);
         self.tenants
             .write()
             .expect("no holder of this lock panics")

@@ -14,7 +14,7 @@ use crate::{
     accounts,
     actor::Actor,
     app::App,
-    batches,
+    batches, copies,
     db::{SchedulerDb, Tx},
     problem::{Bug, Failure},
     proxies, work,
@@ -35,6 +35,7 @@ const TIMERS: &[(&str, u64, Operation)] = &[
         Box::pin(test_proxies(app, db))
     }),
     ("forget keys", 3_600, |app, db| Box::pin(forget_keys(app, db))),
+    ("copy tenants", 60, |app, db| Box::pin(copy_tenants(app, db))),
     ("make partitions", 3_600, |_, db| Box::pin(make_partitions(db))),
 ];
 
@@ -191,6 +192,25 @@ pub async fn test_proxies(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fai
         app.work.notify(*tenant);
     }
     Ok(tenants.len() as u64)
+}
+
+/// Writes this hour's copy of each tenant, where copies are kept and it is not there yet; gives how many. Where that fails for one
+/// tenant, it goes on with the others.
+///
+/// # Errors
+/// When a copy cannot be written, or the database fails.
+pub async fn copy_tenants(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let Some(dir) = &app.settings.copies else {
+        return Ok(0);
+    };
+    let (mut written, mut failed) = (0, None);
+    for tenant in every_tenant(scheduler).await? {
+        match copies::keep(app, dir, tenant).await {
+            Ok(new) => written += u64::from(new),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(written), |error| Err(Bug::new(error).into()))
 }
 
 /// Makes the partitions of the months ahead; gives how many were missing.

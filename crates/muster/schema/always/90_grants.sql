@@ -11,6 +11,8 @@ end
 $$;
 revoke all on all functions in schema public from public;
 grant execute on all functions in schema public to muster_app;
+revoke execute on function make_partition(text, date), begin_restore(), restore_rows(bigint, text, jsonb), finish_restore(bigint)
+    from muster_app;
 grant execute on function make_partitions(integer) to muster_scheduler;
 grant usage on schema public to muster_app, muster_scheduler;
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use muster_wire::audit::{AuditEntry, AuditFilter, TriggeredBy};
 use serde_json::Value;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -36,7 +37,7 @@ pub struct Entry<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn write(tx: &mut Tx, actor: &Actor, entries: &[Entry<'_>]) -> Result<(), Failure> {
+pub async fn write(tx: &mut PgConnection, actor: &Actor, entries: &[Entry<'_>]) -> Result<(), Failure> {
     let actions: Vec<_> = entries.iter().map(|e| e.action.to_owned()).collect();
     let types: Vec<_> = entries.iter().map(|e| e.object_type.to_owned()).collect();
     let ids: Vec<_> = entries.iter().map(|e| e.object_id.clone()).collect();
@@ -54,7 +55,7 @@ pub async fn write(tx: &mut Tx, actor: &Actor, entries: &[Entry<'_>]) -> Result<
         &befores as &[Option<Value>],
         &afters as &[Option<Value>]
     )
-    .execute(&mut **tx)
+    .execute(tx)
     .await?;
     Ok(())
 }

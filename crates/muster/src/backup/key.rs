@@ -26,7 +26,7 @@ impl BackupKey {
     /// A new one for these master keys.
     pub fn new(masters: &MasterKeys) -> Self {
         Self {
-            passphrase: new_passphrase(),
+            passphrase: seal::new_passphrase(),
             masters: masters.clone(),
         }
     }
@@ -87,11 +87,4 @@ impl BackupKey {
     pub fn masters(&self) -> &MasterKeys {
         &self.masters
     }
-}
-
-/// 256 random bits in hexadecimal digits.
-pub(super) fn new_passphrase() -> SecretString {
-    let mut bytes = zeroize::Zeroizing::new([0_u8; 32]);
-    rand::fill(&mut bytes[..]);
-    seal::hex(&bytes[..]).into()
 }

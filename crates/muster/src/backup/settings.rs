@@ -8,8 +8,11 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{BackupError, STANZA, key::new_passphrase};
-use crate::cluster::{self, Layout};
+use super::{BackupError, STANZA};
+use crate::{
+    cluster::{self, Layout},
+    seal,
+};
 
 /// The administrator's own settings, in the data folder.
 pub const OWN_FILE: &str = "pgbackrest.local.conf";
@@ -110,7 +113,7 @@ impl Settings {
 pub fn external(data: &Path, repository: &Path) -> SecretString {
     include_str!("external.conf")
         .replace("{repository}", &repository.display().to_string())
-        .replace("{passphrase}", new_passphrase().expose_secret())
+        .replace("{passphrase}", seal::new_passphrase().expose_secret())
         .replace("{days}", &RETENTION_DAYS.to_string())
         .replace("{data}", &data.display().to_string())
         .into()

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use muster_client::ClientError;
 
 mod backup;
+mod copy;
 mod demo;
 mod entities;
 mod import;
@@ -100,6 +101,8 @@ enum Command {
     MasterKey(master_key::MasterKey),
     /// Back the embedded PostgreSQL up, and restore it.
     Backup(backup::Backup),
+    /// Copy one tenant into an encrypted file, and restore it into an empty tenant of any server.
+    Copy(copy::Copy),
     /// The main job, from files to active accounts, on a temporary database with simulated bots.
     Demo(demo::Demo),
     /// Import a file: compare it with what is stored, show the difference, and store it.
@@ -171,6 +174,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::CreateTenant(create) => create.run().await,
         Command::MasterKey(key) => key.run().await,
         Command::Backup(backup) => backup.run().await,
+        Command::Copy(copy) => copy.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,

@@ -85,7 +85,7 @@ struct ServeDatabase {
 
 /// Where the master key is.
 #[derive(Debug, Args)]
-struct MasterKeySource {
+pub struct MasterKeySource {
     /// The file with the master key, which only its owner may read; made when there is none.
     #[arg(long, env = "MUSTER_MASTER_KEY_FILE", required_unless_present = "master_key")]
     master_key_file: Option<PathBuf>,
@@ -140,7 +140,8 @@ impl OwnerDatabase {
 }
 
 impl MasterKeySource {
-    fn keyring(&self) -> Result<Keyring, Exit> {
+    /// The keyring under it.
+    pub fn keyring(&self) -> Result<Keyring, Exit> {
         match (&self.master_key, &self.master_key_file) {
             (Some(key), _) => Ok(Keyring::new(MasterKeys::parse(key)?)),
             (None, Some(path)) => Ok(Keyring::from_file(path)?),
@@ -250,6 +251,9 @@ impl Up {
         let first = self.first_tenant(&owner_role, &keys).await?;
         let demo = self.demo;
         let mut settings = self.settings;
+        settings
+            .copies
+            .get_or_insert_with(|| cluster.dir().join("copies"));
         if demo {
             // Who watches does not want to wait half a minute for a retry.
             settings.retry_ms = settings.retry_ms.min(DEMO_RETRY_MS);

@@ -6,7 +6,7 @@ use muster_wire::{
     TenantId,
     tenants::{KeyVersion, Keys},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
@@ -38,6 +38,24 @@ const SEALED: &[(&str, &str)] = &[
     ("import_rows", "before_password_encrypted"),
     ("import_rows", "before_access_token_encrypted"),
 ];
+
+/// The columns of a table that hold sealed secrets, each with how the place of a row's is found, given the row as JSON: rows of
+/// `bot_sessions` are named by their account, all others by their id.
+pub fn sealed_columns(table: &str) -> impl Iterator<Item = (&'static str, impl Fn(&Value) -> Option<Place>)> {
+    SEALED
+        .iter()
+        .filter(move |(of, _)| *of == table)
+        .map(|&(table, column)| {
+            let key = if table == "bot_sessions" {
+                "account_id"
+            } else {
+                "id"
+            };
+            (column, move |row: &Value| {
+                Some(Place::new(table, column, row[key].as_i64()?))
+            })
+        })
+}
 
 /// What came of sealing anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

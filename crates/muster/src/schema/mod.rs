@@ -20,6 +20,7 @@ pub const ALWAYS: &[&str] = &[
     include_str!("../../schema/always/45_matching.sql"),
     include_str!("../../schema/always/50_triggers.sql"),
     include_str!("../../schema/always/60_work.sql"),
+    include_str!("../../schema/always/65_copies.sql"),
     include_str!("../../schema/always/70_fields.sql"),
     include_str!("../../schema/always/80_policies.sql"),
     include_str!("../../schema/always/90_grants.sql"),
@@ -124,6 +125,17 @@ async fn store_lifecycle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
+/// The newest migration that is stored in a database that has been migrated; none where none is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn version(db: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    // Not checked when compiled: the table is the migrator's own.
+    sqlx::query_scalar(include_str!("version.sql"))
+        .fetch_one(db)
+        .await
+}
+
 /// Whether the database is as this binary needs it.
 ///
 /// # Errors
@@ -133,14 +145,7 @@ pub async fn check(app: &PgConnectOptions) -> Result<(), CheckError> {
     let there = sqlx::query_file_scalar!("src/schema/exists.sql")
         .fetch_one(&mut db)
         .await?;
-    let stored = if there {
-        // Not checked when compiled: the table is the migrator's own.
-        sqlx::query_scalar::<_, Option<i64>>(include_str!("version.sql"))
-            .fetch_one(&mut db)
-            .await?
-    } else {
-        None
-    };
+    let stored = if there { version(&mut db).await? } else { None };
     db.close().await?;
     let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
     match stored {

@@ -38,12 +38,13 @@ impl Ran {
 
 /// Runs the binary with nothing of this process's environment but what is given.
 async fn run(url: &str, token: &str, args: &[&str], input: &str) -> Ran {
+    run_with(&[("MUSTER_URL", url), ("MUSTER_TOKEN", token)], args, input).await
+}
+
+/// Runs the binary with this environment and no other.
+pub async fn run_with(environment: &[(&str, &str)], args: &[&str], input: &str) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    command
-        .args(args)
-        .env_clear()
-        .env("MUSTER_URL", url)
-        .env("MUSTER_TOKEN", token);
+    command.args(args).env_clear().envs(environment.iter().copied());
     let input = input.to_owned();
     // The server lives on this test's thread, which must not wait.
     tokio::task::spawn_blocking(move || {

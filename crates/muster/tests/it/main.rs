@@ -24,6 +24,7 @@ mod console_second_factor;
 mod console_today;
 mod console_work;
 mod content;
+mod copies;
 mod demo;
 mod doctor;
 mod endpoints;

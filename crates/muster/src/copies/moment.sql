@@ -1,0 +1,2 @@
+-- The moment of the transaction.
+select now() as "at!"

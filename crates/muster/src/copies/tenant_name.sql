@@ -1,0 +1,2 @@
+-- The name of the tenant $1.
+select name from tenants where id = $1
