@@ -367,9 +367,7 @@ async fn act_in(tx: &mut PgConnection, name: &str) -> Result<TenantId, CopyError
         .fetch_optional(&mut *tx)
         .await?
         .ok_or_else(|| CopyError::NoTenant(name.to_owned()))?;
-    sqlx::query_file!("src/keys/act_in.sql", tenant.to_string())
-        .fetch_one(&mut *tx)
-        .await?;
+    keys::act_in(tx, tenant).await?;
     Ok(tenant)
 }
 

@@ -379,15 +379,24 @@ async fn every_tenant(db: &mut PgConnection) -> Result<Vec<TenantId>, Failure> {
         .await?)
 }
 
+/// Has the schema owner's transaction see the rows of one tenant.
+///
+/// # Errors
+/// When the database fails.
+pub async fn act_in(tx: &mut PgConnection, tenant: TenantId) -> Result<(), Failure> {
+    sqlx::query_file!("src/keys/act_in.sql", tenant.to_string())
+        .fetch_one(tx)
+        .await?;
+    Ok(())
+}
+
 /// The tenant's data keys that another master key wraps. The transaction sees this tenant from here on.
 async fn wrapped_by_others(
     tx: &mut PgConnection,
     tenant: TenantId,
     newest: &str,
 ) -> Result<Vec<Wrapped>, Failure> {
-    sqlx::query_file!("src/keys/act_in.sql", tenant.to_string())
-        .fetch_one(&mut *tx)
-        .await?;
+    act_in(tx, tenant).await?;
     let keys = sqlx::query_file_as!(Wrapped, "src/keys/wrapped_by_others.sql", tenant.0, newest)
         .fetch_all(tx)
         .await?;

@@ -30,6 +30,7 @@ const EXCEPTED: &[(&str, &str)] = &[
         "backup/",
         "the superuser's, of the whole database, when it is backed up or drilled",
     ),
+    ("copies/", "a whole tenant, for a copy of it, and the owner's"),
     ("cluster/", "the superuser's, while it makes roles and databases"),
     ("schema/", "of the catalogue"),
     ("tick/", "the scheduler's, over all tenants"),
