@@ -135,9 +135,10 @@ begin
 
     -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
-        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
+        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id,
+        model_id)
     select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
-        (select muster_bot()), (select muster_operator()), (select muster_request())
+        (select muster_bot()), (select muster_operator()), (select muster_request()), model_id
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
@@ -238,13 +239,13 @@ begin
 
         insert into account_state_history (
             tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
-            request_id, metadata)
+            request_id, model_id, metadata)
         select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
             coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
             case when c.account_id is null then muster_triggered_by() when c.bot_id is null then 'user' else 'bot' end,
             case when c.account_id is null then muster_bot() else c.bot_id end,
             case when c.account_id is null then muster_operator() else c.operator_id end,
-            coalesce(c.request_id, muster_request()),
+            coalesce(c.request_id, muster_request()), n.model_id,
             jsonb_strip_nulls(jsonb_build_object(
                 'warmup_step', case when coalesce(n.warmup_started_at, o.warmup_started_at) is not null then (
                     select q.step from work_queue q where q.tenant_id = n.tenant_id and q.account_id = n.id) end,
@@ -1131,7 +1132,7 @@ declare
 begin
     with live as materialized (
         select r.item, r.account_id, r.lease, r.outcome, r.time_ms, r.response,
-            r.error as given_error, r.session, q.ctid as tid, q.step, q.attempt,
+            r.error as given_error, r.session, q.ctid as tid, q.model_id, q.step, q.attempt,
             q.leased_at, q.bot_id, q.operator_id, q.content_id, q.text_id, r.outcome = 'completed' as completed,
             case r.outcome when 'completed' then q.step = 5 when 'failed' then q.attempt + 1 >= p_attempts_max
                 else true end as moves,
@@ -1183,10 +1184,11 @@ begin
     ), logged as (
         insert into warmup_step_logs (
             tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id, operator_id,
-            bot_session_id, content_id, text_id, error_message, retry_count, execution_time_ms, instagram_response)
+            bot_session_id, model_id, content_id, text_id, error_message, retry_count, execution_time_ms,
+            instagram_response)
         select p_tenant, s.account_id, s.lease, s.leased_at, case when p_reported then now() end, s.step,
             ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[s.step], s.outcome, s.bot_id,
-            s.operator_id, s.session, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
+            s.operator_id, s.session, s.model_id, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
         from settled s
     ), noted as (
         insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
@@ -1388,6 +1390,7 @@ CREATE TABLE public.account_state_history (
     user_id bigint,
     request_id uuid,
     metadata jsonb,
+    model_id bigint,
     CONSTRAINT account_state_history_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['user'::text, 'bot'::text, 'system'::text, 'scheduler'::text])))
 )
 PARTITION BY RANGE (created_at);
@@ -1593,6 +1596,19 @@ CREATE TABLE public.content_uses (
 
 ALTER TABLE ONLY public.content_uses FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.daily_failures (
+    tenant_id bigint NOT NULL,
+    date date NOT NULL,
+    model_id bigint,
+    step_number smallint NOT NULL,
+    cause text NOT NULL,
+    failures integer NOT NULL,
+    CONSTRAINT daily_failures_cause_check CHECK ((length(cause) <= 100)),
+    CONSTRAINT daily_failures_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
+);
+
+ALTER TABLE ONLY public.daily_failures FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.daily_metrics (
     tenant_id bigint NOT NULL,
     id bigint NOT NULL,
@@ -1611,7 +1627,16 @@ CREATE TABLE public.daily_metrics (
     proxy_utilization_rate numeric(5,2) DEFAULT 0 NOT NULL,
     bot_actions integer DEFAULT 0 NOT NULL,
     bot_errors integer DEFAULT 0 NOT NULL,
-    average_execution_time_ms integer DEFAULT 0 NOT NULL
+    average_execution_time_ms integer DEFAULT 0 NOT NULL,
+    counted_at timestamp with time zone,
+    warmups_finished integer DEFAULT 0 NOT NULL,
+    warmup_secs bigint DEFAULT 0 NOT NULL,
+    reviews_approved integer DEFAULT 0 NOT NULL,
+    reviews_resumed integer DEFAULT 0 NOT NULL,
+    reviews_rejected integer DEFAULT 0 NOT NULL,
+    proxy_places integer DEFAULT 0 NOT NULL,
+    proxy_accounts integer DEFAULT 0 NOT NULL,
+    proxy_monthly_cost numeric(14,2) DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY public.daily_metrics FORCE ROW LEVEL SECURITY;
@@ -1624,6 +1649,26 @@ ALTER TABLE public.daily_metrics ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.daily_step_metrics (
+    tenant_id bigint NOT NULL,
+    date date NOT NULL,
+    model_id bigint,
+    step_number smallint NOT NULL,
+    attempts integer NOT NULL,
+    completed integer NOT NULL,
+    failed integer NOT NULL,
+    given_to_people integer NOT NULL,
+    unreported integer NOT NULL,
+    bot_actions integer NOT NULL,
+    bot_errors integer NOT NULL,
+    timed integer NOT NULL,
+    time_ms bigint NOT NULL,
+    CONSTRAINT daily_step_metrics_check CHECK ((attempts = ((completed + failed) + given_to_people))),
+    CONSTRAINT daily_step_metrics_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
+);
+
+ALTER TABLE ONLY public.daily_step_metrics FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.idempotency_keys (
     tenant_id bigint NOT NULL,
@@ -1710,6 +1755,14 @@ CREATE TABLE public.memberships (
 );
 
 ALTER TABLE ONLY public.memberships FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.metric_rollups (
+    tenant_id bigint NOT NULL,
+    counted_until timestamp with time zone,
+    open_days date[] DEFAULT '{}'::date[] NOT NULL
+);
+
+ALTER TABLE ONLY public.metric_rollups FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.model_content ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.model_content_id_seq
@@ -1886,6 +1939,7 @@ CREATE TABLE public.warmup_step_logs (
     instagram_response jsonb,
     content_id bigint,
     text_id bigint,
+    model_id bigint,
     CONSTRAINT check_step_sequence CHECK ((((step_number = 1) AND (step_name = 'change_pfp'::text)) OR ((step_number = 2) AND (step_name = 'change_bio'::text)) OR ((step_number = 3) AND (step_name = 'post_highlight'::text)) OR ((step_number = 4) AND (step_name = 'post_story'::text)) OR ((step_number = 5) AND (step_name = 'post_post'::text)))),
     CONSTRAINT warmup_step_logs_bot_session_id_check CHECK ((length(bot_session_id) <= 100)),
     CONSTRAINT warmup_step_logs_execution_time_ms_check CHECK ((execution_time_ms >= 0)),
@@ -1995,6 +2049,9 @@ ALTER TABLE ONLY public.lifecycle_transitions
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, operator_id);
 
+ALTER TABLE ONLY public.metric_rollups
+    ADD CONSTRAINT metric_rollups_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY public.model_content
     ADD CONSTRAINT model_content_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2072,6 +2129,14 @@ CREATE INDEX batch_accounts_account ON public.batch_accounts USING btree (tenant
 CREATE INDEX batches_due ON public.batches USING btree (due_at, tenant_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
+
+CREATE INDEX daily_failures_date ON public.daily_failures USING btree (tenant_id, date);
+
+CREATE UNIQUE INDEX daily_failures_key ON public.daily_failures USING btree (tenant_id, model_id, date, step_number, cause) NULLS NOT DISTINCT;
+
+CREATE INDEX daily_step_metrics_date ON public.daily_step_metrics USING btree (tenant_id, date);
+
+CREATE UNIQUE INDEX daily_step_metrics_key ON public.daily_step_metrics USING btree (tenant_id, model_id, date, step_number) NULLS NOT DISTINCT;
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
@@ -2206,11 +2271,23 @@ ALTER TABLE ONLY public.bot_sessions
 ALTER TABLE ONLY public.bots
     ADD CONSTRAINT bots_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.daily_failures
+    ADD CONSTRAINT daily_failures_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.daily_failures
+    ADD CONSTRAINT daily_failures_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.daily_metrics
     ADD CONSTRAINT daily_metrics_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.daily_metrics
     ADD CONSTRAINT daily_metrics_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.daily_step_metrics
+    ADD CONSTRAINT daily_step_metrics_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.daily_step_metrics
+    ADD CONSTRAINT daily_step_metrics_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
@@ -2226,6 +2303,9 @@ ALTER TABLE ONLY public.memberships
 
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.metric_rollups
+    ADD CONSTRAINT metric_rollups_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.model_content
     ADD CONSTRAINT model_content_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
@@ -2297,7 +2377,11 @@ CREATE POLICY colleague ON public.operators TO muster_app USING ((EXISTS ( SELEC
 
 ALTER TABLE public.content_uses ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.daily_failures ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.daily_metrics ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.daily_step_metrics ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY everyone ON public.backup_runs FOR SELECT TO muster_owner, muster_app USING (true);
 
@@ -2312,6 +2396,8 @@ ALTER TABLE public.imports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.lifecycle_transitions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.metric_rollups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.model_content ENABLE ROW LEVEL SECURITY;
 
@@ -2371,7 +2457,11 @@ CREATE POLICY tenant ON public.bots TO muster_owner, muster_app USING ((tenant_i
 
 CREATE POLICY tenant ON public.content_uses TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
+CREATE POLICY tenant ON public.daily_failures TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
 CREATE POLICY tenant ON public.daily_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.daily_step_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.idempotency_keys TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2380,6 +2470,8 @@ CREATE POLICY tenant ON public.import_rows TO muster_owner, muster_app USING ((t
 CREATE POLICY tenant ON public.imports TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.memberships TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.metric_rollups TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.model_content TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2801,6 +2893,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.content_uses TO muster_app;
 
 GRANT SELECT(tenant_id) ON TABLE public.content_uses TO muster_scheduler;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.daily_failures TO muster_app;
+
 GRANT SELECT,INSERT,DELETE ON TABLE public.daily_metrics TO muster_app;
 
 GRANT UPDATE(total_accounts) ON TABLE public.daily_metrics TO muster_app;
@@ -2831,7 +2925,27 @@ GRANT UPDATE(bot_errors) ON TABLE public.daily_metrics TO muster_app;
 
 GRANT UPDATE(average_execution_time_ms) ON TABLE public.daily_metrics TO muster_app;
 
+GRANT UPDATE(counted_at) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(warmups_finished) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(warmup_secs) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(reviews_approved) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(reviews_resumed) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(reviews_rejected) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_places) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_accounts) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_monthly_cost) ON TABLE public.daily_metrics TO muster_app;
+
 GRANT USAGE ON SEQUENCE public.daily_metrics_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.daily_step_metrics TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.idempotency_keys TO muster_app;
 
@@ -2878,6 +2992,12 @@ GRANT SELECT ON TABLE public.lifecycle_transitions TO muster_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.memberships TO muster_app;
 
 GRANT UPDATE(role) ON TABLE public.memberships TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.metric_rollups TO muster_app;
+
+GRANT UPDATE(counted_until) ON TABLE public.metric_rollups TO muster_app;
+
+GRANT UPDATE(open_days) ON TABLE public.metric_rollups TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.model_content_id_seq TO muster_app;
 

@@ -7,6 +7,9 @@ use ipnet::IpNet;
 
 use crate::proxies::probe::Target;
 
+/// Days that metrics are kept, unless the configuration says otherwise: two years, and the days of a leap one.
+const METRICS_DAYS_DEFAULT: u32 = 731;
+
 /// How a server serves, whichever database it uses.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
@@ -43,6 +46,10 @@ pub struct ServeSettings {
     #[arg(long, env = "MUSTER_PROBE_ALLOW", value_delimiter = ',')]
     pub probe_allow: Vec<IpNet>,
 
+    /// Days that metrics are kept.
+    #[arg(long, env = "MUSTER_METRICS_DAYS", default_value_t = METRICS_DAYS_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub metrics_days: u32,
+
     /// Write logs as JSON.
     #[arg(long, env = "MUSTER_LOG_JSON")]
     pub log_json: bool,
@@ -60,6 +67,7 @@ impl Default for ServeSettings {
                 .parse()
                 .expect("it is written above"),
             probe_allow: Vec::new(),
+            metrics_days: METRICS_DAYS_DEFAULT,
             log_json: false,
         }
     }

@@ -91,7 +91,11 @@ grant select, insert, delete on daily_metrics to muster_app;
 grant update (
     total_accounts, active_accounts, warming_up_accounts, failed_accounts, step_1_success_rate, step_2_success_rate,
     step_3_success_rate, step_4_success_rate, step_5_success_rate, active_proxies, proxy_utilization_rate, bot_actions,
-    bot_errors, average_execution_time_ms) on daily_metrics to muster_app;
+    bot_errors, average_execution_time_ms, counted_at, warmups_finished, warmup_secs, reviews_approved, reviews_resumed,
+    reviews_rejected, proxy_places, proxy_accounts, proxy_monthly_cost) on daily_metrics to muster_app;
+grant select, insert, delete on daily_step_metrics, daily_failures to muster_app;
+grant select, insert on metric_rollups to muster_app;
+grant update (counted_until, open_days) on metric_rollups to muster_app;
 
 grant select (id, paused_at) on tenants to muster_scheduler;
 grant select (tenant_id, state, leased_until) on work_queue to muster_scheduler;
