@@ -42,7 +42,7 @@ async fn metrics_are_drawn_and_told_beside_those_of_the_period_before() {
     page.open("/daily-metrics").await;
     page.see("Nothing is counted yet").await;
     page.close().await;
-    let model = fill(&app, 40).await;
+    let model = fill(&app, 26).await;
     app.run(format!("update models set name = '<i>North</i>' where id = {model}")).await;
     app.owner.post("/v1/metrics/rollup", json!({})).await.expect(200);
     for scripts in [true, false] {
@@ -82,19 +82,33 @@ async fn metrics_are_drawn_and_told_beside_those_of_the_period_before() {
 #[tokio::test]
 async fn the_longest_period_is_a_small_page_that_fits_a_phone() {
     let app = TestApp::start().await;
-    fill(&app, 92).await;
+    let model = app.warm_accounts(1).await;
+    app.run(format!(
+        "insert into daily_metrics (tenant_id, date, model_id, counted_at, proxy_places, proxy_accounts, warmups_finished, warmup_secs)
+         select {0}, (now() at time zone 'utc')::date - d, m, now(), 10, d % 10, 3, 86400 * d
+         from generate_series(0, 91) d, unnest(array[null, {model}]::bigint[]) m;
+         insert into daily_step_metrics (tenant_id, date, model_id, step_number, attempts, completed, failed, given_to_people,
+            unreported, bot_actions, bot_errors, timed, time_ms)
+         select {0}, (now() at time zone 'utc')::date - d, m, s, 1000 + d, 900, 100, d, 0, 1000, 100, 1000, 900000
+         from generate_series(0, 91) d, unnest(array[null, {model}]::bigint[]) m, generate_series(1, 5) s;
+         insert into daily_failures (tenant_id, date, step_number, cause, failures)
+         select {0}, (now() at time zone 'utc')::date - d, s, repeat('<', 90) || c, 3
+         from generate_series(0, 91) d, generate_series(1, 5) s, generate_series(1, 4) c",
+        app.tenant
+    ))
+    .await;
     let page = Page::with(&app, Window::Phone).await;
     page.sign_in(&app, Role::Viewer).await;
     let today = chrono::Utc::now().date_naive();
     let from = today - chrono::Days::new(91);
     page.open(&format!("/daily-metrics?from={from}&to={today}")).await;
-    page.see("736 attempts").await;
+    page.see("480\u{202f}930 attempts").await;
     page.is_small().await;
     page.is_accessible().await;
     let file = page
         .eval("fetch(document.querySelector('a[download]').href).then((r) => r.text()).then((t) => t.trim().split('\\n').length)")
         .await;
-    assert_eq!(file, 1 + 2 * 92, "a row for each day, of all and of the model");
+    assert_eq!(file, 1 + 2 * 5 * 92, "a row for each day and step, of all and of the model");
     page.open("/daily-metrics?from=2026-02-30&to=x").await;
     page.see("a day is written as 2026-01-31").await;
     page.close().await;

@@ -138,7 +138,7 @@ async fn work(app: &TestApp, times: usize) {
             .map(|(i, item)| {
                 let outcome = ["completed", "completed", "completed", "failed", "requires_review"][(n + i) % 5];
                 json!({"lease": item["lease"], "outcome": outcome, "execution_time_ms": 10 * (n + 1),
-                    "error": (outcome != "completed").then_some("rate limited 429")})
+                    "error": (outcome != "completed").then_some("rate limited 9")})
             })
             .collect();
         if !results.is_empty() {
