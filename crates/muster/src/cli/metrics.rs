@@ -92,7 +92,8 @@ impl Metrics {
                 if self.remote.json {
                     return print::json(&serde_json::to_value(&done)?);
                 }
-                print::line(&format!("{} days were counted", done.days))
+                let days = if done.days == 1 { "day was" } else { "days were" };
+                print::line(&format!("{} {days} counted", done.days))
             }
         }
     }

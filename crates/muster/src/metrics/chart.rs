@@ -96,7 +96,9 @@ mod tests {
     fn bars_stand_on_one_another_at_their_day_and_the_highest_is_as_high_as_the_drawing() {
         let labels = [("completed", "Completed"), ("failed", "Failed")];
         let days = [(day(1), [3.0, 1.0]), (day(4), [1.0, 0.0])];
-        let chart = Chart::new(("c", "Title"), labels, (day(1), day(4)), &days, |n| format!("{n:.0}"));
+        let chart = Chart::new(("c", "Title"), labels, (day(1), day(4)), &days, |n| {
+            format!("{n:.0}")
+        });
         assert_eq!(
             chart.parts[0].path,
             "M15.0 30.0h120.0v90.0h-120.0zM465.0 90.0h120.0v30.0h-120.0z"
@@ -108,7 +110,16 @@ mod tests {
 
     #[test]
     fn a_period_without_numbers_is_drawn_empty() {
-        let chart = Chart::new(("c", "T"), [("completed", "C")], (day(1), day(1)), &[(day(1), [0.0])], |n| n.to_string());
-        assert_eq!((chart.parts[0].path.as_str(), chart.said.as_str()), ("", "Nothing in this period."));
+        let chart = Chart::new(
+            ("c", "T"),
+            [("completed", "C")],
+            (day(1), day(1)),
+            &[(day(1), [0.0])],
+            |n| n.to_string(),
+        );
+        assert_eq!(
+            (chart.parts[0].path.as_str(), chart.said.as_str()),
+            ("", "Nothing in this period.")
+        );
     }
 }

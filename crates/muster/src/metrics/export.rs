@@ -15,40 +15,40 @@ use crate::{
 };
 
 fn columns(table: MetricsTable) -> &'static [&'static str] {
-        match table {
-            MetricsTable::Steps => &[
-                "date",
-                "model",
-                "step",
-                "attempts",
-                "completed",
-                "failed",
-                "given_to_people",
-                "unreported",
-                "bot_actions",
-                "bot_errors",
-                "timed",
-                "time_ms",
-            ],
-            MetricsTable::Days => &[
-                "date",
-                "model",
-                "failed_accounts",
-                "warmups_finished",
-                "warmup_secs",
-                "reviews_approved",
-                "reviews_resumed",
-                "reviews_rejected",
-                "counted_at",
-                "total_accounts",
-                "active_accounts",
-                "warming_up_accounts",
-                "active_proxies",
-                "proxy_places",
-                "proxy_accounts",
-                "proxy_monthly_cost",
-            ],
-        }
+    match table {
+        MetricsTable::Steps => &[
+            "date",
+            "model",
+            "step",
+            "attempts",
+            "completed",
+            "failed",
+            "given_to_people",
+            "unreported",
+            "bot_actions",
+            "bot_errors",
+            "timed",
+            "time_ms",
+        ],
+        MetricsTable::Days => &[
+            "date",
+            "model",
+            "failed_accounts",
+            "warmups_finished",
+            "warmup_secs",
+            "reviews_approved",
+            "reviews_resumed",
+            "reviews_rejected",
+            "counted_at",
+            "total_accounts",
+            "active_accounts",
+            "warming_up_accounts",
+            "active_proxies",
+            "proxy_places",
+            "proxy_accounts",
+            "proxy_monthly_cost",
+        ],
+    }
 }
 
 /// Writes the days of a period; an empty `model` stands for all models together. What there was is empty for days on which it

@@ -79,10 +79,16 @@ impl Period {
             return Err(fault("to", "to is the last day: not before from".to_owned()));
         }
         if period.days() > PERIOD_DAYS_MAX {
-            return Err(fault("from", format!("a period has at most {PERIOD_DAYS_MAX} days")));
+            return Err(fault(
+                "from",
+                format!("a period has at most {PERIOD_DAYS_MAX} days"),
+            ));
         }
         if [from, to].iter().any(|day| !(EARLIEST..=LATEST).contains(day)) {
-            return Err(fault("from", format!("a period lies between {EARLIEST} and {LATEST}")));
+            return Err(fault(
+                "from",
+                format!("a period lies between {EARLIEST} and {LATEST}"),
+            ));
         }
         Ok(period)
     }
@@ -184,7 +190,11 @@ pub async fn get(tx: &mut Tx, actor: &Actor, period: &Period) -> Result<Metrics,
             day.steps.push(row.step()?);
         }
         let now = day.date >= period.from;
-        let totals = if now { &mut metrics.period } else { &mut metrics.before };
+        let totals = if now {
+            &mut metrics.period
+        } else {
+            &mut metrics.before
+        };
         totals.events.add(&day.events);
         for step in &day.steps {
             match totals.steps.iter_mut().find(|known| known.step == step.step) {

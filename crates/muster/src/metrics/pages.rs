@@ -111,7 +111,13 @@ impl MetricsPage {
             let found = totals.steps.iter().find(|known| known.step == step);
             found.map_or_else(Attempts::default, |known| known.counts)
         };
-        let both = |step: &Step| (*step, of(&self.metrics.period, *step), of(&self.metrics.before, *step));
+        let both = |step: &Step| {
+            (
+                *step,
+                of(&self.metrics.period, *step),
+                of(&self.metrics.before, *step),
+            )
+        };
         Step::ALL.iter().map(both).collect()
     }
 
@@ -122,14 +128,21 @@ impl MetricsPage {
             let from = today - chrono::Duration::days(days - 1);
             let current = (self.period.from, self.period.to) == (from, today);
             let model: String = url::form_urlencoded::byte_serialize(self.asked.model.as_bytes()).collect();
-            (days, format!("/daily-metrics?from={from}&to={today}&model={model}"), current)
+            (
+                days,
+                format!("/daily-metrics?from={from}&to={today}&model={model}"),
+                current,
+            )
         };
         PERIODS_DAYS.into_iter().map(chip).collect()
     }
 
     /// The address of a file of the same period and model.
     fn file(&self, table: &str) -> String {
-        let model = self.period.model_id.map_or(String::new(), |id| format!("&model_id={id}"));
+        let model = self
+            .period
+            .model_id
+            .map_or(String::new(), |id| format!("&model_id={id}"));
         format!(
             "/v1/metrics/export?table={table}&from={}&to={}{model}",
             self.period.from, self.period.to
@@ -174,18 +187,28 @@ fn charts(period: &Period, days: &[Day]) -> Vec<Chart> {
         all
     };
     let numbers = |of: &dyn Fn(&Day) -> Option<f64>| -> Vec<(NaiveDate, [f64; 1])> {
-        days.iter().filter_map(|day| Some((day.date, [of(day)?]))).collect()
+        days.iter()
+            .filter_map(|day| Some((day.date, [of(day)?])))
+            .collect()
     };
     let worked: Vec<_> = days
         .iter()
         .map(|day| (day.date, attempts(day)))
-        .map(|(date, all)| (date, [all.completed as f64, (all.attempts - all.completed) as f64]))
+        .map(|(date, all)| {
+            (
+                date,
+                [all.completed as f64, (all.attempts - all.completed) as f64],
+            )
+        })
         .collect();
     let whole = |value: f64| ui::number(value as i64);
     vec![
         Chart::new(
             ("attempts", "Attempts"),
-            [("completed", "Completed"), ("failed", "Failed or given to people")],
+            [
+                ("completed", "Completed"),
+                ("failed", "Failed or given to people"),
+            ],
             span,
             &worked,
             whole,
@@ -232,13 +255,21 @@ async fn show(
     let mut tx = app.db.begin_read(&visitor.actor).await?;
     let read = async {
         let (from, to) = (day(&asked.from, "from"), day(&asked.to, "to"));
-        let faults: Vec<_> = [&from, &to].into_iter().filter_map(|day| day.clone().err()).collect();
+        let faults: Vec<_> = [&from, &to]
+            .into_iter()
+            .filter_map(|day| day.clone().err())
+            .collect();
         Refusal::check(faults)?;
         let model = match asked.model.trim() {
             "" => None,
             named => Some(models::find(&mut tx, &visitor.actor, named).await?),
         };
-        Ok::<_, Failure>(Period::new(from.unwrap_or_default(), to.unwrap_or_default(), model, today)?)
+        Ok::<_, Failure>(Period::new(
+            from.unwrap_or_default(),
+            to.unwrap_or_default(),
+            model,
+            today,
+        )?)
     };
     let (period, faults) = match read.await {
         Ok(period) => (period, Faults::none()),

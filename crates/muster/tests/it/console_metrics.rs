@@ -43,7 +43,10 @@ async fn metrics_are_drawn_and_told_beside_those_of_the_period_before() {
     page.see("Nothing is counted yet").await;
     page.close().await;
     let model = fill(&app, 26).await;
-    app.run(format!("update models set name = '<i>North</i>' where id = {model}")).await;
+    app.run(format!(
+        "update models set name = '<i>North</i>' where id = {model}"
+    ))
+    .await;
     app.owner.post("/v1/metrics/rollup", json!({})).await.expect(200);
     for scripts in [true, false] {
         let page = Page::signed_in(&app, Role::Viewer).await;
@@ -108,7 +111,11 @@ async fn the_longest_period_is_a_small_page_that_fits_a_phone() {
     let file = page
         .eval("fetch(document.querySelector('a[download]').href).then((r) => r.text()).then((t) => t.trim().split('\\n').length)")
         .await;
-    assert_eq!(file, 1 + 2 * 5 * 92, "a row for each day and step, of all and of the model");
+    assert_eq!(
+        file,
+        1 + 2 * 5 * 92,
+        "a row for each day and step, of all and of the model"
+    );
     page.open("/daily-metrics?from=2026-02-30&to=x").await;
     page.see("a day is written as 2026-01-31").await;
     page.close().await;

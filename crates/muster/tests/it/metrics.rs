@@ -56,7 +56,8 @@ async fn counted(app: &TestApp) -> Vec<Option<String>> {
             select {day} || ' ' || step_number || ' ' || translate(error_message, '0123456789', '##########') as k, count(*) as n
             from warmup_step_logs where status <> 'completed' group by 1) x"
     );
-    let stored = "select coalesce(jsonb_object_agg(date || ' ' || step_number || ' ' || cause, failures), '{}')
+    let stored =
+        "select coalesce(jsonb_object_agg(date || ' ' || step_number || ' ' || cause, failures), '{}')
         from daily_failures where model_id is null";
     found.extend([app.look(failures).await, app.look(stored).await]);
     let history = "select coalesce(jsonb_agg(to_jsonb(x) order by x.date), '[]') from (
@@ -128,7 +129,7 @@ fn attempts(tenant: TenantId, model: i64, seeds: &[u16]) -> String {
 
 /// What is done to an account, by hand or by a program, through the door that all use.
 async fn work(app: &TestApp, times: usize) {
-    let (_, bot) = app.bot(&format!("b{}", uuid::Uuid::new_v4().simple().to_string().split_at(8).0)).await;
+    let (_, bot) = app.bot(&uuid::Uuid::new_v4().to_string()).await;
     for n in 0..times {
         let claimed = bot.post("/v1/work/claim", json!({"max": 5})).await.expect(200);
         let items = claimed["items"].as_array().cloned().unwrap_or_default();
@@ -136,13 +137,16 @@ async fn work(app: &TestApp, times: usize) {
             .iter()
             .enumerate()
             .map(|(i, item)| {
-                let outcome = ["completed", "completed", "completed", "failed", "requires_review"][(n + i) % 5];
+                let outcome =
+                    ["completed", "completed", "completed", "failed", "requires_review"][(n + i) % 5];
                 json!({"lease": item["lease"], "outcome": outcome, "execution_time_ms": 10 * (n + 1),
                     "error": (outcome != "completed").then_some("rate limited 9")})
             })
             .collect();
         if !results.is_empty() {
-            bot.post("/v1/work/report", json!({"results": results})).await.expect(200);
+            bot.post("/v1/work/report", json!({"results": results}))
+                .await
+                .expect(200);
         }
     }
 }
@@ -189,7 +193,9 @@ async fn two_that_count_at_once_count_once() {
     let actor = Actor::scheduler(app.tenant);
     let once = async || {
         let mut tx = app.app.db.begin(&actor).await.expect("a transaction");
-        metrics::roll_up(&mut tx, &actor, &Rollup::default(), 700).await.expect("it counts");
+        metrics::roll_up(&mut tx, &actor, &Rollup::default(), 700)
+            .await
+            .expect("it counts");
         tx.commit().await.expect("commit");
     };
     tokio::join!(once(), once(), once(), once(), work(&app, 3));
@@ -203,14 +209,20 @@ async fn an_attempt_that_ends_days_after_it_began_is_counted_on_the_day_it_began
     app.warm_accounts(1).await;
     let (_, bot) = app.bot("slow").await;
     let claimed = bot.post("/v1/work/claim", json!({"max": 1})).await.expect(200);
-    app.run("update work_queue set leased_at = now() - interval '3 days' where state = 'leased'").await;
+    app.run("update work_queue set leased_at = now() - interval '3 days' where state = 'leased'")
+        .await;
     roll_up(&app).await;
     roll_up(&app).await;
-    let result = json!({"lease": claimed["items"][0]["lease"], "outcome": "completed", "execution_time_ms": 7});
-    bot.post("/v1/work/report", json!({"results": [result]})).await.expect(200);
+    let result =
+        json!({"lease": claimed["items"][0]["lease"], "outcome": "completed", "execution_time_ms": 7});
+    bot.post("/v1/work/report", json!({"results": [result]}))
+        .await
+        .expect(200);
     roll_up(&app).await;
     is_what_happened(&app).await;
-    let day = app.look("select (now() at time zone 'utc')::date - date from daily_step_metrics where model_id is null").await;
+    let day = app
+        .look("select (now() at time zone 'utc')::date - date from daily_step_metrics where model_id is null")
+        .await;
     assert_eq!(day.as_deref(), Some("3"));
     let open = app.look("select open_days from metric_rollups").await;
     assert_eq!(open.as_deref(), Some("{}"), "nothing is open any more");
@@ -219,7 +231,11 @@ async fn an_attempt_that_ends_days_after_it_began_is_counted_on_the_day_it_began
 #[tokio::test]
 async fn days_are_those_of_utc_whatever_the_session_thinks_of_time() {
     let app = TestApp::start().await;
-    app.run(format!("alter database {} set timezone = 'Pacific/Auckland'", app.database)).await;
+    app.run(format!(
+        "alter database {} set timezone = 'Pacific/Auckland'",
+        app.database
+    ))
+    .await;
     app.run(
         "insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status)
          select t.id, 1, g, date_trunc('day', now(), 'utc') + make_interval(secs => d), now(), 1, 'change_pfp', 'completed'
@@ -230,9 +246,20 @@ async fn days_are_those_of_utc_whatever_the_session_thinks_of_time() {
     let actor = Actor::scheduler(app.tenant);
     let mut tx = app.app.db.begin(&actor).await.expect("a transaction");
     let today = Utc::now().date_naive();
-    let rollup = Rollup { from: Some(today - chrono::Days::new(3)), to: Some(today) };
-    sqlx::query("set local timezone = 'Pacific/Auckland'").execute(&mut *tx).await.expect("a zone");
-    assert_eq!(metrics::roll_up(&mut tx, &actor, &rollup, 700).await.expect("it counts"), 4);
+    let rollup = Rollup {
+        from: Some(today - chrono::Days::new(3)),
+        to: Some(today),
+    };
+    sqlx::query("set local timezone = 'Pacific/Auckland'")
+        .execute(&mut *tx)
+        .await
+        .expect("a zone");
+    assert_eq!(
+        metrics::roll_up(&mut tx, &actor, &rollup, 700)
+            .await
+            .expect("it counts"),
+        4
+    );
     tx.commit().await.expect("commit");
     let days = app
         .look("select array_agg(((now() at time zone 'utc')::date - date) || ':' || attempts order by date) from daily_step_metrics")
@@ -253,10 +280,15 @@ async fn metrics_are_a_tenants_own_and_are_forgotten_when_they_are_old() {
     .await;
     roll_up(&app).await;
     let ours = app.owner.get("/v1/metrics").await.expect(200);
-    assert!(ours["period"]["steps"][0]["counts"]["attempts"].as_i64() > Some(0), "{ours:#}");
+    assert!(
+        ours["period"]["steps"][0]["counts"]["attempts"].as_i64() > Some(0),
+        "{ours:#}"
+    );
     let them = theirs.get("/v1/metrics").await.expect(200);
     assert_eq!(them["period"]["steps"], json!([]));
-    let old = app.look("select count(*) from daily_metrics where date < current_date - 700").await;
+    let old = app
+        .look("select count(*) from daily_metrics where date < current_date - 700")
+        .await;
     assert_eq!(old.as_deref(), Some("0"));
 }
 
@@ -273,35 +305,64 @@ async fn the_api_gives_counts_of_a_period_and_of_the_one_before_and_refuses_what
             app.tenant
         )
     };
-    for (lease, (days, status)) in (1..).zip([(0, "completed"), (0, "failed"), (1, "completed"), (9, "failed")]) {
+    for (lease, (days, status)) in
+        (1..).zip([(0, "completed"), (0, "failed"), (1, "completed"), (9, "failed")])
+    {
         app.run(log(days, status, lease)).await;
     }
-    app.run(format!("update models set name = '=1+1' where id = {model}")).await;
+    app.run(format!("update models set name = '=1+1' where id = {model}"))
+        .await;
     roll_up_all(&app).await;
     let from = today - chrono::Days::new(6);
     let path = format!("/v1/metrics?from={from}&to={today}&model_id={model}");
     let found = app.owner.get(&path).await.expect(200);
     let counts = &found["period"]["steps"][0]["counts"];
-    assert_eq!((&counts["attempts"], &counts["completed"], &counts["time_ms"]), (&json!(3), &json!(2), &json!(300)));
+    assert_eq!(
+        (&counts["attempts"], &counts["completed"], &counts["time_ms"]),
+        (&json!(3), &json!(2), &json!(300))
+    );
     assert_eq!(found["before"]["steps"][0]["counts"]["failed"], json!(1));
-    assert_eq!(found["failures"], json!([{"step": "change_bio", "cause": "=cmd() #", "failures": 1}]));
-    assert_eq!(found["days"].as_array().expect("days").last().expect("today")["stock"]["warming_up_accounts"], json!(2));
+    assert_eq!(
+        found["failures"],
+        json!([{"step": "change_bio", "cause": "=cmd() #", "failures": 1}])
+    );
+    assert_eq!(
+        found["days"].as_array().expect("days").last().expect("today")["stock"]["warming_up_accounts"],
+        json!(2)
+    );
     for (query, status) in [
         ("from=2026-02-01&to=2026-01-01", 422),
         ("from=2020-01-01&to=2026-01-01", 422),
         ("from=yesterday", 422),
         ("model_id=999", 404),
     ] {
-        app.owner.get(&format!("/v1/metrics?{query}")).await.problem(status);
+        app.owner
+            .get(&format!("/v1/metrics?{query}"))
+            .await
+            .problem(status);
     }
-    app.owner.post("/v1/metrics/rollup", json!({"from": "2026-01-01"})).await.problem(422);
+    app.owner
+        .post("/v1/metrics/rollup", json!({"from": "2026-01-01"}))
+        .await
+        .problem(422);
     let viewer = app.person(Role::Viewer).await;
-    let file = viewer.send(viewer.request(Method::GET, &format!("/v1/metrics/export?from={from}&to={today}"))).await;
+    let file = viewer
+        .send(viewer.request(Method::GET, &format!("/v1/metrics/export?from={from}&to={today}")))
+        .await;
     let text = file.body.as_str().expect("CSV").to_owned();
-    assert!(text.contains(&format!("\n{today},,change_bio,2,1,1,0,0,2,1,2,200\n")), "{text}");
-    assert!(text.contains(&format!("\n{today},'=1+1,change_bio,")), "a formula is guarded: {text}");
+    assert!(
+        text.contains(&format!("\n{today},,change_bio,2,1,1,0,0,2,1,2,200\n")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("\n{today},'=1+1,change_bio,")),
+        "a formula is guarded: {text}"
+    );
     let days = viewer.get("/v1/metrics/export?table=days").await;
     let text = days.body.as_str().expect("CSV").to_owned();
-    assert!(text.starts_with("date,model,failed_accounts") && text.contains(&format!("\n{today},'=1+1,0,")), "{text}");
+    assert!(
+        text.starts_with("date,model,failed_accounts") && text.contains(&format!("\n{today},'=1+1,0,")),
+        "{text}"
+    );
     viewer.post("/v1/metrics/rollup", json!({})).await.problem(403);
 }
