@@ -191,14 +191,29 @@ async fn two_that_count_at_once_count_once() {
     app.warm_accounts(5).await;
     work(&app, 4).await;
     let actor = Actor::scheduler(app.tenant);
-    let once = async || {
+    let today = Utc::now().date_naive();
+    let asked = Rollup {
+        from: Some(today - chrono::Days::new(2)),
+        to: Some(today),
+    };
+    let due = Rollup::default();
+    let count = async |rollup: &Rollup| {
         let mut tx = app.app.db.begin(&actor).await.expect("a transaction");
-        metrics::roll_up(&mut tx, &actor, &Rollup::default(), 700)
+        metrics::roll_up(&mut tx, &actor, rollup, 700)
             .await
             .expect("it counts");
         tx.commit().await.expect("commit");
     };
-    tokio::join!(once(), once(), once(), once(), work(&app, 3));
+    for _ in 0..5 {
+        tokio::join!(
+            count(&due),
+            count(&asked),
+            count(&asked),
+            count(&asked),
+            count(&due),
+            work(&app, 1)
+        );
+    }
     roll_up(&app).await;
     is_what_happened(&app).await;
 }
