@@ -210,17 +210,13 @@ crate::wire! {
 
 crate::words! {
     /// What a file of metrics has rows for.
+    #[derive(Default)]
     pub enum MetricsTable {
         /// A row for each day, model and step.
+        #[default]
         Steps = "steps",
         /// A row for each day and model.
         Days = "days",
-    }
-}
-
-impl Default for MetricsTable {
-    fn default() -> Self {
-        Self::Steps
     }
 }
 

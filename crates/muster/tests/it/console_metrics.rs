@@ -71,7 +71,11 @@ async fn metrics_are_drawn_and_told_beside_those_of_the_period_before() {
         page.see("beside the 7 days before").await;
         page.fill("Model", "<i>North</i>").await;
         page.click("Show").await;
-        page.arrives("/daily-metrics?from").await;
+        page.until(
+            "the model's page is there",
+            "location.search.includes('North')".to_owned(),
+        )
+        .await;
         page.see("56 attempts").await;
         page.is_accessible_unless(!scripts).await;
         page.fill("Model", "nobody").await;
