@@ -135,9 +135,10 @@ begin
 
     -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
-        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
+        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id,
+        model_id)
     select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
-        (select muster_bot()), (select muster_operator()), (select muster_request())
+        (select muster_bot()), (select muster_operator()), (select muster_request()), model_id
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
@@ -238,13 +239,13 @@ begin
 
         insert into account_state_history (
             tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
-            request_id, metadata)
+            request_id, model_id, metadata)
         select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
             coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
             case when c.account_id is null then muster_triggered_by() when c.bot_id is null then 'user' else 'bot' end,
             case when c.account_id is null then muster_bot() else c.bot_id end,
             case when c.account_id is null then muster_operator() else c.operator_id end,
-            coalesce(c.request_id, muster_request()),
+            coalesce(c.request_id, muster_request()), n.model_id,
             jsonb_strip_nulls(jsonb_build_object(
                 'warmup_step', case when coalesce(n.warmup_started_at, o.warmup_started_at) is not null then (
                     select q.step from work_queue q where q.tenant_id = n.tenant_id and q.account_id = n.id) end,
@@ -347,7 +348,7 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.begin_restore() RETURNS void
+CREATE FUNCTION public.begin_restore(p_tenant bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 declare
@@ -356,6 +357,10 @@ begin
     foreach v_table in array copied_tables() loop
         execute format('alter table %I disable trigger user', v_table);
     end loop;
+    delete from daily_metrics where tenant_id = p_tenant;
+    delete from daily_step_metrics where tenant_id = p_tenant;
+    delete from daily_failures where tenant_id = p_tenant;
+    delete from metric_rollups where tenant_id = p_tenant;
 end
 $$;
 
@@ -561,7 +566,7 @@ CREATE FUNCTION public.copied_tables() RETURNS text[]
     AS $$
     select array ['models', 'bots', 'proxies', 'accounts', 'work_queue', 'warmup_step_logs', 'account_state_history',
         'authorisations', 'account_notes', 'bot_sessions', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
-        'audit_log']
+        'daily_step_metrics', 'daily_failures', 'metric_rollups', 'audit_log']
 $$;
 
 CREATE FUNCTION public.count_accounts(p_tenant bigint, p_models bigint[], p_totals bigint[], p_actives bigint[]) RETURNS void
@@ -628,6 +633,14 @@ begin
                 and q.bot_id is not distinct from p_bot and q.operator_id is not distinct from p_operator end
         returning q.account_id, q.lease, q.leased_until;
 end
+$$;
+
+CREATE FUNCTION public.failure_cause(p_error text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    select coalesce(
+        nullif(btrim(left(regexp_replace(split_part(btrim(p_error), E'\n', 1), '[0-9]+', '#', 'g'), 100)), ''),
+        'no reason was given')
 $$;
 
 CREATE FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) RETURNS boolean
@@ -1211,6 +1224,197 @@ begin
 end
 $_$;
 
+CREATE FUNCTION public.roll_up_metrics(p_tenant bigint, p_from date, p_to date, p_keep_days integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+    -- The commonest causes that are told apart, of a day, a model and a step.
+    v_causes_max constant integer := 20;
+    -- No transaction that writes what is counted here is longer.
+    v_transaction_max constant interval := interval '1 hour';
+    v_last timestamptz;
+    v_open date[];
+    v_now timestamptz;
+    v_today date;
+    v_days date[];
+    v_day date;
+    v_begin timestamptz;
+    v_end timestamptz;
+begin
+    insert into metric_rollups (tenant_id) values (p_tenant) on conflict (tenant_id) do nothing;
+    select r.counted_until, r.open_days into v_last, v_open from metric_rollups r where r.tenant_id = p_tenant for update;
+    v_now := clock_timestamp();
+    v_today := (v_now at time zone 'utc')::date;
+
+    if p_from is null then
+        v_days := array(
+            select d.day from (
+                select generate_series(
+                    coalesce(
+                        ((v_last - v_transaction_max) at time zone 'utc')::date,
+                        (select (t.created_at at time zone 'utc')::date from tenants t where t.id = p_tenant)),
+                    v_today, interval '1 day')::date as day
+                union
+                select unnest(v_open)
+            ) d
+            where d.day > v_today - p_keep_days and d.day <= v_today
+            order by 1);
+        -- Before attempts are counted: one that ends in between is counted now, and its day once more.
+        update metric_rollups r
+        set counted_until = greatest(r.counted_until, v_now),
+            open_days = array(
+                select distinct (q.leased_at at time zone 'utc')::date from work_queue q
+                where q.tenant_id = p_tenant and q.state = 'leased' and q.leased_at < v_now - v_transaction_max)
+        where r.tenant_id = p_tenant;
+    else
+        v_days := array(select generate_series(
+            greatest(p_from, v_today - p_keep_days + 1), least(p_to, v_today), interval '1 day')::date);
+    end if;
+
+    foreach v_day in array v_days loop
+        v_begin := v_day::timestamp at time zone 'utc';
+        v_end := (v_day + 1)::timestamp at time zone 'utc';
+
+        delete from daily_step_metrics where tenant_id = p_tenant and date = v_day;
+        insert into daily_step_metrics (
+            tenant_id, date, model_id, step_number, attempts, completed, failed, given_to_people, unreported, bot_actions,
+            bot_errors, timed, time_ms)
+        select p_tenant, v_day, m.id, l.step_number, count(*), count(*) filter (where l.status = 'completed'),
+            count(*) filter (where l.status not in ('completed', 'requires_review')),
+            count(*) filter (where l.status = 'requires_review'),
+            count(*) filter (where l.completed_at is null and l.status not in ('completed', 'requires_review')),
+            count(l.bot_id), count(l.bot_id) filter (where l.status <> 'completed'),
+            count(l.execution_time_ms) filter (where l.bot_id is not null),
+            coalesce(sum(l.execution_time_ms) filter (where l.bot_id is not null), 0)
+        from warmup_step_logs l
+        left join models m on m.tenant_id = p_tenant and m.id = l.model_id
+        where l.tenant_id = p_tenant and l.started_at >= v_begin and l.started_at < v_end
+        group by grouping sets ((l.step_number), (l.step_number, m.id))
+        having grouping(m.id) = 1 or m.id is not null;
+
+        delete from daily_failures where tenant_id = p_tenant and date = v_day;
+        insert into daily_failures (tenant_id, date, model_id, step_number, cause, failures)
+        select p_tenant, v_day, f.model_id, f.step_number,
+            case when f.place <= v_causes_max then f.cause else 'other causes' end, sum(f.failures)
+        from (
+            select m.id as model_id, l.step_number, c.cause, count(*) as failures,
+                row_number() over (
+                    partition by grouping(m.id), m.id, l.step_number order by count(*) desc, c.cause collate "C") as place
+            from warmup_step_logs l
+            cross join lateral failure_cause(l.error_message) c (cause)
+            left join models m on m.tenant_id = p_tenant and m.id = l.model_id
+            where l.tenant_id = p_tenant and l.started_at >= v_begin and l.started_at < v_end and l.status <> 'completed'
+            group by grouping sets ((l.step_number, c.cause), (l.step_number, c.cause, m.id))
+            having grouping(m.id) = 1 or m.id is not null
+        ) f
+        group by 3, 4, 5;
+
+        with happened as (
+            select m.id as model_id, count(distinct h.account_id) filter (where h.event = 'escalate') as failed_accounts,
+                count(*) filter (where h.event = 'finish_warmup') as warmups_finished,
+                coalesce(sum(extract(epoch from h.created_at - b.at)) filter (where h.event = 'finish_warmup'), 0)::bigint
+                    as warmup_secs,
+                count(*) filter (where h.event = 'approve') as reviews_approved,
+                count(*) filter (where h.event = 'resume') as reviews_resumed,
+                count(*) filter (where h.event = 'retire') as reviews_rejected
+            from account_state_history h
+            left join models m on m.tenant_id = p_tenant and m.id = h.model_id
+            left join lateral (
+                select max(s.created_at) as at from account_state_history s
+                where h.event = 'finish_warmup' and s.tenant_id = p_tenant and s.account_id = h.account_id
+                    and s.created_at < h.created_at and s.event = 'start_warmup'
+            ) b on true
+            where h.tenant_id = p_tenant and h.created_at >= v_begin and h.created_at < v_end
+                and (h.event in ('escalate', 'finish_warmup', 'approve', 'resume')
+                    or (h.event = 'retire' and h.from_state = 'human_review'))
+            group by grouping sets ((), (m.id))
+            having grouping(m.id) = 1 or m.id is not null
+        ), worked as (
+            select s.model_id, sum(s.bot_actions) as bot_actions, sum(s.bot_errors) as bot_errors,
+                coalesce(sum(s.time_ms) / nullif(sum(s.timed), 0), 0) as average_time_ms,
+                array(
+                    select coalesce(round(100.0 * max(o.completed) / max(o.attempts), 2), 0)
+                    from generate_series(1, 5) n
+                    left join daily_step_metrics o on o.tenant_id = p_tenant and o.date = v_day
+                        and o.model_id is not distinct from s.model_id and o.step_number = n
+                    group by n order by n) as rates
+            from daily_step_metrics s
+            where s.tenant_id = p_tenant and s.date = v_day
+            group by s.model_id
+        ), known as (
+            select null::bigint as model_id
+            union select model_id from happened
+            union select model_id from worked
+            union select model_id from daily_metrics where tenant_id = p_tenant and date = v_day
+        )
+        insert into daily_metrics as d (
+            tenant_id, date, model_id, failed_accounts, warmups_finished, warmup_secs, reviews_approved, reviews_resumed,
+            reviews_rejected, bot_actions, bot_errors, average_execution_time_ms, step_1_success_rate, step_2_success_rate,
+            step_3_success_rate, step_4_success_rate, step_5_success_rate)
+        select p_tenant, v_day, k.model_id, coalesce(h.failed_accounts, 0), coalesce(h.warmups_finished, 0),
+            coalesce(h.warmup_secs, 0), coalesce(h.reviews_approved, 0), coalesce(h.reviews_resumed, 0),
+            coalesce(h.reviews_rejected, 0), coalesce(w.bot_actions, 0), coalesce(w.bot_errors, 0),
+            coalesce(w.average_time_ms, 0), coalesce(w.rates[1], 0), coalesce(w.rates[2], 0), coalesce(w.rates[3], 0),
+            coalesce(w.rates[4], 0), coalesce(w.rates[5], 0)
+        from known k
+        left join happened h on h.model_id is not distinct from k.model_id
+        left join worked w on w.model_id is not distinct from k.model_id
+        order by k.model_id nulls first
+        on conflict (tenant_id, date, model_id) do update
+        set failed_accounts = excluded.failed_accounts, warmups_finished = excluded.warmups_finished,
+            warmup_secs = excluded.warmup_secs, reviews_approved = excluded.reviews_approved,
+            reviews_resumed = excluded.reviews_resumed, reviews_rejected = excluded.reviews_rejected,
+            bot_actions = excluded.bot_actions, bot_errors = excluded.bot_errors,
+            average_execution_time_ms = excluded.average_execution_time_ms,
+            step_1_success_rate = excluded.step_1_success_rate, step_2_success_rate = excluded.step_2_success_rate,
+            step_3_success_rate = excluded.step_3_success_rate, step_4_success_rate = excluded.step_4_success_rate,
+            step_5_success_rate = excluded.step_5_success_rate;
+    end loop;
+
+    -- What accounts and proxies there are can be counted only on the day itself.
+    if v_today = any (v_days) then
+        insert into daily_metrics as d (
+            tenant_id, date, model_id, counted_at, total_accounts, active_accounts, warming_up_accounts, active_proxies,
+            proxy_places, proxy_accounts, proxy_monthly_cost, proxy_utilization_rate)
+        select p_tenant, v_today, k.model_id, v_now, coalesce(a.total, 0), coalesce(a.active, 0), coalesce(a.warming_up, 0),
+            coalesce(p.active, 0), coalesce(p.places, 0), coalesce(p.accounts, 0), coalesce(p.monthly_cost, 0),
+            coalesce(round(100.0 * p.accounts / nullif(p.places, 0), 2), 0)
+        from (select null::bigint as model_id union all select id from models where tenant_id = p_tenant) k
+        left join (
+            select c.model_id, sum(c.accounts) filter (where c.lifecycle_state <> 'cleanup') as total,
+                sum(c.accounts) filter (where c.lifecycle_state = 'active') as active,
+                sum(c.accounts) filter (where c.lifecycle_state = 'warming_up') as warming_up
+            from counted_accounts(p_tenant) c
+            group by grouping sets ((), (c.model_id))
+            having grouping(c.model_id) = 1 or c.model_id is not null
+        ) a on a.model_id is not distinct from k.model_id
+        left join (
+            -- A proxy out of use has no places but those that are taken.
+            select x.assigned_model_id as model_id, count(*) filter (where x.status = 'active') as active,
+                sum(case x.status when 'active' then x.max_accounts else x.account_count end) as places,
+                sum(x.account_count) as accounts, sum(x.monthly_cost) as monthly_cost
+            from proxies x
+            where x.tenant_id = p_tenant
+            group by grouping sets ((), (x.assigned_model_id))
+            having grouping(x.assigned_model_id) = 1 or x.assigned_model_id is not null
+        ) p on p.model_id is not distinct from k.model_id
+        order by k.model_id nulls first
+        on conflict (tenant_id, date, model_id) do update
+        set counted_at = excluded.counted_at, total_accounts = excluded.total_accounts,
+            active_accounts = excluded.active_accounts, warming_up_accounts = excluded.warming_up_accounts,
+            active_proxies = excluded.active_proxies, proxy_places = excluded.proxy_places,
+            proxy_accounts = excluded.proxy_accounts, proxy_monthly_cost = excluded.proxy_monthly_cost,
+            proxy_utilization_rate = excluded.proxy_utilization_rate;
+    end if;
+
+    delete from daily_metrics where tenant_id = p_tenant and date <= v_today - p_keep_days;
+    delete from daily_step_metrics where tenant_id = p_tenant and date <= v_today - p_keep_days;
+    delete from daily_failures where tenant_id = p_tenant and date <= v_today - p_keep_days;
+    return cardinality(v_days);
+end
+$$;
+
 CREATE FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) RETURNS integer[]
     LANGUAGE plpgsql
     AS $$
@@ -1220,7 +1424,7 @@ declare
 begin
     with live as materialized (
         select r.item, r.account_id, r.lease, r.outcome, r.time_ms, r.response,
-            r.error as given_error, r.session, q.ctid as tid, q.step, q.attempt,
+            r.error as given_error, r.session, q.ctid as tid, q.model_id, q.step, q.attempt,
             q.leased_at, q.bot_id, q.operator_id, q.content_id, q.text_id, r.outcome = 'completed' as completed,
             case r.outcome when 'completed' then q.step = 5 when 'failed' then q.attempt + 1 >= p_attempts_max
                 else true end as moves,
@@ -1272,10 +1476,11 @@ begin
     ), logged as (
         insert into warmup_step_logs (
             tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id, operator_id,
-            bot_session_id, content_id, text_id, error_message, retry_count, execution_time_ms, instagram_response)
+            bot_session_id, model_id, content_id, text_id, error_message, retry_count, execution_time_ms,
+            instagram_response)
         select p_tenant, s.account_id, s.lease, s.leased_at, case when p_reported then now() end, s.step,
             ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[s.step], s.outcome, s.bot_id,
-            s.operator_id, s.session, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
+            s.operator_id, s.session, s.model_id, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
         from settled s
     ), noted as (
         insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
@@ -1477,6 +1682,7 @@ CREATE TABLE public.account_state_history (
     user_id bigint,
     request_id uuid,
     metadata jsonb,
+    model_id bigint,
     CONSTRAINT account_state_history_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['user'::text, 'bot'::text, 'system'::text, 'scheduler'::text])))
 )
 PARTITION BY RANGE (created_at);
@@ -1682,6 +1888,19 @@ CREATE TABLE public.content_uses (
 
 ALTER TABLE ONLY public.content_uses FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.daily_failures (
+    tenant_id bigint NOT NULL,
+    date date NOT NULL,
+    model_id bigint,
+    step_number smallint NOT NULL,
+    cause text NOT NULL,
+    failures integer NOT NULL,
+    CONSTRAINT daily_failures_cause_check CHECK ((length(cause) <= 100)),
+    CONSTRAINT daily_failures_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
+);
+
+ALTER TABLE ONLY public.daily_failures FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.daily_metrics (
     tenant_id bigint NOT NULL,
     id bigint NOT NULL,
@@ -1700,7 +1919,16 @@ CREATE TABLE public.daily_metrics (
     proxy_utilization_rate numeric(5,2) DEFAULT 0 NOT NULL,
     bot_actions integer DEFAULT 0 NOT NULL,
     bot_errors integer DEFAULT 0 NOT NULL,
-    average_execution_time_ms integer DEFAULT 0 NOT NULL
+    average_execution_time_ms integer DEFAULT 0 NOT NULL,
+    counted_at timestamp with time zone,
+    warmups_finished integer DEFAULT 0 NOT NULL,
+    warmup_secs bigint DEFAULT 0 NOT NULL,
+    reviews_approved integer DEFAULT 0 NOT NULL,
+    reviews_resumed integer DEFAULT 0 NOT NULL,
+    reviews_rejected integer DEFAULT 0 NOT NULL,
+    proxy_places integer DEFAULT 0 NOT NULL,
+    proxy_accounts integer DEFAULT 0 NOT NULL,
+    proxy_monthly_cost numeric(14,2) DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY public.daily_metrics FORCE ROW LEVEL SECURITY;
@@ -1713,6 +1941,26 @@ ALTER TABLE public.daily_metrics ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.daily_step_metrics (
+    tenant_id bigint NOT NULL,
+    date date NOT NULL,
+    model_id bigint,
+    step_number smallint NOT NULL,
+    attempts integer NOT NULL,
+    completed integer NOT NULL,
+    failed integer NOT NULL,
+    given_to_people integer NOT NULL,
+    unreported integer NOT NULL,
+    bot_actions integer NOT NULL,
+    bot_errors integer NOT NULL,
+    timed integer NOT NULL,
+    time_ms bigint NOT NULL,
+    CONSTRAINT daily_step_metrics_check CHECK ((attempts = ((completed + failed) + given_to_people))),
+    CONSTRAINT daily_step_metrics_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
+);
+
+ALTER TABLE ONLY public.daily_step_metrics FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.idempotency_keys (
     tenant_id bigint NOT NULL,
@@ -1799,6 +2047,14 @@ CREATE TABLE public.memberships (
 );
 
 ALTER TABLE ONLY public.memberships FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.metric_rollups (
+    tenant_id bigint NOT NULL,
+    counted_until timestamp with time zone,
+    open_days date[] DEFAULT '{}'::date[] NOT NULL
+);
+
+ALTER TABLE ONLY public.metric_rollups FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.model_content ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.model_content_id_seq
@@ -1975,6 +2231,7 @@ CREATE TABLE public.warmup_step_logs (
     instagram_response jsonb,
     content_id bigint,
     text_id bigint,
+    model_id bigint,
     CONSTRAINT check_step_sequence CHECK ((((step_number = 1) AND (step_name = 'change_pfp'::text)) OR ((step_number = 2) AND (step_name = 'change_bio'::text)) OR ((step_number = 3) AND (step_name = 'post_highlight'::text)) OR ((step_number = 4) AND (step_name = 'post_story'::text)) OR ((step_number = 5) AND (step_name = 'post_post'::text)))),
     CONSTRAINT warmup_step_logs_bot_session_id_check CHECK ((length(bot_session_id) <= 100)),
     CONSTRAINT warmup_step_logs_execution_time_ms_check CHECK ((execution_time_ms >= 0)),
@@ -2084,6 +2341,9 @@ ALTER TABLE ONLY public.lifecycle_transitions
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, operator_id);
 
+ALTER TABLE ONLY public.metric_rollups
+    ADD CONSTRAINT metric_rollups_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY public.model_content
     ADD CONSTRAINT model_content_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2161,6 +2421,14 @@ CREATE INDEX batch_accounts_account ON public.batch_accounts USING btree (tenant
 CREATE INDEX batches_due ON public.batches USING btree (due_at, tenant_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
+
+CREATE INDEX daily_failures_date ON public.daily_failures USING btree (tenant_id, date);
+
+CREATE UNIQUE INDEX daily_failures_key ON public.daily_failures USING btree (tenant_id, model_id, date, step_number, cause) NULLS NOT DISTINCT;
+
+CREATE INDEX daily_step_metrics_date ON public.daily_step_metrics USING btree (tenant_id, date);
+
+CREATE UNIQUE INDEX daily_step_metrics_key ON public.daily_step_metrics USING btree (tenant_id, model_id, date, step_number) NULLS NOT DISTINCT;
 
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
@@ -2295,11 +2563,23 @@ ALTER TABLE ONLY public.bot_sessions
 ALTER TABLE ONLY public.bots
     ADD CONSTRAINT bots_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.daily_failures
+    ADD CONSTRAINT daily_failures_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.daily_failures
+    ADD CONSTRAINT daily_failures_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.daily_metrics
     ADD CONSTRAINT daily_metrics_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.daily_metrics
     ADD CONSTRAINT daily_metrics_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.daily_step_metrics
+    ADD CONSTRAINT daily_step_metrics_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.daily_step_metrics
+    ADD CONSTRAINT daily_step_metrics_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
@@ -2315,6 +2595,9 @@ ALTER TABLE ONLY public.memberships
 
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.metric_rollups
+    ADD CONSTRAINT metric_rollups_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.model_content
     ADD CONSTRAINT model_content_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
@@ -2386,7 +2669,11 @@ CREATE POLICY colleague ON public.operators TO muster_app USING ((EXISTS ( SELEC
 
 ALTER TABLE public.content_uses ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.daily_failures ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.daily_metrics ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.daily_step_metrics ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY everyone ON public.backup_runs FOR SELECT TO muster_owner, muster_app USING (true);
 
@@ -2401,6 +2688,8 @@ ALTER TABLE public.imports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.lifecycle_transitions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.metric_rollups ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.model_content ENABLE ROW LEVEL SECURITY;
 
@@ -2460,7 +2749,11 @@ CREATE POLICY tenant ON public.bots TO muster_owner, muster_app USING ((tenant_i
 
 CREATE POLICY tenant ON public.content_uses TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
+CREATE POLICY tenant ON public.daily_failures TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
 CREATE POLICY tenant ON public.daily_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.daily_step_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.idempotency_keys TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2469,6 +2762,8 @@ CREATE POLICY tenant ON public.import_rows TO muster_owner, muster_app USING ((t
 CREATE POLICY tenant ON public.imports TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.memberships TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.metric_rollups TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.model_content TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -2588,7 +2883,7 @@ GRANT ALL ON FUNCTION public.accounts_updated() TO muster_app;
 REVOKE ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.add_member(p_email text, p_name text, p_role text) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.begin_restore() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.begin_restore(p_tenant bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer) TO muster_app;
@@ -2630,6 +2925,9 @@ GRANT ALL ON FUNCTION public.counted_accounts(p_tenant bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.failure_cause(p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.failure_cause(p_error text) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) TO muster_app;
@@ -2779,6 +3077,9 @@ GRANT ALL ON FUNCTION public.report_steps(p_tenant bigint, p_attempts_max smalli
 
 REVOKE ALL ON FUNCTION public.restore_rows(p_tenant bigint, p_table text, p_rows jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.roll_up_metrics(p_tenant bigint, p_from date, p_to date, p_keep_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.roll_up_metrics(p_tenant bigint, p_from date, p_to date, p_keep_days integer) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p_attempts_max smallint, p_retry_ms integer, p_bots bigint[], p_operators bigint[], p_sessions text[], p_reporters integer[], p_accounts bigint[], p_leases bigint[], p_outcomes text[], p_times_ms integer[], p_responses jsonb[], p_errors text[]) TO muster_app;
 
@@ -2904,6 +3205,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.content_uses TO muster_app;
 
 GRANT SELECT(tenant_id) ON TABLE public.content_uses TO muster_scheduler;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.daily_failures TO muster_app;
+
 GRANT SELECT,INSERT,DELETE ON TABLE public.daily_metrics TO muster_app;
 
 GRANT UPDATE(total_accounts) ON TABLE public.daily_metrics TO muster_app;
@@ -2934,7 +3237,27 @@ GRANT UPDATE(bot_errors) ON TABLE public.daily_metrics TO muster_app;
 
 GRANT UPDATE(average_execution_time_ms) ON TABLE public.daily_metrics TO muster_app;
 
+GRANT UPDATE(counted_at) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(warmups_finished) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(warmup_secs) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(reviews_approved) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(reviews_resumed) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(reviews_rejected) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_places) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_accounts) ON TABLE public.daily_metrics TO muster_app;
+
+GRANT UPDATE(proxy_monthly_cost) ON TABLE public.daily_metrics TO muster_app;
+
 GRANT USAGE ON SEQUENCE public.daily_metrics_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.daily_step_metrics TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.idempotency_keys TO muster_app;
 
@@ -2981,6 +3304,12 @@ GRANT SELECT ON TABLE public.lifecycle_transitions TO muster_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.memberships TO muster_app;
 
 GRANT UPDATE(role) ON TABLE public.memberships TO muster_app;
+
+GRANT SELECT,INSERT ON TABLE public.metric_rollups TO muster_app;
+
+GRANT UPDATE(counted_until) ON TABLE public.metric_rollups TO muster_app;
+
+GRANT UPDATE(open_days) ON TABLE public.metric_rollups TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.model_content_id_seq TO muster_app;
 

@@ -182,6 +182,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(crate::texts::api::routes())
         .merge(crate::work::api::routes())
         .merge(crate::today::api::routes())
+        .merge(crate::metrics::api::routes())
         .merge(crate::batches::api::routes())
 }
 

@@ -7,6 +7,9 @@ use ipnet::IpNet;
 
 use crate::proxies::probe::Target;
 
+/// Days that metrics are kept, unless the configuration says otherwise: two years, and the days of a leap one.
+const METRICS_DAYS_DEFAULT: u32 = 731;
+
 /// How a server serves, whichever database it uses.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
@@ -48,6 +51,10 @@ pub struct ServeSettings {
     #[arg(long, env = "MUSTER_COPIES", value_name = "DIR")]
     pub copies: Option<PathBuf>,
 
+    /// Days that metrics are kept.
+    #[arg(long, env = "MUSTER_METRICS_DAYS", default_value_t = METRICS_DAYS_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub metrics_days: u32,
+
     /// Write logs as JSON.
     #[arg(long, env = "MUSTER_LOG_JSON")]
     pub log_json: bool,
@@ -66,6 +73,7 @@ impl Default for ServeSettings {
                 .expect("it is written above"),
             probe_allow: Vec::new(),
             copies: None,
+            metrics_days: METRICS_DAYS_DEFAULT,
             log_json: false,
         }
     }

@@ -22,6 +22,7 @@ pub mod http;
 pub mod imports;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod models;
 pub mod operators;
 pub mod problem;

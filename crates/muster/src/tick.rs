@@ -4,7 +4,7 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use muster_wire::TenantId;
+use muster_wire::{TenantId, metrics::Rollup};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -16,6 +16,7 @@ use crate::{
     app::App,
     batches, copies,
     db::{SchedulerDb, Tx},
+    metrics,
     problem::{Bug, Failure},
     proxies, work,
 };
@@ -33,6 +34,9 @@ const TIMERS: &[(&str, u64, Operation)] = &[
     ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
     ("test failed proxies", 60, |app, db| {
         Box::pin(test_proxies(app, db))
+    }),
+    ("roll metrics up", 3_600, |app, db| {
+        Box::pin(roll_up_metrics(app, db))
     }),
     ("forget keys", 3_600, |app, db| Box::pin(forget_keys(app, db))),
     ("copy tenants", 60, |app, db| Box::pin(copy_tenants(app, db))),
@@ -166,6 +170,30 @@ pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
         Ok(accounts::fold_counts(tx, tenant).await?.unsigned_abs().into())
     })
     .await
+}
+
+/// Counts the metrics of the days on which something can have happened, in every tenant; gives how many days. Where that fails
+/// in one tenant, it goes on in the others.
+///
+/// # Errors
+/// When the database fails.
+pub async fn roll_up_metrics(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let (mut days, mut failed) = (0, None);
+    for tenant in every_tenant(scheduler).await? {
+        let actor = Actor::scheduler(tenant);
+        let rolled_up = async {
+            let mut tx = app.db.begin(&actor).await?;
+            let rollup = Rollup::default();
+            let days = metrics::roll_up(&mut tx, &actor, &rollup, app.settings.metrics_days).await?;
+            tx.commit().await?;
+            Ok::<_, Failure>(days)
+        };
+        match rolled_up.await {
+            Ok(counted) => days += u64::from(counted.unsigned_abs()),
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    failed.map_or(Ok(days), Err)
 }
 
 /// Deletes idempotency keys older than a day, in every tenant; gives how many.

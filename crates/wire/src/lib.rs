@@ -16,6 +16,7 @@ pub mod filter;
 pub mod id;
 pub mod imports;
 pub mod lifecycle;
+pub mod metrics;
 pub mod models;
 pub mod operators;
 pub mod page;

@@ -31,9 +31,10 @@ begin
 
     -- Who acts is asked once a statement, not once a row.
     insert into account_state_history (
-        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id)
+        tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id, request_id,
+        model_id)
     select tenant_id, id, 'import', null, 'imported', (select muster_reason()), (select muster_triggered_by()),
-        (select muster_bot()), (select muster_operator()), (select muster_request())
+        (select muster_bot()), (select muster_operator()), (select muster_request()), model_id
     from new_rows;
 
     insert into authorisations (tenant_id, account_id, basis, reference, expires_at, operator_id, request_id)
@@ -191,13 +192,13 @@ begin
 
         insert into account_state_history (
             tenant_id, account_id, event, from_state, to_state, transition_reason, triggered_by, bot_id, user_id,
-            request_id, metadata)
+            request_id, model_id, metadata)
         select n.tenant_id, n.id, t.event, o.lifecycle_state, n.lifecycle_state,
             coalesce(muster_reason(), case when t.event = 'escalate' then left(n.last_error_message, 500) end),
             case when c.account_id is null then muster_triggered_by() when c.bot_id is null then 'user' else 'bot' end,
             case when c.account_id is null then muster_bot() else c.bot_id end,
             case when c.account_id is null then muster_operator() else c.operator_id end,
-            coalesce(c.request_id, muster_request()),
+            coalesce(c.request_id, muster_request()), n.model_id,
             jsonb_strip_nulls(jsonb_build_object(
                 'warmup_step', case when coalesce(n.warmup_started_at, o.warmup_started_at) is not null then (
                     select q.step from work_queue q where q.tenant_id = n.tenant_id and q.account_id = n.id) end,

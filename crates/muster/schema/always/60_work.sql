@@ -259,7 +259,7 @@ declare
 begin
     with live as materialized (
         select r.item, r.account_id, r.lease, r.outcome, r.time_ms, r.response,
-            r.error as given_error, r.session, q.ctid as tid, q.step, q.attempt,
+            r.error as given_error, r.session, q.ctid as tid, q.model_id, q.step, q.attempt,
             q.leased_at, q.bot_id, q.operator_id, q.content_id, q.text_id, r.outcome = 'completed' as completed,
             case r.outcome when 'completed' then q.step = 5 when 'failed' then q.attempt + 1 >= p_attempts_max
                 else true end as moves,
@@ -311,10 +311,11 @@ begin
     ), logged as (
         insert into warmup_step_logs (
             tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id, operator_id,
-            bot_session_id, content_id, text_id, error_message, retry_count, execution_time_ms, instagram_response)
+            bot_session_id, model_id, content_id, text_id, error_message, retry_count, execution_time_ms,
+            instagram_response)
         select p_tenant, s.account_id, s.lease, s.leased_at, case when p_reported then now() end, s.step,
             ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[s.step], s.outcome, s.bot_id,
-            s.operator_id, s.session, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
+            s.operator_id, s.session, s.model_id, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
         from settled s
     ), noted as (
         insert into content_uses (tenant_id, content_ids, text_ids, succeeded)

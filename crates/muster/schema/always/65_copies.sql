@@ -6,12 +6,13 @@ create or replace function copied_tables() returns text[] language sql immutable
 $$
     select array ['models', 'bots', 'proxies', 'accounts', 'work_queue', 'warmup_step_logs', 'account_state_history',
         'authorisations', 'account_notes', 'bot_sessions', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
-        'audit_log']
+        'daily_step_metrics', 'daily_failures', 'metric_rollups', 'audit_log']
 $$;
 
 -- Has rows of the copied tables taken as they are, until the end of finish_restore: what triggers would derive from them is in
--- the copy too, and an account comes back in its state, not as imported. Nobody else writes to these tables meanwhile.
-create or replace function begin_restore() returns void language plpgsql as
+-- the copy too, and an account comes back in its state, not as imported. Nobody else writes to these tables meanwhile. What was
+-- counted of the empty tenant p_tenant goes.
+create or replace function begin_restore(p_tenant bigint) returns void language plpgsql as
 $$
 declare
     v_table text;
@@ -19,6 +20,10 @@ begin
     foreach v_table in array copied_tables() loop
         execute format('alter table %I disable trigger user', v_table);
     end loop;
+    delete from daily_metrics where tenant_id = p_tenant;
+    delete from daily_step_metrics where tenant_id = p_tenant;
+    delete from daily_failures where tenant_id = p_tenant;
+    delete from metric_rollups where tenant_id = p_tenant;
 end
 $$;
 

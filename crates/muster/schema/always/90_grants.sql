@@ -11,7 +11,7 @@ end
 $$;
 revoke all on all functions in schema public from public;
 grant execute on all functions in schema public to muster_app;
-revoke execute on function make_partition(text, date), begin_restore(), restore_rows(bigint, text, jsonb), finish_restore(bigint)
+revoke execute on function make_partition(text, date), begin_restore(bigint), restore_rows(bigint, text, jsonb), finish_restore(bigint)
     from muster_app;
 grant execute on function make_partitions(integer) to muster_scheduler;
 grant usage on schema public to muster_app, muster_scheduler;
@@ -93,7 +93,11 @@ grant select, insert, delete on daily_metrics to muster_app;
 grant update (
     total_accounts, active_accounts, warming_up_accounts, failed_accounts, step_1_success_rate, step_2_success_rate,
     step_3_success_rate, step_4_success_rate, step_5_success_rate, active_proxies, proxy_utilization_rate, bot_actions,
-    bot_errors, average_execution_time_ms) on daily_metrics to muster_app;
+    bot_errors, average_execution_time_ms, counted_at, warmups_finished, warmup_secs, reviews_approved, reviews_resumed,
+    reviews_rejected, proxy_places, proxy_accounts, proxy_monthly_cost) on daily_metrics to muster_app;
+grant select, insert, delete on daily_step_metrics, daily_failures to muster_app;
+grant select, insert on metric_rollups to muster_app;
+grant update (counted_until, open_days) on metric_rollups to muster_app;
 
 grant select (id, paused_at) on tenants to muster_scheduler;
 grant select (tenant_id, state, leased_until) on work_queue to muster_scheduler;

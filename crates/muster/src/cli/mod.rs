@@ -15,6 +15,7 @@ mod demo;
 mod entities;
 mod import;
 mod master_key;
+mod metrics;
 mod print;
 mod remote;
 mod serve;
@@ -113,6 +114,8 @@ enum Command {
     Tenant(tenant::Tenant),
     /// Show or rotate the keys that seal the tenant's secrets.
     Keys(tenant::Keys),
+    /// Show what happened by day, model and step, or count it again.
+    Metrics(metrics::Metrics),
     /// Check every invariant, and say the cure of what is wrong.
     Doctor(tenant::Doctor),
     /// Print the document of the API (OpenAPI 3.1); no server is asked.
@@ -180,6 +183,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::Export(export) => export.run().await,
         Command::Tenant(tenant) => tenant.run().await,
         Command::Keys(keys) => keys.run().await,
+        Command::Metrics(metrics) => metrics.run().await,
         Command::Doctor(doctor) => doctor.run().await,
         Command::Openapi => print::line(&serde_json::to_string_pretty(&crate::app::document())?),
         Command::Completions { shell } => {

@@ -80,6 +80,7 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
     (
         "Control",
         &[
+            screen("/daily-metrics", "Metrics", "metrics", 'i'),
             screen("/bots", "Bots", "bots", 'b'),
             screen("/tokens", "Tokens", "key", 'k'),
             screen("/audit", "Audit", "audit", 'u'),
@@ -97,6 +98,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::sessions::pages::routes())
         .merge(crate::operators::pages::routes())
         .merge(crate::today::pages::routes())
+        .merge(crate::metrics::pages::routes())
         .merge(crate::models::pages::routes())
         .merge(crate::proxies::pages::routes())
         .merge(crate::content::pages::routes())

@@ -1,2 +1,2 @@
--- Has rows taken as they are until finish_restore: what triggers would derive from them is in the copy too.
-select begin_restore()
+-- Has rows of the tenant $1 taken as they are until finish_restore: what triggers would derive from them is in the copy too.
+select begin_restore($1)

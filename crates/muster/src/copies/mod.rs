@@ -310,15 +310,13 @@ pub async fn restore(
             ours,
         });
     }
-    sqlx::query_file!("src/copies/begin_restore.sql")
-        .execute(&mut *tx)
-        .await?;
-    if !sqlx::query_file_scalar!("src/copies/is_empty.sql", tenant.0)
-        .fetch_one(&mut *tx)
-        .await?
-    {
+    let empty = sqlx::query_file_scalar!("src/copies/is_empty.sql", tenant.0);
+    if !empty.fetch_one(&mut *tx).await? {
         return Err(CopyError::NotEmpty(name.to_owned()));
     }
+    sqlx::query_file!("src/copies/begin_restore.sql", tenant.0)
+        .execute(&mut *tx)
+        .await?;
     let new_keys = keyring.tenant(&mut tx, tenant).await?;
     let (batches, mut read) = mpsc::channel(PIECES_WAITING);
     let reading = tokio::task::spawn_blocking(move || read_batches(BufReader::new(lines), &batches));

@@ -17,5 +17,8 @@ from (
     union all select 'text_pools', to_jsonb(t)::text from text_pools t where t.tenant_id = $1
     union all select 'content_uses', to_jsonb(t)::text from content_uses t where t.tenant_id = $1
     union all select 'daily_metrics', to_jsonb(t)::text from daily_metrics t where t.tenant_id = $1
+    union all select 'daily_step_metrics', to_jsonb(t)::text from daily_step_metrics t where t.tenant_id = $1
+    union all select 'daily_failures', to_jsonb(t)::text from daily_failures t where t.tenant_id = $1
+    union all select 'metric_rollups', to_jsonb(t)::text from metric_rollups t where t.tenant_id = $1
     union all select 'audit_log', to_jsonb(t)::text from audit_log t where t.tenant_id = $1
 ) copied

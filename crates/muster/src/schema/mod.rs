@@ -21,6 +21,7 @@ pub const ALWAYS: &[&str] = &[
     include_str!("../../schema/always/50_triggers.sql"),
     include_str!("../../schema/always/60_work.sql"),
     include_str!("../../schema/always/65_copies.sql"),
+    include_str!("../../schema/always/65_metrics.sql"),
     include_str!("../../schema/always/70_fields.sql"),
     include_str!("../../schema/always/80_policies.sql"),
     include_str!("../../schema/always/90_grants.sql"),

@@ -435,6 +435,34 @@ async fn a_token_is_printed_once_and_alone() {
 }
 
 #[tokio::test]
+async fn metrics_are_shown_and_counted_again() {
+    let app = TestApp::start().await;
+    app.run(format!(
+        "insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id)
+         select {}, 1, n, now() - interval '2 days', now(), 3, 'post_highlight',
+            case when n = 1 then 'failed' else 'completed' end, 1
+         from generate_series(1, 8) n",
+        app.tenant
+    ))
+    .await;
+    let day = (chrono::Utc::now().date_naive() - chrono::Days::new(2)).to_string();
+    let counted = muster(&app, &["metrics", "rollup", "--from", &day, "--to", &day]).await;
+    assert_eq!(counted.expect(0), "1 day was counted\n");
+    let shown = muster(&app, &["metrics", "show", "--from", &day, "--to", &day])
+        .await
+        .expect(0);
+    assert!(
+        shown.contains("post_highlight") && shown.contains("87.5"),
+        "{shown}"
+    );
+    let whole = muster(&app, &["metrics", "show", "--json"]).await.expect(0);
+    assert_eq!(lines(&whole)[0]["days"][0]["steps"][0]["counts"]["failed"], 1);
+    muster(&app, &["metrics", "rollup", "--from", &day])
+        .await
+        .expect(2);
+}
+
+#[tokio::test]
 async fn the_tenant_its_keys_its_people_and_its_log_are_in_reach() {
     let app = TestApp::start().await;
     assert!(

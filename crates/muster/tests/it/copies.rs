@@ -85,10 +85,10 @@ async fn lived_in() -> TestApp {
     app.run(
         "select make_partition(t, (date_trunc('month', now()) - interval '6 months')::date)
          from unnest('{account_state_history,warmup_step_logs}'::text[]) t;
-         update account_state_history set created_at = created_at - interval '6 months' where account_id = 1;
-         insert into daily_metrics (tenant_id, date, model_id) select tenant_id, current_date, id from models",
+         update account_state_history set created_at = created_at - interval '6 months' where account_id = 1",
     )
     .await;
+    app.owner.post("/v1/metrics/rollup", json!({})).await.expect(200);
     app
 }
 
@@ -152,6 +152,7 @@ async fn a_copy_restores_into_another_server_as_it_was() {
     let to = TestApp::start().await;
     to.warm_accounts(3).await;
     let (tenant, owner) = to.other_tenant().await;
+    owner.post("/v1/metrics/rollup", json!({})).await.expect(200);
     let name = value::<String>(&to, "select name from tenants order by id desc limit 1").await;
     let restored = restore(&to, &from.app.keys.master(), &path, &name)
         .await
@@ -311,7 +312,7 @@ async fn the_role_that_serves_restores_nothing() {
     let role = CLUSTER.options("muster_app", &app.database);
     let mut db = PgConnection::connect_with(&role).await.expect("the role");
     for call in [
-        "select begin_restore()",
+        "select begin_restore(1)",
         "select restore_rows(1, 'accounts', '[]')",
         "select finish_restore(1)",
         "select make_partition('accounts', current_date)",

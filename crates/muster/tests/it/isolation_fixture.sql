@@ -45,6 +45,13 @@ insert into work_queue (tenant_id, account_id, step, state, authorised_until, le
 insert into bot_sessions (tenant_id, account_id, data_encrypted) select t, t, '\x00' from generate_series(1, 2) t;
 insert into daily_metrics (tenant_id, id, date, model_id) overriding system value
     select t, t, '2026-01-01', t from generate_series(1, 2) t;
+insert into daily_step_metrics (
+        tenant_id, date, model_id, step_number, attempts, completed, failed, given_to_people, unreported, bot_actions,
+        bot_errors, timed, time_ms)
+    select t, '2026-01-01', t, 1, 1, 1, 0, 0, 0, 1, 0, 1, 9 from generate_series(1, 2) t;
+insert into daily_failures (tenant_id, date, model_id, step_number, cause, failures)
+    select t, '2026-01-01', t, 1, 'c', 1 from generate_series(1, 2) t;
+insert into metric_rollups (tenant_id) select t from generate_series(1, 2) t;
 insert into batches (tenant_id, id, event, in_review, reason, operator_id, request_id, accounts, due_at) overriding system value
     select t, t, 'retire', false, 'r', t, gen_random_uuid(), 1, now() from generate_series(1, 2) t;
 insert into batch_accounts (tenant_id, batch_id, account_id) select t, t, t from generate_series(1, 2) t;

@@ -137,6 +137,13 @@ insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
     select tenant_id, array[id], '{null}', '{true}' from model_content where id % 1000 = 1;
 insert into daily_metrics (tenant_id, id, date, model_id) overriding system value
     select m.tenant_id, m.id * 1000 + d, current_date - d, m.id from models m cross join generate_series(1, 100) d;
+insert into daily_step_metrics (
+        tenant_id, date, model_id, step_number, attempts, completed, failed, given_to_people, unreported, bot_actions,
+        bot_errors, timed, time_ms)
+    select m.tenant_id, current_date - d, m.id, s, 10, 8, 1, 1, 0, 10, 2, 10, 900
+    from models m cross join generate_series(1, 100) d cross join generate_series(1, 5) s;
+insert into daily_failures (tenant_id, date, model_id, step_number, cause, failures)
+    select tenant_id, date, model_id, step_number, 'cause ' || c, 1 from daily_step_metrics cross join generate_series(1, 2) c;
 do
 $$
 declare

@@ -24,6 +24,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("reviews", "/reviews"),
     ("profile", "/profile"),
     ("second-factor", "/profile/second-factor"),
+    ("metrics", "/daily-metrics"),
     ("models", "/models"),
     ("bots", "/bots"),
     ("bot", "{/bots/}"),

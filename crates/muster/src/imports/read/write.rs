@@ -88,6 +88,14 @@ fn delimiter(detected: &Detected) -> char {
     detected.delimiter.unwrap_or(DELIMITER)
 }
 
+/// Writes a line of any CSV: commas between cells, those with commas, quotes or line breaks quoted, formulas guarded.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_line<'a>(cells: impl Iterator<Item = &'a str>, out: &mut impl Write) -> io::Result<()> {
+    write_cells(out, DELIMITER, cells)
+}
+
 fn write_cells<'a>(
     out: &mut impl Write,
     delimiter: char,

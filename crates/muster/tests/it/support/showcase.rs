@@ -88,5 +88,8 @@ impl TestApp {
                 where id % 23 = 0",
         )
         .await;
+        let today = chrono::Utc::now().date_naive();
+        let rollup = json!({"from": today - chrono::Days::new(27), "to": today});
+        self.owner.post("/v1/metrics/rollup", rollup).await.expect(200);
     }
 }
