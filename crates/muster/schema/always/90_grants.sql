@@ -60,7 +60,8 @@ grant update (accounts) on account_counts to muster_app;
 grant select, insert, delete on account_count_changes to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
-    state, detected, notes, new_rows, changed_rows, same_rows, rejected_rows, committed_at, undone_at)
+    state, options, detected, notes, faults, file_encrypted, new_rows, changed_rows, same_rows, rejected_rows,
+    committed_at, undone_at)
     on imports to muster_app;
 grant update (
     password_encrypted, access_token_encrypted, raw_encrypted, before_password_encrypted, before_access_token_encrypted)

@@ -8,6 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
+    imports::ImportKind,
     Event, Filter, State as Lifecycle, ViewId,
     accounts::{Account, Count},
     filter::{value_of, with_value},

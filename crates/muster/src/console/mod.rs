@@ -75,6 +75,7 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
             screen("/models", "Models", "models", 'm'),
             screen("/proxies", "Proxies", "proxies", 'p'),
             screen("/content", "Content", "content", 'c'),
+            screen("/imports", "Imports", "import", 'i'),
         ],
     ),
     (
@@ -101,6 +102,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::proxies::pages::routes())
         .merge(crate::content::pages::routes())
         .merge(crate::texts::pages::routes())
+        .merge(crate::imports::pages::routes())
         .merge(crate::bots::pages::routes())
         .merge(crate::tokens::pages::routes())
         .merge(crate::audit::pages::routes())

@@ -8,6 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
+    imports::ImportKind,
     ContentId, Fault, ModelId,
     content::{Content, ContentChange, ContentType, Coverage, NewContent},
     models::Model,

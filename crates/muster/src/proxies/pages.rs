@@ -10,6 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
+    imports::ImportKind,
     AccountId, ProxyId,
     proxies::{Capacity, MoveAway, Proxy, ProxyChange, ProxyStatus, Share, TestProxies},
 };

@@ -8,6 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
+    imports::ImportKind,
     Fault, ModelId, TextId,
     models::Model,
     texts::{NewText, Text, TextChange, TextType},

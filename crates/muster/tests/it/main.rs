@@ -18,6 +18,7 @@ mod console_administration;
 mod console_audit;
 mod console_bots;
 mod console_content;
+mod console_imports;
 mod console_proxies;
 mod console_reviews;
 mod console_second_factor;

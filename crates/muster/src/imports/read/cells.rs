@@ -14,7 +14,7 @@ use super::reader::Notes;
 use super::{DateOrder, Fault, Kind, VALUE_CHARS_MAX};
 
 /// What stands for a secret.
-pub(super) const MASK: &str = "***";
+pub const MASK: &str = "***";
 /// The longest handle of an Instagram account.
 const HANDLE_CHARS_MAX: usize = 30;
 /// Longer runs of digits are ids, and Excel keeps no more than this many digits.

@@ -1,0 +1,1043 @@
+//! Imports on screen: a file is given, looked at as a diff, read otherwise, mended row by row, stored, and taken back.
+
+use askama::Template;
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{
+        DefaultBodyLimit, Multipart, State,
+        multipart::{Field, MultipartError},
+    },
+    response::Response,
+    routing::{get, post},
+};
+use futures_util::stream;
+use muster_wire::{
+    Fault, ImportId, Page,
+    filter::value_of,
+    imports::{
+        CellCorrection, CommitRows, CorrectRows, Import, ImportKind, ImportRow, ImportState, RowCorrection,
+        RowVerdict,
+    },
+    models::Model,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::io::StreamReader;
+
+use super::{
+    FILE_KEPT_BYTES_MAX, FILE_ROWS_MAX,
+    read::{AUTHORISATION_BASES, Column, DateOrder, Detected, Dialect, Encoding, MASK, Options, SCHEMES},
+};
+use crate::{
+    app::App,
+    console::{
+        self, Faults, Form, Said, Shell, Visitor,
+        ui::{self, Markup, Tone},
+    },
+    http::{Id, ListQuery, Listing, Query, encode_cursor},
+    imports, models,
+    problem::{Failure, Kind, Refusal},
+};
+
+/// Text that can be pasted, at most; a file can be longer.
+const PASTED_BYTES_MAX: usize = 1 << 20;
+
+/// Pieces of a file that wait to be read, at most.
+const PIECES_WAITING_MAX: usize = 4;
+
+/// Rows of a page of the diff.
+const DIFF_ROWS_MAX: u32 = 30;
+
+/// Rows of a page that can be mended; fewer where they have much wrong with them.
+const MENDED_ROWS_MAX: u32 = 15;
+
+/// What the values, faults and fields of a page take, about: the page stays under 100 KB.
+const VALUES_BYTES_MAX: usize = 36_000;
+
+/// Columns whose mapping can be changed on screen; of a wider file, the others are read as they were.
+const COLUMNS_MAPPED_MAX: usize = 24;
+
+/// Characters that are shown of a value, of a row's name, and of a column's.
+const VALUE_CHARS_MAX: usize = 60;
+const NAME_CHARS_MAX: usize = 100;
+const HEADER_CHARS_MAX: usize = 40;
+
+/// The longest cell that can be mended in place; a longer one is kept, or written anew.
+const CELL_CHARS_MAX: usize = 500;
+
+/// The pages of imports.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/imports", get(list))
+        .merge(
+            Router::new()
+                .route("/imports", post(create))
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/imports/new", get(new))
+        .route("/imports/{id}", get(show))
+        .route("/imports/{id}/read", post(read_again))
+        .route("/imports/{id}/rows", post(correct))
+        .route("/imports/{id}/commit", post(commit))
+        .route("/imports/{id}/undo", post(undo))
+        .route("/imports/{id}/discard", post(discard))
+}
+
+/// What a kind of import is called on screens.
+const fn kind_name(kind: &ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Accounts => "Accounts",
+        ImportKind::Proxies => "Proxies",
+        ImportKind::Models => "Models",
+        ImportKind::Content => "Content",
+        ImportKind::Texts => "Texts",
+    }
+}
+
+/// Where a file of this kind is imported, from a list with a filter: for the model that it names.
+pub fn address(kind: ImportKind, filter: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("kind", kind.word());
+    if let Some(model) = value_of(filter, "model") {
+        query.append_pair("model", &model);
+    }
+    format!("/imports/new?{}", query.finish())
+}
+
+/// How far an import has come.
+fn state(import: &Import) -> Markup {
+    match import.state {
+        ImportState::Reading => ui::badge(Tone::Info, "s2", "Being read"),
+        ImportState::Staged => ui::badge(Tone::Warn, "eye", "To be decided"),
+        ImportState::Committed => ui::badge(Tone::Good, "check", "Stored"),
+        ImportState::Undone => ui::badge(Tone::Quiet, "box", "Taken back"),
+        ImportState::Discarded => ui::badge(Tone::Quiet, "box", "Given up"),
+        ImportState::Failed => ui::badge(Tone::Bad, "cross", "Not read"),
+    }
+}
+
+/// What a verdict is called on screens.
+const fn verdict_name(verdict: &RowVerdict) -> &'static str {
+    match verdict {
+        RowVerdict::New => "New",
+        RowVerdict::Changed => "Changed",
+        RowVerdict::Same => "Same",
+        RowVerdict::Rejected => "Refused",
+    }
+}
+
+/// A field as people say it.
+fn field_name(field: &str) -> String {
+    field.replace('_', " ")
+}
+
+/// What an import is called.
+fn title(import: &Import) -> String {
+    let what = kind_name(&import.kind);
+    match import.file_name.as_str() {
+        "" => format!("{what}, import {}", import.id),
+        name => format!("{what} from {}", ui::clip(name, NAME_CHARS_MAX)),
+    }
+}
+
+/// About how many bytes a text takes on a page.
+fn written_bytes(text: &str) -> usize {
+    text.chars()
+        .map(|c| if matches!(c, '<' | '>' | '&' | '"' | '\'') { 5 } else { c.len_utf8() })
+        .sum()
+}
+
+#[derive(Template)]
+#[template(path = "imports/list.html")]
+struct ListPage {
+    shell: Shell,
+    filter: String,
+    cursor: String,
+    imports: Vec<Import>,
+    next: Option<String>,
+    faults: Faults,
+}
+
+async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Failure> {
+    let filter = query.filter.clone().unwrap_or_default();
+    let cursor = query.cursor.clone().unwrap_or_default();
+    let listing = query.read()?;
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let (page, faults) = Faults::of_list(imports::list(&mut tx, &visitor.actor, listing).await)?;
+    tx.commit().await?;
+    console::page(&ListPage {
+        shell: Shell::new("Imports", visitor),
+        filter,
+        cursor,
+        imports: page.items,
+        next: page.next,
+        faults,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "imports/new.html")]
+struct NewPage {
+    shell: Shell,
+    models: Vec<Model>,
+    form: NewForm,
+    faults: Faults,
+}
+
+impl NewPage {
+    fn is_chosen(&self, kind: &ImportKind) -> bool {
+        self.form.kind == Some(*kind)
+    }
+
+    async fn read(app: &App, visitor: Visitor, form: NewForm, faults: Faults) -> Result<Self, Failure> {
+        let mut tx = app.db.begin_read(&visitor.actor).await?;
+        let models = models::list(&mut tx, &visitor.actor, Listing::longest()).await?.items;
+        tx.commit().await?;
+        Ok(Self {
+            shell: Shell::new("Import", visitor),
+            models,
+            form,
+            faults,
+        })
+    }
+}
+
+/// What is asked before a file is read: what it holds, and the name of the model of rows that name none.
+#[derive(Default)]
+struct NewForm {
+    kind: Option<ImportKind>,
+    model: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewQuery {
+    kind: Option<ImportKind>,
+    /// By its name or id.
+    model: Option<String>,
+}
+
+async fn new(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(NewQuery { kind, model }): Query<NewQuery>,
+) -> Result<Response, Failure> {
+    let form = NewForm {
+        kind,
+        ..NewForm::default()
+    };
+    let mut page = NewPage::read(&app, visitor, form, Faults::none()).await?;
+    let named = |known: &&Model| model.as_ref().is_some_and(|model| known.name == *model || known.id.to_string() == *model);
+    if let Some(model) = page.models.iter().find(named) {
+        page.form.model.clone_from(&model.name);
+    }
+    console::page(&page)
+}
+
+/// A form that holds a file: its other fields come first, and the file is read while it comes.
+async fn create(State(app): State<App>, visitor: Visitor, mut parts: Multipart) -> Result<Response, Failure> {
+    let mut form = NewForm::default();
+    let mut pasted = None;
+    while let Some(field) = parts.next_field().await.map_err(broken)? {
+        match field.name().unwrap_or_default() {
+            "kind" => form.kind = short(field).await?.parse().ok(),
+            "model" => form.model = short(field).await?,
+            "text" => pasted = Some(short(field).await?).filter(|text| !text.trim().is_empty()),
+            "file" if field.file_name().is_some_and(|name| !name.is_empty()) => {
+                if pasted.is_some() {
+                    let fault = Fault::new("/text", "file_or_text", "give a file, or paste its text, and not both");
+                    return refused(&app, visitor, form, vec![fault]).await;
+                }
+                let name = field.file_name().unwrap_or_default().to_owned();
+                return begin(&app, visitor, form, name, Given::File(field)).await;
+            }
+            "file" => {}
+            _ => return Err(not_this_form()),
+        }
+    }
+    match pasted {
+        Some(text) => begin(&app, visitor, form, "pasted text".to_owned(), Given::Text(text)).await,
+        None => {
+            let fault = Fault::new("/file", "missing", "choose a file, or paste its text below");
+            refused(&app, visitor, form, vec![fault]).await
+        }
+    }
+}
+
+/// Where the text of an import comes from.
+enum Given<'a> {
+    File(Field<'a>),
+    Text(String),
+}
+
+async fn begin(
+    app: &App,
+    visitor: Visitor,
+    form: NewForm,
+    name: String,
+    from: Given<'_>,
+) -> Result<Response, Failure> {
+    let Some(kind) = form.kind else {
+        let fault = Fault::new("/kind", "missing", "choose what the file holds");
+        return refused(app, visitor, form, vec![fault]).await;
+    };
+    let model = Some(form.model.clone()).filter(|model| !model.is_empty() && kind != ImportKind::Models);
+    let options = Options {
+        default_model: model,
+        ..Options::default()
+    };
+    let id = match imports::begin(app, &visitor.actor, kind, &name, &options).await {
+        Ok(id) => id,
+        Err(failure) => {
+            let faults = Faults::of(failure, &[])?;
+            return console::refused(&NewPage::read(app, visitor, form, faults).await?);
+        }
+    };
+    let read = match from {
+        Given::Text(text) => {
+            let source = std::io::Cursor::new(text.into_bytes());
+            imports::stage(app, &visitor.actor, kind, id, options, source).await
+        }
+        Given::File(field) => {
+            let (pieces, source) = passage();
+            let staging = imports::stage(app, &visitor.actor, kind, id, options, source);
+            tokio::join!(staging, pump(field, pieces)).0
+        }
+    };
+    match read {
+        Ok(_) => Ok(console::go(format!("/imports/{id}"))),
+        // The import says itself what is wrong with its file.
+        Err(failure) if failure.refusal().is_some() => Ok(console::go(format!("/imports/{id}"))),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What goes through a passage: pieces of a file, and at its end that it is whole.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// A way for the pieces of a file to whoever reads it, on a thread of its own. A file whose sender goes away before its end
+/// breaks off: it is not taken for a shorter one.
+fn passage() -> (mpsc::Sender<Piece>, impl tokio::io::AsyncRead + Send + Unpin + 'static) {
+    let (pieces, arriving) = mpsc::channel(PIECES_WAITING_MAX);
+    let stream = stream::try_unfold(arriving, |mut arriving: mpsc::Receiver<Piece>| async move {
+        match arriving.recv().await {
+            Some(Piece::Bytes(bytes)) => Ok(Some((bytes, arriving))),
+            Some(Piece::End) => Ok(None),
+            None => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)),
+        }
+    });
+    (pieces, StreamReader::new(Box::pin(stream)))
+}
+
+async fn pump(mut field: Field<'_>, pieces: mpsc::Sender<Piece>) {
+    while let Ok(piece) = field.chunk().await {
+        let sent = match piece {
+            Some(bytes) => pieces.send(Piece::Bytes(bytes)).await,
+            None => {
+                let _reader_has_ended = pieces.send(Piece::End).await;
+                return;
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// A field that is no file, at most as long as what can be pasted.
+async fn short(mut field: Field<'_>) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = field.chunk().await.map_err(broken)? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > PASTED_BYTES_MAX {
+            let detail = "at most 1 MiB can be pasted: save it as a file, and choose that";
+            return Err(Refusal::new(Kind::TooLarge, "too_large", detail).into());
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| not_this_form())
+}
+
+fn broken(_: MultipartError) -> Failure {
+    let detail = "the form broke off, or is none: load the page again";
+    Refusal::new(Kind::Malformed, "not_this_form", detail).into()
+}
+
+fn not_this_form() -> Failure {
+    let detail = "a field is unknown, or is of another form than expected: load the page again";
+    Refusal::new(Kind::Malformed, "not_this_form", detail).into()
+}
+
+async fn refused(
+    app: &App,
+    visitor: Visitor,
+    form: NewForm,
+    faults: Vec<Fault>,
+) -> Result<Response, Failure> {
+    let faults = Faults::of(Refusal::invalid(faults).into(), &["/kind", "/file", "/text"])?;
+    console::refused(&NewPage::read(app, visitor, form, faults).await?)
+}
+
+#[derive(Template)]
+#[template(path = "imports/show.html")]
+struct ShowPage {
+    shell: Shell,
+    import: Import,
+    detected: Option<Detected>,
+    options: Options,
+    models: Vec<Model>,
+    verdict: RowVerdict,
+    cursor: String,
+    diff: Vec<DiffRow>,
+    mended: Vec<MendedRow>,
+    next: Option<String>,
+    faults: Faults,
+}
+
+/// A row that is good, as the diff shows it.
+struct DiffRow {
+    line: i64,
+    name: String,
+    changes: Vec<Change>,
+    /// Fields for which there is no room.
+    more: usize,
+}
+
+struct Change {
+    field: String,
+    before: Option<String>,
+    after: String,
+}
+
+/// A row that was refused, with what is wrong and where it can be mended.
+struct MendedRow {
+    line: i64,
+    /// What it says elsewhere, so that it can be told.
+    says: Vec<(String, String)>,
+    faults: Vec<String>,
+    cells: Vec<MendedCell>,
+    /// Whether only the whole row can be written anew.
+    whole: bool,
+}
+
+struct MendedCell {
+    column: usize,
+    label: String,
+    secret: bool,
+    /// What it says; none where it is or may be a secret, or is too long.
+    text: Option<String>,
+    faults: Vec<String>,
+}
+
+/// What stands in a value of the diff.
+fn said(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => other.to_string(),
+    };
+    ui::clip(&text, VALUE_CHARS_MAX)
+}
+
+impl DiffRow {
+    fn read(row: &ImportRow, left: &mut usize) -> Self {
+        let key = row.key.as_deref().unwrap_or_default();
+        // Things without a name of their own are told apart by a list.
+        let name = match serde_json::from_str::<Vec<Value>>(key) {
+            Ok(parts) => parts
+                .iter()
+                .filter(|part| !part.is_null())
+                .map(said)
+                .collect::<Vec<_>>()
+                .join(" · "),
+            Err(_) => key.to_owned(),
+        };
+        let mut shown = Self {
+            line: row.line,
+            name: ui::clip(&name, NAME_CHARS_MAX),
+            changes: Vec::new(),
+            more: 0,
+        };
+        let mut all: Vec<Change> = Vec::new();
+        for (field, value) in row.data.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            let before = row.before.as_ref().and_then(|before| before.get(field));
+            if before.is_none() && (value.is_null() || key == value.as_str().unwrap_or_default()) {
+                continue;
+            }
+            all.push(Change {
+                field: field_name(field),
+                before: before.map(said),
+                after: said(value),
+            });
+        }
+        for (sets, field) in [(row.sets_password, "password"), (row.sets_access_token, "access token")] {
+            if sets {
+                all.push(Change {
+                    field: field.to_owned(),
+                    before: None,
+                    after: if row.verdict == RowVerdict::New { "given, not shown" } else { "another, not shown" }.to_owned(),
+                });
+            }
+        }
+        for change in all {
+            let bytes = 60 + written_bytes(&change.after) + change.before.as_deref().map_or(0, written_bytes);
+            if bytes > *left {
+                shown.more += 1;
+                continue;
+            }
+            *left -= bytes;
+            shown.changes.push(change);
+        }
+        shown
+    }
+}
+
+impl MendedRow {
+    fn read(row: &ImportRow, detected: &Detected) -> Self {
+        let faults: Vec<&Value> = row.faults.as_ref().and_then(Value::as_array).into_iter().flatten().collect();
+        let cells = row.cells.as_deref().unwrap_or_default();
+        let text = |fault: &Value| {
+            let message = fault["message"].as_str().unwrap_or_default();
+            match fault["value"].as_str() {
+                Some(value) if value != MASK && !value.is_empty() => {
+                    format!("“{}” {message}", ui::clip(value, VALUE_CHARS_MAX))
+                }
+                _ => message.to_owned(),
+            }
+        };
+        let of = |column: &Column, fault: &Value| {
+            let name = fault["column"].as_str().unwrap_or_default();
+            column.field.as_deref() == Some(name) || (column.field.is_none() && column.header == name)
+        };
+        let mut mended = Self {
+            line: row.line,
+            says: Vec::new(),
+            faults: Vec::new(),
+            cells: Vec::new(),
+            whole: false,
+        };
+        for column in &detected.columns {
+            let wrong: Vec<String> = faults.iter().filter(|fault| of(column, fault)).map(|fault| text(fault)).collect();
+            let cell = cells.get(column.number - 1).and_then(Option::as_deref);
+            let label = column_name(column);
+            if wrong.is_empty() {
+                if let Some(cell) = cell.filter(|cell| !cell.trim().is_empty()) {
+                    if mended.says.len() < 3 {
+                        mended.says.push((label, ui::clip(cell, VALUE_CHARS_MAX)));
+                    }
+                }
+                continue;
+            }
+            let field = column.field.as_deref();
+            mended.cells.push(MendedCell {
+                column: column.number,
+                label,
+                secret: field.is_none_or(|field| detected.kind.is_secret(field)),
+                text: cell
+                    .filter(|cell| cell.chars().count() <= CELL_CHARS_MAX)
+                    .map(str::to_owned)
+                    .or_else(|| (cells.len() < column.number && !cells.is_empty()).then(String::new)),
+                faults: wrong,
+            });
+        }
+        mended.faults = faults
+            .iter()
+            .filter(|fault| !detected.columns.iter().any(|column| of(column, fault)))
+            .map(|fault| text(fault))
+            .collect();
+        mended.whole = cells.is_empty()
+            || detected.columns.is_empty()
+            || faults.iter().any(|fault| fault["column"] == "row");
+        if mended.whole {
+            for cell in std::mem::take(&mut mended.cells) {
+                mended.faults.extend(cell.faults);
+            }
+        }
+        mended
+    }
+
+    /// About how many bytes it takes on the page.
+    fn bytes(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| {
+            let faults: usize = cell.faults.iter().map(|fault| 150 + written_bytes(fault)).sum();
+            450 + faults + cell.text.as_deref().map_or(0, written_bytes) + written_bytes(&cell.label)
+        });
+        let says = self.says.iter().map(|(name, text)| 40 + written_bytes(name) + written_bytes(text));
+        let faults = self.faults.iter().map(|fault| 150 + written_bytes(fault));
+        let whole = if self.whole { 1_500 } else { 0 };
+        400 + whole + cells.sum::<usize>() + says.sum::<usize>() + faults.sum::<usize>()
+    }
+}
+
+fn column_name(column: &Column) -> String {
+    match (&column.field, column.header.as_str()) {
+        (_, "") => format!("column {}", column.number),
+        (_, header) => ui::clip(header, HEADER_CHARS_MAX),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShowQuery {
+    rows: Option<RowVerdict>,
+    cursor: Option<String>,
+}
+
+impl ShowPage {
+    async fn read(
+        app: &App,
+        visitor: Visitor,
+        id: ImportId,
+        query: ShowQuery,
+        faults: Faults,
+    ) -> Result<Self, Failure> {
+        let actor = &visitor.actor;
+        let mut tx = app.db.begin_read(actor).await?;
+        let import = imports::show(&mut tx, actor, id).await?;
+        let options = imports::options(&mut tx, actor, id).await?;
+        let models = models::list(&mut tx, actor, Listing::longest()).await?.items;
+        let verdict = query.rows.unwrap_or(if import.rejected_rows > 0 {
+            RowVerdict::Rejected
+        } else if import.changed_rows > 0 {
+            RowVerdict::Changed
+        } else {
+            RowVerdict::New
+        });
+        let cursor = query.cursor.clone().unwrap_or_default();
+        let limit = if verdict == RowVerdict::Rejected {
+            MENDED_ROWS_MAX
+        } else {
+            DIFF_ROWS_MAX
+        };
+        let listing = ListQuery {
+            filter: Some(format!("verdict:{verdict}")),
+            cursor: query.cursor,
+            limit: Some(limit),
+        };
+        let page: Page<ImportRow> = imports::rows(&mut tx, actor, &app.keys, id, listing.read()?).await?;
+        tx.commit().await?;
+        let detected: Option<Detected> = serde_json::from_value(import.detected.clone()).ok();
+        let mut shown = Self {
+            shell: Shell::new(title(&import), visitor),
+            import,
+            detected,
+            options,
+            models,
+            verdict,
+            cursor,
+            diff: Vec::new(),
+            mended: Vec::new(),
+            next: page.next,
+            faults,
+        };
+        let mut left = VALUES_BYTES_MAX;
+        match &shown.detected {
+            Some(detected) if verdict == RowVerdict::Rejected => {
+                for row in &page.items {
+                    let mended = MendedRow::read(row, detected);
+                    let bytes = mended.bytes();
+                    if let (true, Some(last)) = (bytes > left, shown.mended.last()) {
+                        shown.next = Some(encode_cursor(last.line));
+                        break;
+                    }
+                    left = left.saturating_sub(bytes);
+                    shown.mended.push(mended);
+                }
+            }
+            _ => shown.diff = page.items.iter().map(|row| DiffRow::read(row, &mut left)).collect(),
+        }
+        Ok(shown)
+    }
+
+    fn undecided(&self) -> bool {
+        matches!(self.import.state, ImportState::Staged | ImportState::Failed)
+    }
+
+    /// How a whole row is written.
+    fn row_hint(&self) -> String {
+        let Some(detected) = &self.detected else { return String::new() };
+        match detected.dialect {
+            Dialect::ProxyLines => "As host:port, host:port:user:password or http://user:password@host:port.".to_owned(),
+            Dialect::WebshareJson => "As an object of the list, in braces.".to_owned(),
+            _ => {
+                let delimiter = detected.delimiter.unwrap_or(',').to_string();
+                let names: Vec<String> = detected.columns.iter().take(COLUMNS_MAPPED_MAX).map(column_name).collect();
+                format!("In the order of the columns: {}", names.join(&delimiter))
+            }
+        }
+    }
+
+    /// Rows that would be stored.
+    fn good(&self) -> i64 {
+        self.import.new_rows + self.import.changed_rows
+    }
+
+    fn rows(&self) -> [(RowVerdict, i64); 4] {
+        let import = &self.import;
+        [
+            (RowVerdict::Rejected, import.rejected_rows),
+            (RowVerdict::New, import.new_rows),
+            (RowVerdict::Changed, import.changed_rows),
+            (RowVerdict::Same, import.same_rows),
+        ]
+    }
+
+    /// What is to be known of the file, each with how often and where.
+    fn notes(&self) -> Vec<String> {
+        let notes = self.import.notes.as_array();
+        let said = |note: &Value| {
+            let message = ui::clip(note["message"].as_str().unwrap_or_default(), 600);
+            match (note["number"].as_u64(), note["count"].as_u64()) {
+                (Some(line), Some(count)) if count > 1 => format!("{message} ({count} times, first on line {line})"),
+                (Some(line), _) => format!("{message} (line {line})"),
+                _ => message,
+            }
+        };
+        notes.into_iter().flatten().map(said).collect()
+    }
+
+    /// The columns that can be read into other fields.
+    fn mapped(&self) -> &[Column] {
+        let Some(detected) = &self.detected else { return &[] };
+        if matches!(detected.dialect, Dialect::Bitwarden | Dialect::Dashlane | Dialect::Lastpass) {
+            return &[];
+        }
+        &detected.columns[..detected.columns.len().min(COLUMNS_MAPPED_MAX)]
+    }
+
+    /// The fields a column can be read into.
+    fn fields(&self) -> Vec<&'static str> {
+        let kind = super::shape::kind(self.import.kind);
+        kind.columns().filter(|field| *field != "lifecycle_state").collect()
+    }
+
+    /// What rows of proxies without a cost get.
+    fn cost(&self) -> String {
+        self.options.monthly_cost.map(|cost| cost.to_string()).unwrap_or_default()
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.fields().contains(&field)
+    }
+
+    /// What is asked for in the form, of the choices that a file has.
+    fn choices(&self) -> Vec<Choice> {
+        let detected = self.detected.as_ref();
+        let delimiter = detected.and_then(|detected| detected.delimiter);
+        let header = detected.map(|detected| detected.header_line.is_some());
+        let order = detected.and_then(|detected| detected.date_order);
+        let mut choices = vec![
+            Choice::new("delimiter", "Cells are between", DELIMITERS, delimiter_word(delimiter)),
+            Choice::new("header", "The first row", HEADERS, match header {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "",
+            }),
+            Choice::new("encoding", "Encoding", ENCODINGS, detected.map_or("", |detected| encoding_word(detected.encoding))),
+        ];
+        if self.has("birthday") {
+            choices.push(Choice::new("date_order", "Dates such as 03/04/2026 begin with", ORDERS, order_word(order)));
+        }
+        choices
+    }
+}
+
+/// A choice in the form that reads a file again.
+struct Choice {
+    name: &'static str,
+    label: &'static str,
+    among: &'static [(&'static str, &'static str)],
+    chosen: &'static str,
+}
+
+impl Choice {
+    fn new(
+        name: &'static str,
+        label: &'static str,
+        among: &'static [(&'static str, &'static str)],
+        chosen: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            label,
+            among,
+            chosen,
+        }
+    }
+}
+
+const DELIMITERS: &[(&str, &str)] = &[
+    ("", "As detected"),
+    ("comma", "Commas"),
+    ("semicolon", "Semicolons"),
+    ("tab", "Tabs"),
+    ("bar", "Bars"),
+];
+const HEADERS: &[(&str, &str)] = &[
+    ("", "As detected"),
+    ("yes", "Names the columns"),
+    ("no", "Is a row like the others"),
+];
+const ENCODINGS: &[(&str, &str)] = &[
+    ("", "As detected"),
+    ("utf-8", "UTF-8"),
+    ("utf-16le", "UTF-16LE"),
+    ("utf-16be", "UTF-16BE"),
+    ("windows-1252", "Windows-1252"),
+];
+const ORDERS: &[(&str, &str)] = &[
+    ("", "As detected"),
+    ("dmy", "The day"),
+    ("mdy", "The month"),
+    ("ymd", "The year"),
+];
+
+const fn delimiter_word(delimiter: Option<char>) -> &'static str {
+    match delimiter {
+        Some(',') => "comma",
+        Some(';') => "semicolon",
+        Some('\t') => "tab",
+        Some('|') => "bar",
+        _ => "",
+    }
+}
+
+const fn encoding_word(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Utf8 => "utf-8",
+        Encoding::Utf16Le => "utf-16le",
+        Encoding::Utf16Be => "utf-16be",
+        Encoding::Windows1252 => "windows-1252",
+    }
+}
+
+const fn order_word(order: Option<DateOrder>) -> &'static str {
+    match order {
+        Some(DateOrder::Dmy) => "dmy",
+        Some(DateOrder::Mdy) => "mdy",
+        Some(DateOrder::Ymd) => "ymd",
+        None => "",
+    }
+}
+
+async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ImportId>,
+    Query(query): Query<ShowQuery>,
+) -> Result<Response, Failure> {
+    console::page(&ShowPage::read(&app, visitor, id, query, Faults::none()).await?)
+}
+
+/// The page again, with why something was not done.
+async fn not_done(app: &App, visitor: Visitor, id: ImportId, failure: Failure) -> Result<Response, Failure> {
+    let faults = Faults::of(failure, &[])?;
+    let query = ShowQuery {
+        rows: None,
+        cursor: None,
+    };
+    console::refused(&ShowPage::read(app, visitor, id, query, faults).await?)
+}
+
+async fn read_again(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ImportId>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let import = imports::show(&mut tx, &visitor.actor, id).await?;
+    let before = imports::options(&mut tx, &visitor.actor, id).await?;
+    tx.commit().await?;
+    let detected: Option<Detected> = serde_json::from_value(import.detected).ok();
+    let options = match asked(&form, before, detected.as_ref()) {
+        Ok(options) => options,
+        Err(failure) => return not_done(&app, visitor, id, failure).await,
+    };
+    match imports::read_again(&app, &visitor.actor, id, options).await {
+        Ok(_) => Ok(console::go_and_say(format!("/imports/{id}"), &Said::done("The file was read again."))),
+        // A file that was refused again says so itself, where it is shown.
+        Err(failure) if failure.refusal().is_some_and(|refusal| refusal.kind != Kind::Conflict) => {
+            Ok(console::go(format!("/imports/{id}")))
+        }
+        Err(failure) => not_done(&app, visitor, id, failure).await,
+    }
+}
+
+/// How a form asks for a file to be read; what it does not ask for stays.
+fn asked(form: &[(String, String)], before: Options, detected: Option<&Detected>) -> Result<Options, Failure> {
+    let mut options = before;
+    let mut mapping = std::collections::BTreeMap::new();
+    let mut faults = Vec::new();
+    for (name, value) in form {
+        let given = || Some(value.trim().to_owned()).filter(|text| !text.is_empty());
+        match name.as_str() {
+            "delimiter" => {
+                options.delimiter = match value.as_str() {
+                    "comma" => Some(','),
+                    "semicolon" => Some(';'),
+                    "tab" => Some('\t'),
+                    "bar" => Some('|'),
+                    _ => None,
+                }
+            }
+            "header" => options.header = (!value.is_empty()).then_some(value == "yes"),
+            "encoding" => options.encoding = word(value),
+            "date_order" => options.date_order = word(value),
+            "default_model" => options.default_model = given(),
+            "default_email" => options.default_email = given(),
+            "default_authorisation_basis" => options.default_authorisation_basis = given(),
+            "default_authorisation_reference" => options.default_authorisation_reference = given(),
+            "scheme" => options.scheme = given(),
+            "provider" => options.provider = given(),
+            "location" => options.location = given(),
+            "monthly_cost" => {
+                options.monthly_cost = match given().map(|cost| cost.parse()) {
+                    None => None,
+                    Some(Ok(cost)) => Some(cost),
+                    Some(Err(_)) => {
+                        let detail = "the monthly cost is a number, such as 12.50";
+                        faults.push(Fault::new("/monthly_cost", "number", detail));
+                        None
+                    }
+                }
+            }
+            _ => match name.strip_prefix("column-") {
+                Some(number) => {
+                    mapping.insert(number.to_owned(), value.clone());
+                }
+                None => return Err(not_this_form()),
+            },
+        }
+    }
+    Refusal::check(faults)?;
+    // The columns of a file that is split otherwise are others.
+    let split_as_before = detected.is_some_and(|detected| {
+        options.delimiter.is_none_or(|delimiter| detected.delimiter == Some(delimiter))
+            && options.header.is_none_or(|header| detected.header_line.is_some() == header)
+            && options.encoding.is_none_or(|encoding| encoding == detected.encoding)
+    });
+    options.mapping = if split_as_before { mapping } else { Default::default() };
+    Ok(options)
+}
+
+/// A word of a closed set; none when it is none.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(Value::String(text.to_owned())).ok()
+}
+
+/// The corrections that a form sends: `LINE.row` has a row checked, `LINE.cell.COLUMN` and `LINE.kept.COLUMN` say what a cell is
+/// to say, of which the latter stays when nothing was written, and `LINE.text` what the whole row is to say.
+async fn correct(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ImportId>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let mut rows: Vec<RowCorrection> = Vec::new();
+    for (name, value) in form {
+        let mut parts = name.splitn(3, '.');
+        let (line, what, column) = (parts.next(), parts.next(), parts.next());
+        let line = line.and_then(|line| line.parse().ok()).ok_or_else(not_this_form)?;
+        if rows.last().is_none_or(|row| row.line != line) {
+            rows.push(RowCorrection {
+                line,
+                cells: Vec::new(),
+                text: None,
+            });
+        }
+        let row = rows.last_mut().ok_or_else(not_this_form)?;
+        // A form sends the ends of lines as two characters.
+        let value = value.replace("\r\n", "\n");
+        match (what, column) {
+            (Some("row"), None) => {}
+            (Some("text"), None) if value.trim().is_empty() => {}
+            (Some("text"), None) => row.text = Some(value.as_str().into()),
+            (Some("kept"), Some(_)) if value.is_empty() => {}
+            (Some("kept" | "cell"), Some(column)) => row.cells.push(CellCorrection {
+                column: column.parse().map_err(|_| not_this_form())?,
+                text: (!value.is_empty()).then(|| value.as_str().into()),
+            }),
+            _ => return Err(not_this_form()),
+        }
+    }
+    let checked = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let before = {
+        let mut tx = app.db.begin_read(&visitor.actor).await?;
+        imports::show(&mut tx, &visitor.actor, id).await?.rejected_rows
+    };
+    match imports::correct(&app, &visitor.actor, id, CorrectRows { rows }).await {
+        Ok(import) => {
+            let good = before - import.rejected_rows;
+            let said = format!(
+                "{} checked: {} good now, {} still refused.",
+                ui::count(checked, "row was", "rows were"),
+                ui::number(good),
+                ui::number(import.rejected_rows)
+            );
+            Ok(console::go_and_say(format!("/imports/{id}"), &Said::done(said)))
+        }
+        Err(failure) => not_done(&app, visitor, id, failure).await,
+    }
+}
+
+async fn commit(State(app): State<App>, visitor: Visitor, Id(id): Id<ImportId>) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    match imports::commit(&mut tx, &visitor.actor, id, CommitRows::Good).await {
+        Ok(import) => {
+            tx.commit().await?;
+            let stored = import.new_rows + import.changed_rows;
+            let said = Said::done(format!("{} stored.", ui::count(stored, "row is", "rows are")));
+            Ok(console::go_and_say(format!("/imports/{id}"), &said))
+        }
+        Err(failure) => {
+            drop(tx);
+            not_done(&app, visitor, id, failure).await
+        }
+    }
+}
+
+async fn undo(State(app): State<App>, visitor: Visitor, Id(id): Id<ImportId>) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    match imports::undo(&mut tx, &visitor.actor, id).await {
+        Ok(undone) => {
+            tx.commit().await?;
+            let said = format!(
+                "Taken back: {} removed, {} as before again, {} left, because they were used or changed since.",
+                ui::number(undone.removed),
+                ui::number(undone.restored),
+                ui::number(undone.kept)
+            );
+            Ok(console::go_and_say(format!("/imports/{id}"), &Said::done(said)))
+        }
+        Err(failure) => {
+            drop(tx);
+            not_done(&app, visitor, id, failure).await
+        }
+    }
+}
+
+async fn discard(State(app): State<App>, visitor: Visitor, Id(id): Id<ImportId>) -> Result<Response, Failure> {
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    match imports::discard(&mut tx, &visitor.actor, id).await {
+        Ok(_) => {
+            tx.commit().await?;
+            let said = Said::done("The import is given up: nothing of its file is stored.");
+            Ok(console::go_and_say("/imports", &said))
+        }
+        Err(failure) => {
+            drop(tx);
+            not_done(&app, visitor, id, failure).await
+        }
+    }
+}
