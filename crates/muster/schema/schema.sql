@@ -1676,6 +1676,8 @@ CREATE TABLE public.imports (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     committed_at timestamp with time zone,
     undone_at timestamp with time zone,
+    file_encrypted bytea,
+    faults jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT imports_file_name_check CHECK ((length(file_name) <= 255)),
     CONSTRAINT imports_kind_check CHECK ((kind = ANY (ARRAY['accounts'::text, 'proxies'::text, 'models'::text, 'content'::text, 'texts'::text]))),
     CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['reading'::text, 'staged'::text, 'committed'::text, 'undone'::text, 'discarded'::text, 'failed'::text])))
@@ -2857,6 +2859,8 @@ GRANT UPDATE(state) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(detected) ON TABLE public.imports TO muster_app;
 
+GRANT UPDATE(options) ON TABLE public.imports TO muster_app;
+
 GRANT UPDATE(notes) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(new_rows) ON TABLE public.imports TO muster_app;
@@ -2870,6 +2874,10 @@ GRANT UPDATE(rejected_rows) ON TABLE public.imports TO muster_app;
 GRANT UPDATE(committed_at) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(undone_at) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(file_encrypted) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(faults) ON TABLE public.imports TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.imports_id_seq TO muster_app;
 

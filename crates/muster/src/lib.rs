@@ -23,6 +23,7 @@ pub mod keys;
 pub mod limits;
 pub mod models;
 pub mod operators;
+pub mod pictures;
 pub mod problem;
 pub mod proxies;
 pub mod reviews;

@@ -74,7 +74,8 @@ grant update (refusal) on batch_accounts to muster_app;
 grant select, insert, delete on views to muster_app;
 grant select, insert on account_notes to muster_app;
 
-grant select, insert, delete on model_content, text_pools to muster_app;
+grant select, insert, delete on model_content, text_pools, pictures to muster_app;
+grant update (created_at) on pictures to muster_app;
 grant update (
     model_id, content_type, image_url, text_content, is_template, order_priority, usage_count, success_count,
     last_used_at) on model_content to muster_app;

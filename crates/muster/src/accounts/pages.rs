@@ -8,10 +8,10 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    imports::ImportKind,
     Event, Filter, State as Lifecycle, ViewId,
     accounts::{Account, Count},
     filter::{value_of, with_value},
+    imports::ImportKind,
     views::{NewView, View},
 };
 use serde::Deserialize;

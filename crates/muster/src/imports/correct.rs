@@ -30,12 +30,7 @@ use crate::{
 /// # Errors
 /// When there is no such import or it is not staged; when one of the rows is not rejected, or a column is not the file's: every
 /// fault, and nothing is corrected.
-pub async fn correct(
-    app: &App,
-    actor: &Actor,
-    id: ImportId,
-    asked: CorrectRows,
-) -> Result<Import, Failure> {
+pub async fn correct(app: &App, actor: &Actor, id: ImportId, asked: CorrectRows) -> Result<Import, Failure> {
     if !(1..=ROWS_CORRECTED_MAX).contains(&asked.rows.len()) {
         let detail = format!("one request corrects 1 to {ROWS_CORRECTED_MAX} rows");
         return Err(Refusal::invalid(vec![Fault::new("/rows", "length", detail)]).into());
@@ -113,12 +108,19 @@ fn faults(asked: &CorrectRows, cells: &HashMap<i64, Vec<String>>, detected: &Det
             faults.push(Fault::new(format!("/rows/{at}/{name}"), code, detail));
         };
         let Some(cells) = cells.get(&row.line) else {
-            let detail = format!("no rejected row begins on line {}: look at the rows again", row.line);
+            let detail = format!(
+                "no rejected row begins on line {}: look at the rows again",
+                row.line
+            );
             fault("line", "unknown_row", detail);
             continue;
         };
         if !seen.insert(row.line) {
-            fault("line", "twice", format!("line {} is corrected twice: once is enough", row.line));
+            fault(
+                "line",
+                "twice",
+                format!("line {} is corrected twice: once is enough", row.line),
+            );
         }
         if row.text.is_some() && !row.cells.is_empty() {
             let detail = "give cells, or the text of the whole row: both is one too many".to_owned();
@@ -182,13 +184,21 @@ fn reread(line: i64, text: &[u8], detected: &Detected, options: &Options) -> std
             message,
             value: None,
         }]),
-        raw: vec![Raw::Secret(String::from_utf8_lossy(text).trim_end().to_owned().into())],
+        raw: vec![Raw::Secret(
+            String::from_utf8_lossy(text).trim_end().to_owned().into(),
+        )],
     };
     if text.len() > ROW_BYTES_MAX {
-        return Ok(wrong("row_too_long", format!("a row has at most {ROW_BYTES_MAX} bytes")));
+        return Ok(wrong(
+            "row_too_long",
+            format!("a row has at most {ROW_BYTES_MAX} bytes"),
+        ));
     }
     Ok(match (items.pop(), items.is_empty()) {
-        (None, _) => wrong("row_empty", "there is nothing in this row: write it again".to_owned()),
+        (None, _) => wrong(
+            "row_empty",
+            "there is nothing in this row: write it again".to_owned(),
+        ),
         (Some(_), false) => wrong("rows_several", "these are several rows: write one".to_owned()),
         (Some(item), true) => Item { number, ..item },
     })

@@ -210,7 +210,12 @@ pub async fn rows(
         rows.push(ImportRow {
             line: row.line,
             verdict: row.verdict,
-            key: row.key,
+            // Of a row whose cells have all to be hidden, so has what they were read as.
+            key: row.key.filter(|_| {
+                cells
+                    .as_ref()
+                    .is_none_or(|cells| cells.iter().any(Option::is_some))
+            }),
             data: row.data,
             before: row.before,
             sets_password: row.sets_password,
@@ -234,7 +239,7 @@ fn open_cells(detected: &Detected, faults: Option<&Value>, cells: Vec<String>) -
         let field = column.field.as_deref();
         !managed && field.is_some_and(|field| !detected.kind.is_secret(field))
     };
-    let slipped = cells.len() != columns.len() && !columns.iter().all(open);
+    let slipped = read::slipped(columns.len(), &cells) && !columns.iter().all(open);
     let hidden = |field: &str| {
         let faults = faults.and_then(Value::as_array);
         faults

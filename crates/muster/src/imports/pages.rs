@@ -4,10 +4,7 @@ use askama::Template;
 use axum::{
     Router,
     body::Bytes,
-    extract::{
-        DefaultBodyLimit, Multipart, State,
-        multipart::{Field, MultipartError},
-    },
+    extract::{DefaultBodyLimit, State, multipart::Field},
     response::Response,
     routing::{get, post},
 };
@@ -34,6 +31,7 @@ use crate::{
     app::App,
     console::{
         self, Faults, Form, Said, Shell, Visitor,
+        form::{self, FileForm},
         ui::{self, Markup, Tone},
     },
     http::{Id, ListQuery, Listing, Query, encode_cursor},
@@ -145,7 +143,13 @@ fn title(import: &Import) -> String {
 /// About how many bytes a text takes on a page.
 fn written_bytes(text: &str) -> usize {
     text.chars()
-        .map(|c| if matches!(c, '<' | '>' | '&' | '"' | '\'') { 5 } else { c.len_utf8() })
+        .map(|c| {
+            if matches!(c, '<' | '>' | '&' | '"' | '\'') {
+                5
+            } else {
+                c.len_utf8()
+            }
+        })
         .sum()
 }
 
@@ -197,7 +201,9 @@ impl NewPage {
 
     async fn read(app: &App, visitor: Visitor, form: NewForm, faults: Faults) -> Result<Self, Failure> {
         let mut tx = app.db.begin_read(&visitor.actor).await?;
-        let models = models::list(&mut tx, &visitor.actor, Listing::longest()).await?.items;
+        let models = models::list(&mut tx, &visitor.actor, Listing::longest())
+            .await?
+            .items;
         tx.commit().await?;
         Ok(Self {
             shell: Shell::new("Import", visitor),
@@ -233,7 +239,11 @@ async fn new(
         ..NewForm::default()
     };
     let mut page = NewPage::read(&app, visitor, form, Faults::none()).await?;
-    let named = |known: &&Model| model.as_ref().is_some_and(|model| known.name == *model || known.id.to_string() == *model);
+    let named = |known: &&Model| {
+        model
+            .as_ref()
+            .is_some_and(|model| known.name == *model || known.id.to_string() == *model)
+    };
     if let Some(model) = page.models.iter().find(named) {
         page.form.model.clone_from(&model.name);
     }
@@ -241,31 +251,38 @@ async fn new(
 }
 
 /// A form that holds a file: its other fields come first, and the file is read while it comes.
-async fn create(State(app): State<App>, visitor: Visitor, mut parts: Multipart) -> Result<Response, Failure> {
-    let mut form = NewForm::default();
+async fn create(State(app): State<App>, visitor: Visitor, mut parts: FileForm) -> Result<Response, Failure> {
+    let mut asked = NewForm::default();
     let mut pasted = None;
-    while let Some(field) = parts.next_field().await.map_err(broken)? {
+    while let Some(field) = parts.next().await? {
         match field.name().unwrap_or_default() {
-            "kind" => form.kind = short(field).await?.parse().ok(),
-            "model" => form.model = short(field).await?,
-            "text" => pasted = Some(short(field).await?).filter(|text| !text.trim().is_empty()),
+            "kind" => asked.kind = form::text(field, PASTED_BYTES_MAX).await?.parse().ok(),
+            "model" => asked.model = form::text(field, PASTED_BYTES_MAX).await?,
+            "text" => {
+                pasted =
+                    Some(form::text(field, PASTED_BYTES_MAX).await?).filter(|text| !text.trim().is_empty())
+            }
             "file" if field.file_name().is_some_and(|name| !name.is_empty()) => {
                 if pasted.is_some() {
-                    let fault = Fault::new("/text", "file_or_text", "give a file, or paste its text, and not both");
-                    return refused(&app, visitor, form, vec![fault]).await;
+                    let fault = Fault::new(
+                        "/text",
+                        "file_or_text",
+                        "give a file, or paste its text, and not both",
+                    );
+                    return refused(&app, visitor, asked, vec![fault]).await;
                 }
                 let name = field.file_name().unwrap_or_default().to_owned();
-                return begin(&app, visitor, form, name, Given::File(field)).await;
+                return begin(&app, visitor, asked, name, Given::File(field)).await;
             }
             "file" => {}
-            _ => return Err(not_this_form()),
+            _ => return Err(form::not_this_form()),
         }
     }
     match pasted {
-        Some(text) => begin(&app, visitor, form, "pasted text".to_owned(), Given::Text(text)).await,
+        Some(text) => begin(&app, visitor, asked, "pasted text".to_owned(), Given::Text(text)).await,
         None => {
             let fault = Fault::new("/file", "missing", "choose a file, or paste its text below");
-            refused(&app, visitor, form, vec![fault]).await
+            refused(&app, visitor, asked, vec![fault]).await
         }
     }
 }
@@ -326,7 +343,10 @@ enum Piece {
 
 /// A way for the pieces of a file to whoever reads it, on a thread of its own. A file whose sender goes away before its end
 /// breaks off: it is not taken for a shorter one.
-fn passage() -> (mpsc::Sender<Piece>, impl tokio::io::AsyncRead + Send + Unpin + 'static) {
+fn passage() -> (
+    mpsc::Sender<Piece>,
+    impl tokio::io::AsyncRead + Send + Unpin + 'static,
+) {
     let (pieces, arriving) = mpsc::channel(PIECES_WAITING_MAX);
     let stream = stream::try_unfold(arriving, |mut arriving: mpsc::Receiver<Piece>| async move {
         match arriving.recv().await {
@@ -351,29 +371,6 @@ async fn pump(mut field: Field<'_>, pieces: mpsc::Sender<Piece>) {
             return;
         }
     }
-}
-
-/// A field that is no file, at most as long as what can be pasted.
-async fn short(mut field: Field<'_>) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(broken)? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > PASTED_BYTES_MAX {
-            let detail = "at most 1 MiB can be pasted: save it as a file, and choose that";
-            return Err(Refusal::new(Kind::TooLarge, "too_large", detail).into());
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| not_this_form())
-}
-
-fn broken(_: MultipartError) -> Failure {
-    let detail = "the form broke off, or is none: load the page again";
-    Refusal::new(Kind::Malformed, "not_this_form", detail).into()
-}
-
-fn not_this_form() -> Failure {
-    let detail = "a field is unknown, or is of another form than expected: load the page again";
-    Refusal::new(Kind::Malformed, "not_this_form", detail).into()
 }
 
 async fn refused(
@@ -480,12 +477,20 @@ impl DiffRow {
                 after: said(value),
             });
         }
-        for (sets, field) in [(row.sets_password, "password"), (row.sets_access_token, "access token")] {
+        for (sets, field) in [
+            (row.sets_password, "password"),
+            (row.sets_access_token, "access token"),
+        ] {
             if sets {
                 all.push(Change {
                     field: field.to_owned(),
                     before: None,
-                    after: if row.verdict == RowVerdict::New { "given, not shown" } else { "another, not shown" }.to_owned(),
+                    after: if row.verdict == RowVerdict::New {
+                        "given, not shown"
+                    } else {
+                        "another, not shown"
+                    }
+                    .to_owned(),
                 });
             }
         }
@@ -504,7 +509,13 @@ impl DiffRow {
 
 impl MendedRow {
     fn read(row: &ImportRow, detected: &Detected) -> Self {
-        let faults: Vec<&Value> = row.faults.as_ref().and_then(Value::as_array).into_iter().flatten().collect();
+        let faults: Vec<&Value> = row
+            .faults
+            .as_ref()
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .collect();
         let cells = row.cells.as_deref().unwrap_or_default();
         let text = |fault: &Value| {
             let message = fault["message"].as_str().unwrap_or_default();
@@ -527,7 +538,11 @@ impl MendedRow {
             whole: false,
         };
         for column in &detected.columns {
-            let wrong: Vec<String> = faults.iter().filter(|fault| of(column, fault)).map(|fault| text(fault)).collect();
+            let wrong: Vec<String> = faults
+                .iter()
+                .filter(|fault| of(column, fault))
+                .map(|fault| text(fault))
+                .collect();
             let cell = cells.get(column.number - 1).and_then(Option::as_deref);
             let label = column_name(column);
             if wrong.is_empty() {
@@ -572,7 +587,10 @@ impl MendedRow {
             let faults: usize = cell.faults.iter().map(|fault| 150 + written_bytes(fault)).sum();
             450 + faults + cell.text.as_deref().map_or(0, written_bytes) + written_bytes(&cell.label)
         });
-        let says = self.says.iter().map(|(name, text)| 40 + written_bytes(name) + written_bytes(text));
+        let says = self
+            .says
+            .iter()
+            .map(|(name, text)| 40 + written_bytes(name) + written_bytes(text));
         let faults = self.faults.iter().map(|fault| 150 + written_bytes(fault));
         let whole = if self.whole { 1_500 } else { 0 };
         400 + whole + cells.sum::<usize>() + says.sum::<usize>() + faults.sum::<usize>()
@@ -654,7 +672,13 @@ impl ShowPage {
                     shown.mended.push(mended);
                 }
             }
-            _ => shown.diff = page.items.iter().map(|row| DiffRow::read(row, &mut left)).collect(),
+            _ => {
+                shown.diff = page
+                    .items
+                    .iter()
+                    .map(|row| DiffRow::read(row, &mut left))
+                    .collect()
+            }
         }
         Ok(shown)
     }
@@ -665,13 +689,22 @@ impl ShowPage {
 
     /// How a whole row is written.
     fn row_hint(&self) -> String {
-        let Some(detected) = &self.detected else { return String::new() };
+        let Some(detected) = &self.detected else {
+            return String::new();
+        };
         match detected.dialect {
-            Dialect::ProxyLines => "As host:port, host:port:user:password or http://user:password@host:port.".to_owned(),
+            Dialect::ProxyLines => {
+                "As host:port, host:port:user:password or http://user:password@host:port.".to_owned()
+            }
             Dialect::WebshareJson => "As an object of the list, in braces.".to_owned(),
             _ => {
                 let delimiter = detected.delimiter.unwrap_or(',').to_string();
-                let names: Vec<String> = detected.columns.iter().take(COLUMNS_MAPPED_MAX).map(column_name).collect();
+                let names: Vec<String> = detected
+                    .columns
+                    .iter()
+                    .take(COLUMNS_MAPPED_MAX)
+                    .map(column_name)
+                    .collect();
                 format!("In the order of the columns: {}", names.join(&delimiter))
             }
         }
@@ -698,7 +731,9 @@ impl ShowPage {
         let said = |note: &Value| {
             let message = ui::clip(note["message"].as_str().unwrap_or_default(), 600);
             match (note["number"].as_u64(), note["count"].as_u64()) {
-                (Some(line), Some(count)) if count > 1 => format!("{message} ({count} times, first on line {line})"),
+                (Some(line), Some(count)) if count > 1 => {
+                    format!("{message} ({count} times, first on line {line})")
+                }
                 (Some(line), _) => format!("{message} (line {line})"),
                 _ => message,
             }
@@ -708,8 +743,13 @@ impl ShowPage {
 
     /// The columns that can be read into other fields.
     fn mapped(&self) -> &[Column] {
-        let Some(detected) = &self.detected else { return &[] };
-        if matches!(detected.dialect, Dialect::Bitwarden | Dialect::Dashlane | Dialect::Lastpass) {
+        let Some(detected) = &self.detected else {
+            return &[];
+        };
+        if matches!(
+            detected.dialect,
+            Dialect::Bitwarden | Dialect::Dashlane | Dialect::Lastpass
+        ) {
             return &[];
         }
         &detected.columns[..detected.columns.len().min(COLUMNS_MAPPED_MAX)]
@@ -718,12 +758,17 @@ impl ShowPage {
     /// The fields a column can be read into.
     fn fields(&self) -> Vec<&'static str> {
         let kind = super::shape::kind(self.import.kind);
-        kind.columns().filter(|field| *field != "lifecycle_state").collect()
+        kind.columns()
+            .filter(|field| *field != "lifecycle_state")
+            .collect()
     }
 
     /// What rows of proxies without a cost get.
     fn cost(&self) -> String {
-        self.options.monthly_cost.map(|cost| cost.to_string()).unwrap_or_default()
+        self.options
+            .monthly_cost
+            .map(|cost| cost.to_string())
+            .unwrap_or_default()
     }
 
     fn has(&self, field: &str) -> bool {
@@ -737,16 +782,36 @@ impl ShowPage {
         let header = detected.map(|detected| detected.header_line.is_some());
         let order = detected.and_then(|detected| detected.date_order);
         let mut choices = vec![
-            Choice::new("delimiter", "Cells are between", DELIMITERS, delimiter_word(delimiter)),
-            Choice::new("header", "The first row", HEADERS, match header {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "",
-            }),
-            Choice::new("encoding", "Encoding", ENCODINGS, detected.map_or("", |detected| encoding_word(detected.encoding))),
+            Choice::new(
+                "delimiter",
+                "Cells are between",
+                DELIMITERS,
+                delimiter_word(delimiter),
+            ),
+            Choice::new(
+                "header",
+                "The first row",
+                HEADERS,
+                match header {
+                    Some(true) => "yes",
+                    Some(false) => "no",
+                    None => "",
+                },
+            ),
+            Choice::new(
+                "encoding",
+                "Encoding",
+                ENCODINGS,
+                detected.map_or("", |detected| encoding_word(detected.encoding)),
+            ),
         ];
         if self.has("birthday") {
-            choices.push(Choice::new("date_order", "Dates such as 03/04/2026 begin with", ORDERS, order_word(order)));
+            choices.push(Choice::new(
+                "date_order",
+                "Dates such as 03/04/2026 begin with",
+                ORDERS,
+                order_word(order),
+            ));
         }
         choices
     }
@@ -865,9 +930,16 @@ async fn read_again(
         Err(failure) => return not_done(&app, visitor, id, failure).await,
     };
     match imports::read_again(&app, &visitor.actor, id, options).await {
-        Ok(_) => Ok(console::go_and_say(format!("/imports/{id}"), &Said::done("The file was read again."))),
+        Ok(_) => Ok(console::go_and_say(
+            format!("/imports/{id}"),
+            &Said::done("The file was read again."),
+        )),
         // A file that was refused again says so itself, where it is shown.
-        Err(failure) if failure.refusal().is_some_and(|refusal| refusal.kind != Kind::Conflict) => {
+        Err(failure)
+            if failure
+                .refusal()
+                .is_some_and(|refusal| refusal.kind != Kind::Conflict) =>
+        {
             Ok(console::go(format!("/imports/{id}")))
         }
         Err(failure) => not_done(&app, visitor, id, failure).await,
@@ -875,7 +947,11 @@ async fn read_again(
 }
 
 /// How a form asks for a file to be read; what it does not ask for stays.
-fn asked(form: &[(String, String)], before: Options, detected: Option<&Detected>) -> Result<Options, Failure> {
+fn asked(
+    form: &[(String, String)],
+    before: Options,
+    detected: Option<&Detected>,
+) -> Result<Options, Failure> {
     let mut options = before;
     let mut mapping = std::collections::BTreeMap::new();
     let mut faults = Vec::new();
@@ -916,18 +992,28 @@ fn asked(form: &[(String, String)], before: Options, detected: Option<&Detected>
                 Some(number) => {
                     mapping.insert(number.to_owned(), value.clone());
                 }
-                None => return Err(not_this_form()),
+                None => return Err(form::not_this_form()),
             },
         }
     }
     Refusal::check(faults)?;
     // The columns of a file that is split otherwise are others.
     let split_as_before = detected.is_some_and(|detected| {
-        options.delimiter.is_none_or(|delimiter| detected.delimiter == Some(delimiter))
-            && options.header.is_none_or(|header| detected.header_line.is_some() == header)
-            && options.encoding.is_none_or(|encoding| encoding == detected.encoding)
+        options
+            .delimiter
+            .is_none_or(|delimiter| detected.delimiter == Some(delimiter))
+            && options
+                .header
+                .is_none_or(|header| detected.header_line.is_some() == header)
+            && options
+                .encoding
+                .is_none_or(|encoding| encoding == detected.encoding)
     });
-    options.mapping = if split_as_before { mapping } else { Default::default() };
+    options.mapping = if split_as_before {
+        mapping
+    } else {
+        Default::default()
+    };
     Ok(options)
 }
 
@@ -948,7 +1034,9 @@ async fn correct(
     for (name, value) in form {
         let mut parts = name.splitn(3, '.');
         let (line, what, column) = (parts.next(), parts.next(), parts.next());
-        let line = line.and_then(|line| line.parse().ok()).ok_or_else(not_this_form)?;
+        let line = line
+            .and_then(|line| line.parse().ok())
+            .ok_or_else(form::not_this_form)?;
         if rows.last().is_none_or(|row| row.line != line) {
             rows.push(RowCorrection {
                 line,
@@ -956,7 +1044,7 @@ async fn correct(
                 text: None,
             });
         }
-        let row = rows.last_mut().ok_or_else(not_this_form)?;
+        let row = rows.last_mut().ok_or_else(form::not_this_form)?;
         // A form sends the ends of lines as two characters.
         let value = value.replace("\r\n", "\n");
         match (what, column) {
@@ -965,10 +1053,10 @@ async fn correct(
             (Some("text"), None) => row.text = Some(value.as_str().into()),
             (Some("kept"), Some(_)) if value.is_empty() => {}
             (Some("kept" | "cell"), Some(column)) => row.cells.push(CellCorrection {
-                column: column.parse().map_err(|_| not_this_form())?,
+                column: column.parse().map_err(|_| form::not_this_form())?,
                 text: (!value.is_empty()).then(|| value.as_str().into()),
             }),
-            _ => return Err(not_this_form()),
+            _ => return Err(form::not_this_form()),
         }
     }
     let checked = i64::try_from(rows.len()).unwrap_or(i64::MAX);
@@ -1027,7 +1115,11 @@ async fn undo(State(app): State<App>, visitor: Visitor, Id(id): Id<ImportId>) ->
     }
 }
 
-async fn discard(State(app): State<App>, visitor: Visitor, Id(id): Id<ImportId>) -> Result<Response, Failure> {
+async fn discard(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<ImportId>,
+) -> Result<Response, Failure> {
     let mut tx = app.db.begin(&visitor.actor).await?;
     match imports::discard(&mut tx, &visitor.actor, id).await {
         Ok(_) => {

@@ -26,6 +26,7 @@ use crate::{
     actor::Actor,
     app::App,
     db::Tx,
+    pictures,
     problem::{Bug, Failure, Kind, Refusal},
     seal::TenantKeys,
 };
@@ -260,6 +261,7 @@ impl Staging {
     pub async fn judge(&self, tx: &mut Tx, rows: &mut [Staged]) -> Result<(), Failure> {
         let keys = self.app.keys.tenant(tx, self.actor.tenant).await?;
         self.refuse_unknown_models(tx, rows).await?;
+        self.refuse_unknown_pictures(tx, rows).await?;
         self.compare(tx, &keys, rows).await?;
         self.number_new(tx, &keys, rows).await?;
         for row in rows {
@@ -284,9 +286,27 @@ impl Staging {
             if let Some(model) = row.model()
                 && !known.contains(model)
             {
-                let shown: String = model.chars().take(100).collect();
-                let message = format!("there is no model {shown:?}: make it first, or correct the name");
+                // It may be a secret that slipped into the column.
+                let named = if row.may_show(model) {
+                    let shown: String = model.chars().take(100).collect();
+                    format!("there is no model {shown:?}")
+                } else {
+                    "there is no model of this name".to_owned()
+                };
+                let message = format!("{named}: make it first, or correct the name");
                 row.reject("model", "unknown_model", message);
+            }
+        }
+        Ok(())
+    }
+
+    async fn refuse_unknown_pictures(&self, tx: &mut Tx, rows: &mut [Staged]) -> Result<(), Failure> {
+        let named = rows.iter().filter_map(Staged::picture);
+        let unknown = pictures::unknown(tx, &self.actor, named).await?;
+        for row in rows.iter_mut() {
+            if row.picture().is_some_and(|picture| unknown.contains(picture)) {
+                let message = "no such picture is kept here: upload it, or give its address on the web";
+                row.reject("image_url", "unknown_picture", message.to_owned());
             }
         }
         Ok(())
@@ -400,7 +420,11 @@ impl Staging {
     async fn give_up(self, found: Found, failure: &Failure) -> Result<(), Failure> {
         let faults = match failure.refusal() {
             Some(refusal) if refusal.faults.is_empty() => {
-                vec![muster_wire::Fault::new("file", refusal.code, refusal.detail.clone())]
+                vec![muster_wire::Fault::new(
+                    "file",
+                    refusal.code,
+                    refusal.detail.clone(),
+                )]
             }
             Some(refusal) => refusal.faults.clone(),
             None => Vec::new(),
@@ -426,11 +450,7 @@ impl Staging {
         tx.commit().await
     }
 
-    async fn seal(
-        &self,
-        tx: &mut Tx,
-        file: Option<Zeroizing<Vec<u8>>>,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    async fn seal(&self, tx: &mut Tx, file: Option<Zeroizing<Vec<u8>>>) -> Result<Option<Vec<u8>>, Failure> {
         let Some(file) = file else { return Ok(None) };
         let keys = self.app.keys.tenant(tx, self.actor.tenant).await?;
         Ok(Some(keys.seal_bytes(&file_place(ImportId(self.id)), &file)))

@@ -10,8 +10,8 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    imports::ImportKind,
     AccountId, ProxyId,
+    imports::ImportKind,
     proxies::{Capacity, MoveAway, Proxy, ProxyChange, ProxyStatus, Share, TestProxies},
 };
 use rust_decimal::Decimal;

@@ -8,8 +8,8 @@ use axum::{
     routing::{get, post},
 };
 use muster_wire::{
-    imports::ImportKind,
     Fault, ModelId, TextId,
+    imports::ImportKind,
     models::Model,
     texts::{NewText, Text, TextChange, TextType},
 };

@@ -38,6 +38,7 @@ mod lives;
 mod migrations;
 mod models;
 mod operators;
+mod pictures;
 mod plans;
 mod probe;
 mod proxies;

@@ -328,6 +328,16 @@ impl Cells<'_> {
         None
     }
 
+    /// The address of a picture: one that Muster keeps, or on the web.
+    pub(super) fn picture(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let position = position(self.kind, name)?;
+        let given = self.values[position].as_deref().map(trimmed);
+        match given.filter(|given| muster_wire::content::kept_picture(given).is_some()) {
+            Some(kept) => Some(kept.to_owned()),
+            None => self.web_address(name, chars_max),
+        }
+    }
+
     /// The address of something on the web, kept as it is written.
     pub(super) fn web_address(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.text(name, chars_max)?;

@@ -386,7 +386,11 @@ fn add_supplied_fields(detected: &mut Detected, options: &Options) {
 pub(super) fn supplied(kind: Kind, options: &Options, decimal_comma: bool) -> Vec<(&'static str, String)> {
     let cost = options.monthly_cost.map(|cost| {
         let cost = cost.to_string();
-        if decimal_comma { cost.replace('.', ",") } else { cost }
+        if decimal_comma {
+            cost.replace('.', ",")
+        } else {
+            cost
+        }
     });
     let all = [
         ("model", &options.default_model),

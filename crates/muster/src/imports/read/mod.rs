@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use cells::MASK;
-pub use reader::{Reader, open, reopen};
+pub use reader::{Reader, open, reopen, slipped};
 pub use rows::{
     ACCOUNT_STATUSES, AUTHORISATION_BASES, AccountRow, CONTENT_TYPES, ContentRow, MODEL_STATUSES, ModelRow,
     PROXY_STATUSES, ProxyRow, Row, SCHEMES, TEXT_TYPES, TextRow, UNKNOWN,

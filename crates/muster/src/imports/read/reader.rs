@@ -13,7 +13,8 @@ use super::records::{Flaw, Record, Records, Split};
 use super::rows;
 use super::write::unguarded;
 use super::{
-    Detected, Dialect, Encoding, Fault, Item, Kind, Note, Options, ROW_BYTES_MAX, Raw, Refused, Row, SAMPLE_BYTES_MAX,
+    Detected, Dialect, Encoding, Fault, Item, Kind, Note, Options, ROW_BYTES_MAX, Raw, Refused, Row,
+    SAMPLE_BYTES_MAX,
 };
 
 /// The first cell of a row of sums.
@@ -124,7 +125,11 @@ pub fn reopen<R: Read>(detected: Detected, source: R, options: &Options) -> Read
         ),
     };
     let columns = matches!(split, Split::Table(_)).then(|| {
-        let names: Vec<String> = detected.columns.iter().map(|column| column.header.clone()).collect();
+        let names: Vec<String> = detected
+            .columns
+            .iter()
+            .map(|column| column.header.clone())
+            .collect();
         let header = detected.header_line.is_some().then_some(names.as_slice());
         map(kind, header, names.len(), options).0
     });
@@ -408,13 +413,21 @@ fn is_totals(cells: &[String]) -> bool {
     TOTALS.contains(&first.as_str()) && cells.len() > 1 && cells[1..].iter().all(number)
 }
 
+/// Whether the cells of a row may stand in other columns than their own: some are missing, or there are more than columns, be
+/// they blank.
+pub fn slipped(columns: usize, cells: &[String]) -> bool {
+    cells.len() != columns
+}
+
 fn raw_cells(kind: Kind, columns: Option<&Columns>, cells: &[String]) -> Vec<Raw> {
     let open = |index: usize| {
         let target = columns.and_then(|columns| columns.targets.get(index).copied().flatten());
         target.is_some_and(|target| !fields(kind)[target].secret)
     };
+    let width = columns.map_or(0, |columns| columns.targets.len());
+    let slipped = slipped(width, cells) && !(0..width).all(open);
     let raw = |(index, cell): (usize, &String)| {
-        if open(index) {
+        if open(index) && !slipped {
             Raw::Plain(cell.clone())
         } else {
             Raw::Secret(cell.clone().into())
