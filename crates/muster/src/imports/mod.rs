@@ -20,6 +20,7 @@ use crate::{
     seal::{Keyring, Place, TenantKeys},
 };
 
+mod again;
 pub mod api;
 mod correct;
 pub mod export;
@@ -27,6 +28,7 @@ pub mod pages;
 pub mod read;
 mod row;
 mod shape;
+mod shown;
 mod stage;
 
 pub use correct::correct;

@@ -24,8 +24,10 @@ use tokio::sync::mpsc;
 use tokio_util::io::StreamReader;
 
 use super::{
+    again::{self, Choice, asked},
     FILE_KEPT_BYTES_MAX, FILE_ROWS_MAX,
-    read::{AUTHORISATION_BASES, Column, DateOrder, Detected, Dialect, Encoding, MASK, Options, SCHEMES},
+    read::{AUTHORISATION_BASES, Column, Detected, Dialect, Options, SCHEMES},
+    shown::{DiffRow, MendedRow, NAME_CHARS_MAX, column_name},
 };
 use crate::{
     app::App,
@@ -56,14 +58,6 @@ const VALUES_BYTES_MAX: usize = 36_000;
 
 /// Columns whose mapping can be changed on screen; of a wider file, the others are read as they were.
 const COLUMNS_MAPPED_MAX: usize = 24;
-
-/// Characters that are shown of a value, of a row's name, and of a column's.
-const VALUE_CHARS_MAX: usize = 60;
-const NAME_CHARS_MAX: usize = 100;
-const HEADER_CHARS_MAX: usize = 40;
-
-/// The longest cell that can be mended in place; a longer one is kept, or written anew.
-const CELL_CHARS_MAX: usize = 500;
 
 /// The pages of imports.
 pub fn routes() -> Router<App> {
@@ -126,11 +120,6 @@ const fn verdict_name(verdict: &RowVerdict) -> &'static str {
     }
 }
 
-/// A field as people say it.
-fn field_name(field: &str) -> String {
-    field.replace('_', " ")
-}
-
 /// What an import is called.
 fn title(import: &Import) -> String {
     let what = kind_name(&import.kind);
@@ -138,19 +127,6 @@ fn title(import: &Import) -> String {
         "" => format!("{what}, import {}", import.id),
         name => format!("{what} from {}", ui::clip(name, NAME_CHARS_MAX)),
     }
-}
-
-/// About how many bytes a text takes on a page.
-fn written_bytes(text: &str) -> usize {
-    text.chars()
-        .map(|c| {
-            if matches!(c, '<' | '>' | '&' | '"' | '\'') {
-                5
-            } else {
-                c.len_utf8()
-            }
-        })
-        .sum()
 }
 
 #[derive(Template)]
@@ -399,211 +375,6 @@ struct ShowPage {
     faults: Faults,
 }
 
-/// A row that is good, as the diff shows it.
-struct DiffRow {
-    line: i64,
-    name: String,
-    changes: Vec<Change>,
-    /// Fields for which there is no room.
-    more: usize,
-}
-
-struct Change {
-    field: String,
-    before: Option<String>,
-    after: String,
-}
-
-/// A row that was refused, with what is wrong and where it can be mended.
-struct MendedRow {
-    line: i64,
-    /// What it says elsewhere, so that it can be told.
-    says: Vec<(String, String)>,
-    faults: Vec<String>,
-    cells: Vec<MendedCell>,
-    /// Whether only the whole row can be written anew.
-    whole: bool,
-}
-
-struct MendedCell {
-    column: usize,
-    label: String,
-    secret: bool,
-    /// What it says; none where it is or may be a secret, or is too long.
-    text: Option<String>,
-    faults: Vec<String>,
-}
-
-/// What stands in a value of the diff.
-fn said(value: &Value) -> String {
-    let text = match value {
-        Value::Null => "nothing".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        other => other.to_string(),
-    };
-    ui::clip(&text, VALUE_CHARS_MAX)
-}
-
-impl DiffRow {
-    fn read(row: &ImportRow, left: &mut usize) -> Self {
-        let key = row.key.as_deref().unwrap_or_default();
-        // Things without a name of their own are told apart by a list.
-        let name = match serde_json::from_str::<Vec<Value>>(key) {
-            Ok(parts) => parts
-                .iter()
-                .filter(|part| !part.is_null())
-                .map(said)
-                .collect::<Vec<_>>()
-                .join(" · "),
-            Err(_) => key.to_owned(),
-        };
-        let mut shown = Self {
-            line: row.line,
-            name: ui::clip(&name, NAME_CHARS_MAX),
-            changes: Vec::new(),
-            more: 0,
-        };
-        let mut all: Vec<Change> = Vec::new();
-        for (field, value) in row.data.as_ref().and_then(Value::as_object).into_iter().flatten() {
-            let before = row.before.as_ref().and_then(|before| before.get(field));
-            if before.is_none() && (value.is_null() || key == value.as_str().unwrap_or_default()) {
-                continue;
-            }
-            all.push(Change {
-                field: field_name(field),
-                before: before.map(said),
-                after: said(value),
-            });
-        }
-        for (sets, field) in [
-            (row.sets_password, "password"),
-            (row.sets_access_token, "access token"),
-        ] {
-            if sets {
-                all.push(Change {
-                    field: field.to_owned(),
-                    before: None,
-                    after: if row.verdict == RowVerdict::New {
-                        "given, not shown"
-                    } else {
-                        "another, not shown"
-                    }
-                    .to_owned(),
-                });
-            }
-        }
-        for change in all {
-            let bytes = 60 + written_bytes(&change.after) + change.before.as_deref().map_or(0, written_bytes);
-            if bytes > *left {
-                shown.more += 1;
-                continue;
-            }
-            *left -= bytes;
-            shown.changes.push(change);
-        }
-        shown
-    }
-}
-
-impl MendedRow {
-    fn read(row: &ImportRow, detected: &Detected) -> Self {
-        let faults: Vec<&Value> = row
-            .faults
-            .as_ref()
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .collect();
-        let cells = row.cells.as_deref().unwrap_or_default();
-        let text = |fault: &Value| {
-            let message = fault["message"].as_str().unwrap_or_default();
-            match fault["value"].as_str() {
-                Some(value) if value != MASK && !value.is_empty() => {
-                    format!("“{}” {message}", ui::clip(value, VALUE_CHARS_MAX))
-                }
-                _ => message.to_owned(),
-            }
-        };
-        let of = |column: &Column, fault: &Value| {
-            let name = fault["column"].as_str().unwrap_or_default();
-            column.field.as_deref() == Some(name) || (column.field.is_none() && column.header == name)
-        };
-        let mut mended = Self {
-            line: row.line,
-            says: Vec::new(),
-            faults: Vec::new(),
-            cells: Vec::new(),
-            whole: false,
-        };
-        for column in &detected.columns {
-            let wrong: Vec<String> = faults
-                .iter()
-                .filter(|fault| of(column, fault))
-                .map(|fault| text(fault))
-                .collect();
-            let cell = cells.get(column.number - 1).and_then(Option::as_deref);
-            let label = column_name(column);
-            if wrong.is_empty() {
-                if let Some(cell) = cell.filter(|cell| !cell.trim().is_empty()) {
-                    if mended.says.len() < 3 {
-                        mended.says.push((label, ui::clip(cell, VALUE_CHARS_MAX)));
-                    }
-                }
-                continue;
-            }
-            let field = column.field.as_deref();
-            mended.cells.push(MendedCell {
-                column: column.number,
-                label,
-                secret: field.is_none_or(|field| detected.kind.is_secret(field)),
-                text: cell
-                    .filter(|cell| cell.chars().count() <= CELL_CHARS_MAX)
-                    .map(str::to_owned)
-                    .or_else(|| (cells.len() < column.number && !cells.is_empty()).then(String::new)),
-                faults: wrong,
-            });
-        }
-        mended.faults = faults
-            .iter()
-            .filter(|fault| !detected.columns.iter().any(|column| of(column, fault)))
-            .map(|fault| text(fault))
-            .collect();
-        mended.whole = cells.is_empty()
-            || detected.columns.is_empty()
-            || faults.iter().any(|fault| fault["column"] == "row");
-        if mended.whole {
-            for cell in std::mem::take(&mut mended.cells) {
-                mended.faults.extend(cell.faults);
-            }
-        }
-        mended
-    }
-
-    /// About how many bytes it takes on the page.
-    fn bytes(&self) -> usize {
-        let cells = self.cells.iter().map(|cell| {
-            let faults: usize = cell.faults.iter().map(|fault| 150 + written_bytes(fault)).sum();
-            450 + faults + cell.text.as_deref().map_or(0, written_bytes) + written_bytes(&cell.label)
-        });
-        let says = self
-            .says
-            .iter()
-            .map(|(name, text)| 40 + written_bytes(name) + written_bytes(text));
-        let faults = self.faults.iter().map(|fault| 150 + written_bytes(fault));
-        let whole = if self.whole { 1_500 } else { 0 };
-        400 + whole + cells.sum::<usize>() + says.sum::<usize>() + faults.sum::<usize>()
-    }
-}
-
-fn column_name(column: &Column) -> String {
-    match (&column.field, column.header.as_str()) {
-        (_, "") => format!("column {}", column.number),
-        (_, header) => ui::clip(header, HEADER_CHARS_MAX),
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ShowQuery {
@@ -775,123 +546,8 @@ impl ShowPage {
         self.fields().contains(&field)
     }
 
-    /// What is asked for in the form, of the choices that a file has.
     fn choices(&self) -> Vec<Choice> {
-        let detected = self.detected.as_ref();
-        let delimiter = detected.and_then(|detected| detected.delimiter);
-        let header = detected.map(|detected| detected.header_line.is_some());
-        let order = detected.and_then(|detected| detected.date_order);
-        let mut choices = vec![
-            Choice::new(
-                "delimiter",
-                "Cells are between",
-                DELIMITERS,
-                delimiter_word(delimiter),
-            ),
-            Choice::new(
-                "header",
-                "The first row",
-                HEADERS,
-                match header {
-                    Some(true) => "yes",
-                    Some(false) => "no",
-                    None => "",
-                },
-            ),
-            Choice::new(
-                "encoding",
-                "Encoding",
-                ENCODINGS,
-                detected.map_or("", |detected| encoding_word(detected.encoding)),
-            ),
-        ];
-        if self.has("birthday") {
-            choices.push(Choice::new(
-                "date_order",
-                "Dates such as 03/04/2026 begin with",
-                ORDERS,
-                order_word(order),
-            ));
-        }
-        choices
-    }
-}
-
-/// A choice in the form that reads a file again.
-struct Choice {
-    name: &'static str,
-    label: &'static str,
-    among: &'static [(&'static str, &'static str)],
-    chosen: &'static str,
-}
-
-impl Choice {
-    fn new(
-        name: &'static str,
-        label: &'static str,
-        among: &'static [(&'static str, &'static str)],
-        chosen: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            label,
-            among,
-            chosen,
-        }
-    }
-}
-
-const DELIMITERS: &[(&str, &str)] = &[
-    ("", "As detected"),
-    ("comma", "Commas"),
-    ("semicolon", "Semicolons"),
-    ("tab", "Tabs"),
-    ("bar", "Bars"),
-];
-const HEADERS: &[(&str, &str)] = &[
-    ("", "As detected"),
-    ("yes", "Names the columns"),
-    ("no", "Is a row like the others"),
-];
-const ENCODINGS: &[(&str, &str)] = &[
-    ("", "As detected"),
-    ("utf-8", "UTF-8"),
-    ("utf-16le", "UTF-16LE"),
-    ("utf-16be", "UTF-16BE"),
-    ("windows-1252", "Windows-1252"),
-];
-const ORDERS: &[(&str, &str)] = &[
-    ("", "As detected"),
-    ("dmy", "The day"),
-    ("mdy", "The month"),
-    ("ymd", "The year"),
-];
-
-const fn delimiter_word(delimiter: Option<char>) -> &'static str {
-    match delimiter {
-        Some(',') => "comma",
-        Some(';') => "semicolon",
-        Some('\t') => "tab",
-        Some('|') => "bar",
-        _ => "",
-    }
-}
-
-const fn encoding_word(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Utf8 => "utf-8",
-        Encoding::Utf16Le => "utf-16le",
-        Encoding::Utf16Be => "utf-16be",
-        Encoding::Windows1252 => "windows-1252",
-    }
-}
-
-const fn order_word(order: Option<DateOrder>) -> &'static str {
-    match order {
-        Some(DateOrder::Dmy) => "dmy",
-        Some(DateOrder::Mdy) => "mdy",
-        Some(DateOrder::Ymd) => "ymd",
-        None => "",
+        again::choices(self.detected.as_ref(), self.has("birthday"))
     }
 }
 
@@ -944,82 +600,6 @@ async fn read_again(
         }
         Err(failure) => not_done(&app, visitor, id, failure).await,
     }
-}
-
-/// How a form asks for a file to be read; what it does not ask for stays.
-fn asked(
-    form: &[(String, String)],
-    before: Options,
-    detected: Option<&Detected>,
-) -> Result<Options, Failure> {
-    let mut options = before;
-    let mut mapping = std::collections::BTreeMap::new();
-    let mut faults = Vec::new();
-    for (name, value) in form {
-        let given = || Some(value.trim().to_owned()).filter(|text| !text.is_empty());
-        match name.as_str() {
-            "delimiter" => {
-                options.delimiter = match value.as_str() {
-                    "comma" => Some(','),
-                    "semicolon" => Some(';'),
-                    "tab" => Some('\t'),
-                    "bar" => Some('|'),
-                    _ => None,
-                }
-            }
-            "header" => options.header = (!value.is_empty()).then_some(value == "yes"),
-            "encoding" => options.encoding = word(value),
-            "date_order" => options.date_order = word(value),
-            "default_model" => options.default_model = given(),
-            "default_email" => options.default_email = given(),
-            "default_authorisation_basis" => options.default_authorisation_basis = given(),
-            "default_authorisation_reference" => options.default_authorisation_reference = given(),
-            "scheme" => options.scheme = given(),
-            "provider" => options.provider = given(),
-            "location" => options.location = given(),
-            "monthly_cost" => {
-                options.monthly_cost = match given().map(|cost| cost.parse()) {
-                    None => None,
-                    Some(Ok(cost)) => Some(cost),
-                    Some(Err(_)) => {
-                        let detail = "the monthly cost is a number, such as 12.50";
-                        faults.push(Fault::new("/monthly_cost", "number", detail));
-                        None
-                    }
-                }
-            }
-            _ => match name.strip_prefix("column-") {
-                Some(number) => {
-                    mapping.insert(number.to_owned(), value.clone());
-                }
-                None => return Err(form::not_this_form()),
-            },
-        }
-    }
-    Refusal::check(faults)?;
-    // The columns of a file that is split otherwise are others.
-    let split_as_before = detected.is_some_and(|detected| {
-        options
-            .delimiter
-            .is_none_or(|delimiter| detected.delimiter == Some(delimiter))
-            && options
-                .header
-                .is_none_or(|header| detected.header_line.is_some() == header)
-            && options
-                .encoding
-                .is_none_or(|encoding| encoding == detected.encoding)
-    });
-    options.mapping = if split_as_before {
-        mapping
-    } else {
-        Default::default()
-    };
-    Ok(options)
-}
-
-/// A word of a closed set; none when it is none.
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(Value::String(text.to_owned())).ok()
 }
 
 /// The corrections that a form sends: `LINE.row` has a row checked, `LINE.cell.COLUMN` and `LINE.kept.COLUMN` say what a cell is

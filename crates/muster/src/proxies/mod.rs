@@ -22,6 +22,7 @@ use crate::{
 
 pub mod api;
 pub mod assign;
+mod edit;
 mod guard;
 pub mod pages;
 pub mod probe;
