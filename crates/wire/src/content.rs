@@ -166,10 +166,8 @@ impl ContentChange {
 
 fn faults(image_url: Option<&str>, text_content: Option<&str>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    if let Some(url) = image_url {
-        if kept_picture(url).is_none() {
-            check::url(&mut faults, "/image_url", url, IMAGE_URL_CHARS_MAX);
-        }
+    if let Some(url) = image_url.filter(|url| kept_picture(url).is_none()) {
+        check::url(&mut faults, "/image_url", url, IMAGE_URL_CHARS_MAX);
     }
     if let Some(text) = text_content {
         check::text(&mut faults, "/text_content", text, 0..=TEXT_CHARS_MAX);

@@ -1,14 +1,22 @@
 //! Forms: how they are read, and how what is wrong in them is shown beside its field.
 
+use std::io;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Multipart, Request, multipart::Field},
     http::{header, request::Parts},
 };
+use futures_util::stream;
 use muster_wire::{Fault, Page};
 use serde::de::DeserializeOwned;
+use tokio::{io::AsyncRead, sync::mpsc};
+use tokio_util::io::StreamReader;
 
 use crate::problem::{Failure, Kind, Refusal};
+
+/// Pieces of a file that wait to be read, at most.
+const PIECES_WAITING_MAX: usize = 4;
 
 /// A form that was sent. Fields that it does not know are refused where its type says so; an empty field is an empty text.
 #[derive(Debug)]
@@ -107,6 +115,42 @@ pub async fn text(field: Field<'_>, bytes_max: usize) -> Result<String, Failure>
     }
     let text = String::from_utf8(bytes).map_err(|_| not_this_form())?;
     Ok(text.replace("\r\n", "\n"))
+}
+
+/// What goes from a form to the reader of its file: pieces of it, and at its end that it is whole.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// A field with a file as a source that can be read by another task, and what carries the file there: both have to run. A file
+/// whose sender goes away before its end breaks off: it is not taken for a shorter one.
+pub fn carried(
+    mut field: Field<'_>,
+) -> (
+    impl AsyncRead + Send + Unpin + 'static,
+    impl Future<Output = ()> + '_,
+) {
+    let (pieces, arriving) = mpsc::channel(PIECES_WAITING_MAX);
+    let stream = stream::try_unfold(arriving, |mut arriving: mpsc::Receiver<Piece>| async move {
+        match arriving.recv().await {
+            Some(Piece::Bytes(bytes)) => Ok(Some((bytes, arriving))),
+            Some(Piece::End) => Ok(None),
+            None => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+        }
+    });
+    let carrying = async move {
+        while let Ok(piece) = field.chunk().await {
+            let (piece, last) = match piece {
+                Some(bytes) => (Piece::Bytes(bytes), false),
+                None => (Piece::End, true),
+            };
+            if pieces.send(piece).await.is_err() || last {
+                return;
+            }
+        }
+    };
+    (StreamReader::new(Box::pin(stream)), carrying)
 }
 
 /// What is said of a form that is not the page's.

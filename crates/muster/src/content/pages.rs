@@ -9,7 +9,7 @@ use axum::{
 };
 use muster_wire::{
     ContentId, Fault, ModelId,
-    content::{Content, ContentChange, ContentType, Coverage, NewContent, PICTURE_BYTES_MAX},
+    content::{Content, ContentChange, ContentType, Coverage, NewContent, PICTURE_BYTES_MAX, kept_picture},
     imports::ImportKind,
     models::Model,
 };
@@ -467,8 +467,13 @@ async fn delete(
     Id(id): Id<ContentId>,
 ) -> Result<Response, Failure> {
     let mut tx = app.db.begin(&visitor.actor).await?;
+    let picture = content::get(&mut tx, &visitor.actor, id).await?;
     content::delete(&mut tx, &visitor.actor, id, IfMatch(None)).await?;
     tx.commit().await?;
-    let said = Said::done("The picture is deleted. Whoever was given it under a lease still has it.");
+    let said = Said::done(if kept_picture(&picture.image_url).is_some() {
+        "The picture is deleted. A step that was handed out with it is shown it only while another item shows it."
+    } else {
+        "The picture is deleted. Whoever was given it under a lease still has it."
+    });
     Ok(console::go_and_say("/content/pictures", &said))
 }

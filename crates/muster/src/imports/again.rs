@@ -14,41 +14,41 @@ use crate::{
 /// The choices that a file has, with what it was found to be; of dates only where it can have some.
 pub(super) fn choices(detected: Option<&Detected>, has_dates: bool) -> Vec<Choice> {
     let delimiter = detected.and_then(|detected| detected.delimiter);
-        let header = detected.map(|detected| detected.header_line.is_some());
-        let order = detected.and_then(|detected| detected.date_order);
-        let mut choices = vec![
-            Choice::new(
-                "delimiter",
-                "Cells are between",
-                DELIMITERS,
-                delimiter_word(delimiter),
-            ),
-            Choice::new(
-                "header",
-                "The first row",
-                HEADERS,
-                match header {
-                    Some(true) => "yes",
-                    Some(false) => "no",
-                    None => "",
-                },
-            ),
-            Choice::new(
-                "encoding",
-                "Encoding",
-                ENCODINGS,
-                detected.map_or("", |detected| encoding_word(detected.encoding)),
-            ),
-        ];
-        if has_dates {
-            choices.push(Choice::new(
-                "date_order",
-                "Dates such as 03/04/2026 begin with",
-                ORDERS,
-                order_word(order),
-            ));
-        }
-        choices
+    let header = detected.map(|detected| detected.header_line.is_some());
+    let order = detected.and_then(|detected| detected.date_order);
+    let mut choices = vec![
+        Choice::new(
+            "delimiter",
+            "Cells are between",
+            DELIMITERS,
+            delimiter_word(delimiter),
+        ),
+        Choice::new(
+            "header",
+            "The first row",
+            HEADERS,
+            match header {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "",
+            },
+        ),
+        Choice::new(
+            "encoding",
+            "Encoding",
+            ENCODINGS,
+            detected.map_or("", |detected| encoding_word(detected.encoding)),
+        ),
+    ];
+    if has_dates {
+        choices.push(Choice::new(
+            "date_order",
+            "Dates such as 03/04/2026 begin with",
+            ORDERS,
+            order_word(order),
+        ));
+    }
+    choices
 }
 
 /// A choice of the form.

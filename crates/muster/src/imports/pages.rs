@@ -3,12 +3,10 @@
 use askama::Template;
 use axum::{
     Router,
-    body::Bytes,
     extract::{DefaultBodyLimit, State, multipart::Field},
     response::Response,
     routing::{get, post},
 };
-use futures_util::stream;
 use muster_wire::{
     Fault, ImportId, Page,
     filter::value_of,
@@ -20,12 +18,10 @@ use muster_wire::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::mpsc;
-use tokio_util::io::StreamReader;
 
 use super::{
-    again::{self, Choice, asked},
     FILE_KEPT_BYTES_MAX, FILE_ROWS_MAX,
+    again::{self, Choice, asked},
     read::{AUTHORISATION_BASES, Column, Detected, Dialect, Options, SCHEMES},
     shown::{DiffRow, MendedRow, NAME_CHARS_MAX, column_name},
 };
@@ -43,9 +39,6 @@ use crate::{
 
 /// Text that can be pasted, at most; a file can be longer.
 const PASTED_BYTES_MAX: usize = 1 << 20;
-
-/// Pieces of a file that wait to be read, at most.
-const PIECES_WAITING_MAX: usize = 4;
 
 /// Rows of a page of the diff.
 const DIFF_ROWS_MAX: u32 = 30;
@@ -248,7 +241,7 @@ async fn create(State(app): State<App>, visitor: Visitor, mut parts: FileForm) -
                     return refused(&app, visitor, asked, vec![fault]).await;
                 }
                 let name = field.file_name().unwrap_or_default().to_owned();
-                return begin(&app, visitor, asked, name, Given::File(field)).await;
+                return begin(&app, visitor, asked, name, Given::File(Box::new(field))).await;
             }
             "file" => {}
             _ => return Err(form::not_this_form()),
@@ -265,7 +258,7 @@ async fn create(State(app): State<App>, visitor: Visitor, mut parts: FileForm) -
 
 /// Where the text of an import comes from.
 enum Given<'a> {
-    File(Field<'a>),
+    File(Box<Field<'a>>),
     Text(String),
 }
 
@@ -298,9 +291,9 @@ async fn begin(
             imports::stage(app, &visitor.actor, kind, id, options, source).await
         }
         Given::File(field) => {
-            let (pieces, source) = passage();
+            let (source, carrying) = form::carried(*field);
             let staging = imports::stage(app, &visitor.actor, kind, id, options, source);
-            tokio::join!(staging, pump(field, pieces)).0
+            tokio::join!(staging, carrying).0
         }
     };
     match read {
@@ -308,44 +301,6 @@ async fn begin(
         // The import says itself what is wrong with its file.
         Err(failure) if failure.refusal().is_some() => Ok(console::go(format!("/imports/{id}"))),
         Err(failure) => Err(failure),
-    }
-}
-
-/// What goes through a passage: pieces of a file, and at its end that it is whole.
-enum Piece {
-    Bytes(Bytes),
-    End,
-}
-
-/// A way for the pieces of a file to whoever reads it, on a thread of its own. A file whose sender goes away before its end
-/// breaks off: it is not taken for a shorter one.
-fn passage() -> (
-    mpsc::Sender<Piece>,
-    impl tokio::io::AsyncRead + Send + Unpin + 'static,
-) {
-    let (pieces, arriving) = mpsc::channel(PIECES_WAITING_MAX);
-    let stream = stream::try_unfold(arriving, |mut arriving: mpsc::Receiver<Piece>| async move {
-        match arriving.recv().await {
-            Some(Piece::Bytes(bytes)) => Ok(Some((bytes, arriving))),
-            Some(Piece::End) => Ok(None),
-            None => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)),
-        }
-    });
-    (pieces, StreamReader::new(Box::pin(stream)))
-}
-
-async fn pump(mut field: Field<'_>, pieces: mpsc::Sender<Piece>) {
-    while let Ok(piece) = field.chunk().await {
-        let sent = match piece {
-            Some(bytes) => pieces.send(Piece::Bytes(bytes)).await,
-            None => {
-                let _reader_has_ended = pieces.send(Piece::End).await;
-                return;
-            }
-        };
-        if sent.is_err() {
-            return;
-        }
     }
 }
 

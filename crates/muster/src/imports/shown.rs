@@ -12,6 +12,9 @@ pub(super) const VALUE_CHARS_MAX: usize = 60;
 pub(super) const NAME_CHARS_MAX: usize = 100;
 pub(super) const HEADER_CHARS_MAX: usize = 40;
 
+/// Cells by which a refused row can be told, at most.
+const SAID_MAX: usize = 3;
+
 /// The longest cell that can be mended in place; a longer one is kept, or written anew.
 pub(super) const CELL_CHARS_MAX: usize = 500;
 
@@ -151,13 +154,14 @@ impl MendedRow {
             .flatten()
             .collect();
         let cells = row.cells.as_deref().unwrap_or_default();
-        let text = |fault: &Value| {
-            let message = fault["message"].as_str().unwrap_or_default();
+        let message = |fault: &Value| fault["message"].as_str().unwrap_or_default().to_owned();
+        let quoted = |fault: &Value| {
+            let message = message(fault);
             match fault["value"].as_str() {
                 Some(value) if value != MASK && !value.is_empty() => {
                     format!("“{}” {message}", ui::clip(value, VALUE_CHARS_MAX))
                 }
-                _ => message.to_owned(),
+                _ => message,
             }
         };
         let of = |column: &Column, fault: &Value| {
@@ -172,18 +176,26 @@ impl MendedRow {
             whole: false,
         };
         for column in &detected.columns {
+            let cell = cells.get(column.number - 1).and_then(Option::as_deref);
+            let shown = cell.filter(|cell| cell.chars().count() <= CELL_CHARS_MAX);
+            // What stands in the field needs no saying again.
             let wrong: Vec<String> = faults
                 .iter()
                 .filter(|fault| of(column, fault))
-                .map(|fault| text(fault))
+                .map(|fault| {
+                    if shown.is_some() {
+                        message(fault)
+                    } else {
+                        quoted(fault)
+                    }
+                })
                 .collect();
-            let cell = cells.get(column.number - 1).and_then(Option::as_deref);
             let label = column_name(column);
             if wrong.is_empty() {
-                if let Some(cell) = cell.filter(|cell| !cell.trim().is_empty()) {
-                    if mended.says.len() < 3 {
-                        mended.says.push((label, ui::clip(cell, VALUE_CHARS_MAX)));
-                    }
+                if let Some(cell) = cell.filter(|cell| !cell.trim().is_empty())
+                    && mended.says.len() < SAID_MAX
+                {
+                    mended.says.push((label, ui::clip(cell, VALUE_CHARS_MAX)));
                 }
                 continue;
             }
@@ -192,8 +204,7 @@ impl MendedRow {
                 column: column.number,
                 label,
                 secret: field.is_none_or(|field| detected.kind.is_secret(field)),
-                text: cell
-                    .filter(|cell| cell.chars().count() <= CELL_CHARS_MAX)
+                text: shown
                     .map(str::to_owned)
                     .or_else(|| (cells.len() < column.number && !cells.is_empty()).then(String::new)),
                 faults: wrong,
@@ -202,7 +213,7 @@ impl MendedRow {
         mended.faults = faults
             .iter()
             .filter(|fault| !detected.columns.iter().any(|column| of(column, fault)))
-            .map(|fault| text(fault))
+            .map(|fault| quoted(fault))
             .collect();
         mended.whole = cells.is_empty()
             || detected.columns.is_empty()

@@ -465,7 +465,8 @@ struct Kept<R> {
 
 impl<R: std::io::Read> std::io::Read for Kept<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.source.read(buffer)?;
+        // A file that broke off is not kept: read again, it would be taken for a shorter one.
+        let count = self.source.read(buffer).inspect_err(|_| self.bytes = None)?;
         self.bytes = self
             .bytes
             .take()
@@ -492,8 +493,7 @@ fn read_file(
     while source.bytes.is_some() {
         match std::io::Read::read(&mut source, &mut buffer) {
             Ok(0) => break,
-            Ok(_) => {}
-            Err(_) => source.bytes = None,
+            Ok(_) | Err(_) => {}
         }
     }
     if let Some(file) = source.bytes {

@@ -22,8 +22,8 @@ use crate::{
 
 pub mod api;
 pub mod assign;
-mod edit;
 mod guard;
+mod page;
 pub mod pages;
 pub mod probe;
 pub mod test;

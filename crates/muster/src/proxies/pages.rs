@@ -43,7 +43,7 @@ pub fn routes() -> Router<App> {
         .route("/proxies/{id}/retire", get(retire_form).post(retire))
         .route("/proxies/{id}/restore", post(restore))
         .route("/proxies/test", post(test_now))
-        .merge(super::edit::routes())
+        .merge(super::page::routes())
 }
 
 /// How a proxy is: a colour, a shape and a word.

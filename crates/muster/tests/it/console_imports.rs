@@ -3,7 +3,10 @@
 use muster_wire::Role;
 use serde_json::json;
 
-use crate::support::{Caller, TestApp, browser::Page, value};
+use crate::{
+    imports::until_some,
+    support::{Caller, TestApp, browser::Page, value},
+};
 
 const HEADER: &str = "username,email,model,authorisation_basis,authorisation_reference,password";
 
@@ -269,7 +272,7 @@ async fn a_page_of_the_worst_rows_is_small_and_nothing_in_it_is_markup() {
     let hostile = "<script>alert(1)</script>\"'&amp;{{7*7}}<img src=x onerror=alert(2)>".repeat(8);
     let cell = format!("\"{}\"", hostile.replace('"', "\"\""));
     let mut file = format!("username,email,model,bio,location_city,birthday,status,{cell}\n");
-    for n in 0..60 {
+    for n in 0..70 {
         let name = if n % 2 == 0 {
             format!("good.{n}")
         } else {
@@ -340,4 +343,50 @@ async fn a_file_is_chosen_or_dropped_and_a_viewer_only_looks() {
         viewer.see_no(button).await;
     }
     viewer.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_long_to_be_kept_is_read_all_the_same_and_its_long_cells_are_not_shown() {
+    let app = TestApp::start().await;
+    let mut file = "name,description\n".to_owned();
+    for n in 0..10 {
+        file += &format!("model {n},\"{}\"\n", "<&".repeat(450_000));
+    }
+    assert!(file.len() > muster::imports::FILE_KEPT_BYTES_MAX);
+    let address = staged(&app.owner, "models", &file).await;
+    let page = Page::signed_in(&app, Role::Operator).await;
+    page.open(&address).await;
+    page.see("too long to be kept").await;
+    page.see_no("Read it otherwise").await;
+    page.see("Line 11").await;
+    page.is_small().await;
+    page.close().await;
+    let again = app.owner.post(&format!("/v1{address}/read"), json!({})).await;
+    assert_eq!(again.problem(409), "file_not_kept");
+}
+
+#[tokio::test]
+async fn a_form_that_breaks_off_is_no_shorter_file() {
+    let app = TestApp::start().await;
+    let cookie = app.session(Role::Owner).await;
+    let head = "--b\r\nContent-Disposition: form-data; name=\"kind\"\r\n\r\nmodels\r\n--b\r\nContent-Disposition: form-data; \
+        name=\"file\"; filename=\"a.csv\"\r\n\r\nname\nEastside\n";
+    let mut db = app.superuser().await;
+    let sent = futures_util::stream::iter([Ok(head.to_owned())]);
+    let broken = futures_util::stream::once(async move {
+        until_some(&mut db, "select count(*) from imports").await;
+        Err(std::io::Error::other("the sender goes away"))
+    });
+    let anybody = Caller::new(&app.url, None);
+    let request = anybody
+        .request(reqwest::Method::POST, "/imports")
+        .header("cookie", cookie)
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(reqwest::Body::wrap_stream(futures_util::StreamExt::chain(
+            sent, broken,
+        )));
+    request.send().await.expect_err("the sender went away");
+    let failed = "select count(*) from imports where state = 'failed' and file_encrypted is null";
+    until_some(&mut app.superuser().await, failed).await;
+    assert_eq!(value::<i64>(&app, "select count(*) from import_rows").await, 0);
 }

@@ -72,7 +72,10 @@ impl TestApp {
             .expect(200);
         // A file that somebody has still to decide, with something of everything in it.
         let model = self.look("select min(name) from models").await.expect("a model");
-        let username = self.look("select min(username) from accounts").await.expect("an account");
+        let username = self
+            .look("select min(username) from accounts")
+            .await
+            .expect("an account");
         let file = format!(
             "Handle;E-mail;Brand;Authorisation;Reference;Password;City;Notes\n\
              {username};new.address@example.com;{model};owned;C-100;;Bath;\n\
@@ -83,7 +86,10 @@ impl TestApp {
              @fen.paths;fen@example.com;{model}\n"
         );
         let path = "/v1/imports?kind=accounts&file_name=spring%20accounts.csv";
-        let staged = self.owner.send(self.owner.request(reqwest::Method::POST, path).body(file)).await;
+        let staged = self
+            .owner
+            .send(self.owner.request(reqwest::Method::POST, path).body(file))
+            .await;
         staged.expect(201);
         self.fold().await;
         // Time goes by for nobody in a test.
