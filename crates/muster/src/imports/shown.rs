@@ -78,6 +78,8 @@ pub(super) fn said(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        Value::Object(object) if object.is_empty() => "none".to_owned(),
         other => other.to_string(),
     };
     ui::clip(&text, VALUE_CHARS_MAX)

@@ -348,9 +348,9 @@ async fn a_file_is_chosen_or_dropped_and_a_viewer_only_looks() {
 #[tokio::test]
 async fn a_file_that_is_too_long_to_be_kept_is_read_all_the_same_and_its_long_cells_are_not_shown() {
     let app = TestApp::start().await;
-    let mut file = "name,description\n".to_owned();
+    let mut file = "name,description,status\n".to_owned();
     for n in 0..10 {
-        file += &format!("model {n},\"{}\"\n", "<&".repeat(450_000));
+        file += &format!("model {n},\"{}\",nonsense\n", "<&".repeat(450_000));
     }
     assert!(file.len() > muster::imports::FILE_KEPT_BYTES_MAX);
     let address = staged(&app.owner, "models", &file).await;

@@ -211,6 +211,7 @@ async fn a_proxy_is_added_and_changed_and_its_password_never_comes_out() {
         page.see("<b>Acme</b>").await;
         hidden().await;
         page.click("Change it").await;
+        page.see("Another password").await;
         hidden().await;
         page.is_accessible_unless(!scripts).await;
         let sealed = "select encode(password_encrypted, 'hex') from proxies where host = 'gate.example.com'";
