@@ -173,9 +173,9 @@ async fn a_file_is_read_again_otherwise_and_pictures_are_uploaded() {
     muster(&app, &["models", "add", "--name", "Northside"])
         .await
         .expect(0);
-    let unread = muster_reads(&app, &["import", "texts", "-"], "sort,words\nbio,tea\n").await;
-    assert!(unread.refused(5).contains("there is no column `content_type`"));
-    let mapping = r#"mapping={"sort":"content_type","words":"text_content"}"#;
+    let unread = muster_reads(&app, &["import", "texts", "-"], "type,words\nbio,tea\n").await;
+    assert!(unread.refused(5).contains("there is no column `text_content`"));
+    let mapping = r#"mapping={"words":"text_content"}"#;
     let args = [
         "imports",
         "read",
