@@ -99,7 +99,7 @@ fn state(import: &Import) -> Markup {
         ImportState::Committed => ui::badge(Tone::Good, "check", "Stored"),
         ImportState::Undone => ui::badge(Tone::Quiet, "box", "Taken back"),
         ImportState::Discarded => ui::badge(Tone::Quiet, "box", "Given up"),
-        ImportState::Failed => ui::badge(Tone::Bad, "cross", "Not read"),
+        ImportState::Failed => ui::badge(Tone::Bad, "cross", "Failed"),
     }
 }
 
