@@ -491,9 +491,8 @@ fn read_file(
     // What was refused at its beginning is taken to its end, so that all of it is kept.
     let mut buffer = vec![0; 64 << 10];
     while source.bytes.is_some() {
-        match std::io::Read::read(&mut source, &mut buffer) {
-            Ok(0) => break,
-            Ok(_) | Err(_) => {}
+        if matches!(std::io::Read::read(&mut source, &mut buffer), Ok(0)) {
+            break;
         }
     }
     if let Some(file) = source.bytes {
