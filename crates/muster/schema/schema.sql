@@ -542,6 +542,11 @@ END) STORED NOT NULL,
     last_used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     created_by text,
+    picture bytea GENERATED ALWAYS AS (
+CASE
+    WHEN (image_url ~ '^/v1/pictures/[0-9a-f]{64}$'::text) THEN decode(SUBSTRING(image_url FROM 14), 'hex'::text)
+    ELSE NULL::bytea
+END) STORED,
     CONSTRAINT model_content_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
     CONSTRAINT model_content_content_type_check CHECK ((content_type = ANY (ARRAY['pfp'::text, 'post'::text, 'highlight'::text, 'story'::text, 'any'::text]))),
     CONSTRAINT model_content_created_by_check CHECK ((length(created_by) <= 100)),
@@ -565,7 +570,7 @@ CREATE FUNCTION public.copied_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     AS $$
     select array ['models', 'bots', 'proxies', 'accounts', 'work_queue', 'warmup_step_logs', 'account_state_history',
-        'authorisations', 'account_notes', 'bot_sessions', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
+        'authorisations', 'account_notes', 'bot_sessions', 'pictures', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
         'daily_step_metrics', 'daily_failures', 'metric_rollups', 'audit_log']
 $$;
 
@@ -947,6 +952,38 @@ CREATE FUNCTION public.my_tenants() RETURNS TABLE(tenant_id bigint, name text, r
     join operators o on o.id = m.operator_id
     where m.operator_id = nullif(current_setting('muster.operator_id', true), '')::bigint and o.disabled_at is null
     order by m.tenant_id
+$$;
+
+CREATE FUNCTION public.pictures_left() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_tenants bigint[];
+    v_pictures bytea[];
+begin
+    if tg_op = 'DELETE' then
+        select array_agg(l.tenant_id), array_agg(l.picture) into v_tenants, v_pictures
+        from (select distinct tenant_id, picture from old_rows where picture is not null) l;
+    else
+        select array_agg(l.tenant_id), array_agg(l.picture) into v_tenants, v_pictures
+        from (
+            select distinct o.tenant_id, o.picture
+            from old_rows o
+            join new_rows n on n.tenant_id = o.tenant_id and n.id = o.id
+            where o.picture is not null and o.picture is distinct from n.picture) l;
+    end if;
+    if v_pictures is null then
+        return null;
+    end if;
+    perform from pictures p
+    where p.tenant_id = any (v_tenants) and p.sha256 = any (v_pictures)
+    order by p.tenant_id, p.sha256
+    for update;
+    delete from pictures p
+    where p.tenant_id = any (v_tenants) and p.sha256 = any (v_pictures)
+        and not exists (select from model_content c where c.tenant_id = p.tenant_id and c.picture = p.sha256);
+    return null;
+end
 $$;
 
 CREATE FUNCTION public.pool_changed() RETURNS trigger
@@ -2013,6 +2050,8 @@ CREATE TABLE public.imports (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     committed_at timestamp with time zone,
     undone_at timestamp with time zone,
+    file_encrypted bytea,
+    faults jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT imports_file_name_check CHECK ((length(file_name) <= 255)),
     CONSTRAINT imports_kind_check CHECK ((kind = ANY (ARRAY['accounts'::text, 'proxies'::text, 'models'::text, 'content'::text, 'texts'::text]))),
     CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['reading'::text, 'staged'::text, 'committed'::text, 'undone'::text, 'discarded'::text, 'failed'::text])))
@@ -2108,6 +2147,21 @@ CREATE TABLE public.password_links (
 );
 
 ALTER TABLE ONLY public.password_links FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.pictures (
+    tenant_id bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    media_type text NOT NULL,
+    bytes bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text,
+    CONSTRAINT pictures_bytes_check CHECK (((length(bytes) >= 1) AND (length(bytes) <= 8388608))),
+    CONSTRAINT pictures_check CHECK ((sha256 = sha256(bytes))),
+    CONSTRAINT pictures_created_by_check CHECK ((length(created_by) <= 100)),
+    CONSTRAINT pictures_media_type_check CHECK ((media_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text])))
+);
+
+ALTER TABLE ONLY public.pictures FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.proxies_id_seq
@@ -2362,6 +2416,9 @@ ALTER TABLE ONLY public.operators
 ALTER TABLE ONLY public.password_links
     ADD CONSTRAINT password_links_pkey PRIMARY KEY (tenant_id, token_hash);
 
+ALTER TABLE ONLY public.pictures
+    ADD CONSTRAINT pictures_pkey PRIMARY KEY (tenant_id, sha256);
+
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2490,6 +2547,8 @@ CREATE INDEX idx_warmup_logs_started_at ON ONLY public.warmup_step_logs USING br
 
 CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
 
+CREATE INDEX model_content_picture ON public.model_content USING btree (tenant_id, picture) WHERE (picture IS NOT NULL);
+
 CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
 
 CREATE INDEX proxies_full ON public.proxies USING btree (tenant_id, id) WHERE ((status = 'active'::text) AND (account_count >= max_accounts));
@@ -2512,7 +2571,11 @@ CREATE TRIGGER trigger_account_state_history AFTER UPDATE ON public.accounts REF
 
 CREATE TRIGGER trigger_content_changed AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_changed();
 
+CREATE TRIGGER trigger_content_changes_picture AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pictures_left();
+
 CREATE TRIGGER trigger_content_filled AFTER INSERT ON public.model_content REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
+
+CREATE TRIGGER trigger_content_leaves_picture AFTER DELETE ON public.model_content REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pictures_left();
 
 CREATE TRIGGER trigger_history_legal AFTER INSERT ON public.account_state_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.history_inserted();
 
@@ -2602,11 +2665,17 @@ ALTER TABLE ONLY public.metric_rollups
 ALTER TABLE ONLY public.model_content
     ADD CONSTRAINT model_content_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.model_content
+    ADD CONSTRAINT model_content_tenant_id_picture_fkey FOREIGN KEY (tenant_id, picture) REFERENCES public.pictures(tenant_id, sha256);
+
 ALTER TABLE ONLY public.models
     ADD CONSTRAINT models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.password_links
     ADD CONSTRAINT password_links_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.pictures
+    ADD CONSTRAINT pictures_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_tenant_id_assigned_model_id_fkey FOREIGN KEY (tenant_id, assigned_model_id) REFERENCES public.models(tenant_id, id) ON DELETE SET NULL (assigned_model_id);
@@ -2707,6 +2776,8 @@ CREATE POLICY owner ON public.tenants FOR SELECT TO muster_owner USING (true);
 
 ALTER TABLE public.password_links ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.pictures ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_scheduler USING (true);
@@ -2770,6 +2841,8 @@ CREATE POLICY tenant ON public.model_content TO muster_owner, muster_app USING (
 CREATE POLICY tenant ON public.models TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.password_links TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.pictures TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.proxies TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -3011,6 +3084,9 @@ GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.my_tenants() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_tenants() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pictures_left() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pictures_left() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.pool_changed() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;
@@ -3283,6 +3359,8 @@ GRANT UPDATE(state) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(detected) ON TABLE public.imports TO muster_app;
 
+GRANT UPDATE(options) ON TABLE public.imports TO muster_app;
+
 GRANT UPDATE(notes) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(new_rows) ON TABLE public.imports TO muster_app;
@@ -3296,6 +3374,10 @@ GRANT UPDATE(rejected_rows) ON TABLE public.imports TO muster_app;
 GRANT UPDATE(committed_at) ON TABLE public.imports TO muster_app;
 
 GRANT UPDATE(undone_at) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(file_encrypted) ON TABLE public.imports TO muster_app;
+
+GRANT UPDATE(faults) ON TABLE public.imports TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.imports_id_seq TO muster_app;
 
@@ -3328,6 +3410,10 @@ GRANT USAGE ON SEQUENCE public.operators_id_seq TO muster_app;
 GRANT SELECT,INSERT ON TABLE public.password_links TO muster_app;
 
 GRANT UPDATE(used_at) ON TABLE public.password_links TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.pictures TO muster_app;
+
+GRANT UPDATE(created_at) ON TABLE public.pictures TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
 

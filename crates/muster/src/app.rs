@@ -179,6 +179,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(lifecycle))
         .merge(crate::models::api::routes())
         .merge(crate::content::api::routes())
+        .merge(crate::pictures::api::routes())
         .merge(crate::texts::api::routes())
         .merge(crate::work::api::routes())
         .merge(crate::today::api::routes())

@@ -354,7 +354,7 @@ pub fn walked_page<T: Clone>(
     (items, end)
 }
 
-fn encode_cursor(key: i64) -> String {
+pub(crate) fn encode_cursor(key: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("1:{key}"))
 }
 

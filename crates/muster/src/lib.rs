@@ -25,6 +25,7 @@ pub mod limits;
 pub mod metrics;
 pub mod models;
 pub mod operators;
+pub mod pictures;
 pub mod problem;
 pub mod proxies;
 pub mod reviews;

@@ -8,6 +8,38 @@ use crate::{ContentId, Fault, Filter, ModelId, check, filter::YesNo, patch};
 /// The longest address of a picture.
 pub const IMAGE_URL_CHARS_MAX: usize = 500;
 
+/// The longest picture that Muster keeps: as long as Instagram takes one.
+pub const PICTURE_BYTES_MAX: usize = 8 << 20;
+
+/// Where the pictures are that Muster keeps.
+const KEPT_PICTURES: &str = "/v1/pictures/";
+
+/// The SHA-256 of the picture that an address means, where it is one that Muster keeps: `/v1/pictures/` and 64 hexadecimal
+/// digits, in lower case.
+pub fn kept_picture(url: &str) -> Option<[u8; 32]> {
+    let digits = url.strip_prefix(KEPT_PICTURES)?.as_bytes();
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let mut sha256 = [0; 32];
+    if digits.len() != 2 * sha256.len() {
+        return None;
+    }
+    for (byte, pair) in sha256.iter_mut().zip(digits.chunks(2)) {
+        *byte = value(pair[0])? << 4 | value(pair[1])?;
+    }
+    Some(sha256)
+}
+
+/// The address of a picture that Muster keeps, on its server.
+pub fn kept_picture_url(sha256: &[u8; 32]) -> String {
+    sha256
+        .iter()
+        .fold(KEPT_PICTURES.to_owned(), |url, byte| format!("{url}{byte:02x}"))
+}
+
 /// The longest text.
 pub const TEXT_CHARS_MAX: usize = 10_000;
 
@@ -38,7 +70,7 @@ crate::wire! {
         pub model: String,
         /// What it is for.
         pub content_type: ContentType,
-        /// Where the picture is.
+        /// Where the picture is: on the web, or, as `/v1/pictures/...`, on this server.
         pub image_url: String,
         /// The text that goes with the picture.
         pub text_content: Option<String>,
@@ -69,8 +101,8 @@ crate::wire! {
         pub model_id: ModelId,
         /// What it is for.
         pub content_type: ContentType,
-        /// Where the picture is: an `http://` or `https://` address.
-        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500, pattern = "^https?://[^/?#:\\s][^\\s]*$"))]
+        /// Where the picture is: an `http://` or `https://` address, or `/v1/pictures/` and the SHA-256 of one that Muster keeps.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500, pattern = "^(https?://[^/?#:\\s][^\\s]*|/v1/pictures/[0-9a-f]{64})$"))]
         pub image_url: String,
         /// The text that goes with the picture.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,9 +130,9 @@ crate::wire! {
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
         #[cfg_attr(feature = "openapi", schema(nullable = false))]
         pub content_type: Option<ContentType>,
-        /// Where the picture is: an `http://` or `https://` address.
+        /// Where the picture is: an `http://` or `https://` address, or `/v1/pictures/` and the SHA-256 of one that Muster keeps.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::value")]
-        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500, pattern = "^https?://[^/?#:\\s][^\\s]*$", nullable = false))]
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500, pattern = "^(https?://[^/?#:\\s][^\\s]*|/v1/pictures/[0-9a-f]{64})$", nullable = false))]
         pub image_url: Option<String>,
         /// The text that goes with the picture; `null` clears it.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "patch::nullable")]
@@ -134,7 +166,7 @@ impl ContentChange {
 
 fn faults(image_url: Option<&str>, text_content: Option<&str>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    if let Some(url) = image_url {
+    if let Some(url) = image_url.filter(|url| kept_picture(url).is_none()) {
         check::url(&mut faults, "/image_url", url, IMAGE_URL_CHARS_MAX);
     }
     if let Some(text) = text_content {

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::ImportId;
+use crate::{Fault, ImportId, Secret};
+
+/// Rows that one request corrects, at most.
+pub const ROWS_CORRECTED_MAX: usize = 100;
 
 /// The longest name of an imported file, in characters.
 pub const FILE_NAME_CHARS_MAX: usize = 255;
@@ -71,6 +74,11 @@ crate::wire! {
         pub detected: Value,
         /// Things to know about the file that are no faults.
         pub notes: Value,
+        /// What is wrong with the file as a whole, where it was refused.
+        pub faults: Vec<Fault>,
+        /// Whether the file is kept, sealed, so that it can be read again otherwise: until the import is decided, when it has
+        /// at most 8 MiB.
+        pub file_kept: bool,
         /// Rows that are new.
         pub new_rows: i64,
         /// Rows that change something.
@@ -106,9 +114,52 @@ crate::wire! {
         /// What these fields hold now, where the row changes them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub before: Option<Value>,
+        /// Whether it sets a password.
+        pub sets_password: bool,
+        /// Whether it sets an access token.
+        pub sets_access_token: bool,
         /// What is wrong: `{column, code, message, value}` each.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub faults: Option<Value>,
+        /// The cells of a rejected row as they stand in the file, by column; null where one is or may be a secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub cells: Option<Vec<Option<String>>>,
+    }
+}
+
+crate::wire! {
+    /// Corrects rejected rows of a staged import; they are checked and compared anew.
+    #[serde(deny_unknown_fields)]
+    pub struct CorrectRows {
+        /// The rows, at most 100.
+        pub rows: Vec<RowCorrection>,
+    }
+}
+
+crate::wire! {
+    /// What a rejected row is to say: some of its cells, or all of it. With neither it is checked again as it stands.
+    #[serde(deny_unknown_fields)]
+    pub struct RowCorrection {
+        /// The line of the file on which it begins.
+        pub line: i64,
+        /// Cells that are to be otherwise; the others stay.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub cells: Vec<CellCorrection>,
+        /// The whole row, as a line of the file would have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub text: Option<Secret>,
+    }
+}
+
+crate::wire! {
+    /// What a cell is to say.
+    #[serde(deny_unknown_fields)]
+    pub struct CellCorrection {
+        /// Its column, counted from 1.
+        pub column: u32,
+        /// Its text; none makes it empty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub text: Option<Secret>,
     }
 }
 

@@ -226,6 +226,8 @@ crate::wire! {
         /// Its id.
         pub id: ContentId,
         /// Where it is.
+        ///
+        /// One that begins with `/v1/pictures/` is on this server: read it with the token that holds the step, while it does.
         pub image_url: String,
         /// The text that belongs to it; its variables are filled in.
         #[serde(default, skip_serializing_if = "Option::is_none")]

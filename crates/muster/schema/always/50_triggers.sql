@@ -16,6 +16,10 @@ create or replace trigger trigger_content_filled after insert on model_content
     referencing new table as new_rows for each statement execute function pool_filled();
 create or replace trigger trigger_content_changed after update on model_content
     referencing old table as old_rows new table as new_rows for each statement execute function pool_changed();
+create or replace trigger trigger_content_leaves_picture after delete on model_content
+    referencing old table as old_rows for each statement execute function pictures_left();
+create or replace trigger trigger_content_changes_picture after update on model_content
+    referencing old table as old_rows new table as new_rows for each statement execute function pictures_left();
 create or replace trigger trigger_text_filled after insert on text_pools
     referencing new table as new_rows for each statement execute function pool_filled();
 create or replace trigger trigger_text_changed after update on text_pools

@@ -5,7 +5,7 @@
 create or replace function copied_tables() returns text[] language sql immutable as
 $$
     select array ['models', 'bots', 'proxies', 'accounts', 'work_queue', 'warmup_step_logs', 'account_state_history',
-        'authorisations', 'account_notes', 'bot_sessions', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
+        'authorisations', 'account_notes', 'bot_sessions', 'pictures', 'model_content', 'text_pools', 'content_uses', 'daily_metrics',
         'daily_step_metrics', 'daily_failures', 'metric_rollups', 'audit_log']
 $$;
 

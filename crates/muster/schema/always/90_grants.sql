@@ -62,7 +62,8 @@ grant update (accounts) on account_counts to muster_app;
 grant select, insert, delete on account_count_changes to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
-    state, detected, notes, new_rows, changed_rows, same_rows, rejected_rows, committed_at, undone_at)
+    state, options, detected, notes, faults, file_encrypted, new_rows, changed_rows, same_rows, rejected_rows,
+    committed_at, undone_at)
     on imports to muster_app;
 grant update (
     password_encrypted, access_token_encrypted, raw_encrypted, before_password_encrypted, before_access_token_encrypted)
@@ -75,7 +76,8 @@ grant update (refusal) on batch_accounts to muster_app;
 grant select, insert, delete on views to muster_app;
 grant select, insert on account_notes to muster_app;
 
-grant select, insert, delete on model_content, text_pools to muster_app;
+grant select, insert, delete on model_content, text_pools, pictures to muster_app;
+grant update (created_at) on pictures to muster_app;
 grant update (
     model_id, content_type, image_url, text_content, is_template, order_priority, usage_count, success_count,
     last_used_at) on model_content to muster_app;

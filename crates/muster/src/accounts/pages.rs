@@ -11,6 +11,7 @@ use muster_wire::{
     Event, Filter, State as Lifecycle, ViewId,
     accounts::{Account, Count},
     filter::{value_of, with_value},
+    imports::ImportKind,
     views::{NewView, View},
 };
 use serde::Deserialize;

@@ -237,14 +237,7 @@ impl File {
     }
 
     async fn upload(&self, client: &Client) -> Result<Imported, Exit> {
-        let mut options = Map::new();
-        for option in &self.option {
-            let (key, value) = option
-                .split_once('=')
-                .ok_or_else(|| Exit::new(2, format!("{option:?} is not understood: write KEY=VALUE")))?;
-            options.insert(key.to_owned(), json_or_text(value));
-        }
-        let options = Value::Object(options).to_string();
+        let options = options(&self.option)?.to_string();
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let query = [
             ("kind", self.kind.word()),
@@ -322,6 +315,21 @@ impl File {
         }
         print::line("")
     }
+}
+
+/// How a file is to be read, of options that are written as KEY=VALUE.
+///
+/// # Errors
+/// The first that is not.
+pub fn options(given: &[String]) -> Result<Value, Exit> {
+    let mut options = Map::new();
+    for option in given {
+        let (key, value) = option
+            .split_once('=')
+            .ok_or_else(|| Exit::new(2, format!("{option:?} is not understood: write KEY=VALUE")))?;
+        options.insert(key.to_owned(), json_or_text(value));
+    }
+    Ok(Value::Object(options))
 }
 
 /// The faults of a row, each with the row's line.

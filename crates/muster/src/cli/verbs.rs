@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
-use muster_wire::lifecycle::Event;
+use muster_client::Body;
+use muster_wire::{content::ContentType, lifecycle::Event};
 use serde_json::{Value, json};
 
 use super::{
     Exit,
     entities::Entity,
-    import::write_to,
+    import::{options, write_to},
     print::{self, Column},
     remote::{Remote, Shown, confirm, filter, progress},
 };
@@ -231,6 +232,33 @@ enum OperatorVerb {
 enum ImportVerb {
     /// Show the rows of an import: the diff.
     Rows(Of),
+    /// Read the file of an import that is not decided again, otherwise.
+    Read {
+        /// The import.
+        id: i64,
+        /// How to read it, as with `muster import`; what is not given is detected.
+        #[arg(long, value_name = "KEY=VALUE")]
+        option: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ContentVerb {
+    /// Upload pictures, which Muster keeps; each becomes an item of content.
+    Upload {
+        /// The model that they belong to: its id.
+        #[arg(long)]
+        model: i64,
+        /// What they are for: pfp, post, highlight, story or any.
+        #[arg(long = "type", value_name = "TYPE")]
+        content_type: ContentType,
+        /// The text that goes with each.
+        #[arg(long)]
+        text: Option<String>,
+        /// The pictures: JPEG, PNG or WebP.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -255,6 +283,7 @@ pub fn augment(entity: &str, command: Command) -> Command {
         "tokens" => TokenVerb::augment_subcommands(command),
         "operators" => OperatorVerb::augment_subcommands(command),
         "imports" => ImportVerb::augment_subcommands(command),
+        "content" => ContentVerb::augment_subcommands(command),
         "audit" => AuditVerb::augment_subcommands(command),
         _ => command,
     }
@@ -314,11 +343,47 @@ pub async fn run(entity: &Entity, matches: &ArgMatches, remote: &Remote) -> Resu
                 answer["token"].as_str().unwrap_or_default(),
             )
         }
-        "imports" => {
-            let ImportVerb::Rows(of) = ImportVerb::from_arg_matches(matches)?;
-            remote
-                .list(&format!("/v1/imports/{}/rows", of.id), ROWS, &of.shown)
-                .await
+        "imports" => match ImportVerb::from_arg_matches(matches)? {
+            ImportVerb::Rows(of) => {
+                remote
+                    .list(&format!("/v1/imports/{}/rows", of.id), ROWS, &of.shown)
+                    .await
+            }
+            ImportVerb::Read { id, option } => {
+                remote
+                    .act(
+                        &format!("/v1/imports/{id}/read"),
+                        &options(&option)?,
+                        entity.columns,
+                    )
+                    .await
+            }
+        },
+        "content" => {
+            let ContentVerb::Upload {
+                model,
+                content_type,
+                text,
+                files,
+            } = ContentVerb::from_arg_matches(matches)?;
+            let model = model.to_string();
+            let mut query = vec![
+                ("model_id", model.as_str()),
+                ("content_type", content_type.word()),
+            ];
+            query.extend(text.as_deref().map(|text| ("text_content", text)));
+            let client = remote.client()?;
+            let mut made: Vec<Value> = Vec::with_capacity(files.len());
+            for file in &files {
+                let cannot = |error| Exit::new(2, format!("{} cannot be read: {error}", file.display()));
+                let picture = tokio::fs::read(file).await.map_err(cannot)?;
+                made.push(
+                    client
+                        .upload("/v1/content/upload", &query, Body::from(picture))
+                        .await?,
+                );
+            }
+            remote.items(entity.columns, &made)
         }
         "audit" => {
             let AuditVerb::Export {

@@ -232,6 +232,21 @@
     if (button?.value) $("button", button.form).value = button.value;
   });
 
+  // [data-drop] on a form: a file that is dropped anywhere on its page is the form's.
+  const dropped = () => $("form[data-drop] input[type=file]");
+  for (const hint of all(".dropped[hidden]")) hint.hidden = false;
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    addEventListener(kind, (event) => {
+      const input = dropped();
+      if (!input || !event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      input.closest(".field").classList.toggle("over", kind === "dragover");
+      if (kind !== "drop") return;
+      input.files = event.dataTransfer.files;
+      input.focus();
+    });
+  }
+
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     if (event.target.method === "get") return;

@@ -75,12 +75,13 @@ pub const SCREENS: &[(&str, &[Screen])] = &[
             screen("/models", "Models", "models", 'm'),
             screen("/proxies", "Proxies", "proxies", 'p'),
             screen("/content", "Content", "content", 'c'),
+            screen("/imports", "Imports", "import", 'i'),
         ],
     ),
     (
         "Control",
         &[
-            screen("/daily-metrics", "Metrics", "metrics", 'i'),
+            screen("/daily-metrics", "Metrics", "metrics", 'n'),
             screen("/bots", "Bots", "bots", 'b'),
             screen("/tokens", "Tokens", "key", 'k'),
             screen("/audit", "Audit", "audit", 'u'),
@@ -103,6 +104,7 @@ pub fn routes() -> Router<App> {
         .merge(crate::proxies::pages::routes())
         .merge(crate::content::pages::routes())
         .merge(crate::texts::pages::routes())
+        .merge(crate::imports::pages::routes())
         .merge(crate::bots::pages::routes())
         .merge(crate::tokens::pages::routes())
         .merge(crate::audit::pages::routes())
@@ -333,4 +335,19 @@ pub fn problem(asked: &Asked, problem: &Problem, identity: Option<&Identity>) ->
     };
     let shell = Shell::new(problem.title.clone(), visitor);
     answer(status, &ProblemPage { shell, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_screen_has_a_key_of_its_own() {
+        let screens = SCREENS.iter().flat_map(|(_, screens)| screens.iter());
+        let mut keys: Vec<char> = screens.map(|screen| screen.key).collect();
+        keys.sort_unstable();
+        let all = keys.len();
+        keys.dedup();
+        assert_eq!(keys.len(), all);
+    }
 }

@@ -1,10 +1,17 @@
 //! `/v1/content`.
 
-use axum::{Json, extract::State, http::StatusCode};
-use muster_wire::{
-    ContentId, Page,
-    content::{Content, ContentChange, Coverage, NewContent},
+use axum::{
+    Json,
+    body::{Body as RawBody, to_bytes},
+    extract::State,
+    http::StatusCode,
 };
+use muster_wire::{
+    ContentId, ModelId, Page,
+    content::{Content, ContentChange, ContentType, Coverage, NewContent, PICTURE_BYTES_MAX},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -13,7 +20,7 @@ use crate::{
     content,
     http::{Body, Create, Id, IdempotencyKey, IfMatch, ListQuery, Problems, Query, Reply, Versioned},
     models,
-    problem::Failure,
+    problem::{Bug, Failure, Kind, Refusal},
 };
 
 /// The routes of content.
@@ -21,6 +28,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_content, create_content))
         .routes(routes!(get_coverage))
+        .routes(routes!(upload_content))
         .routes(routes!(get_content, change_content, delete_content))
 }
 
@@ -77,6 +85,59 @@ async fn create_content(
             content::create(tx, &actor, new).await
         })
         .await
+}
+
+/// What uploaded pictures are to be.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UploadQuery {
+    /// The model that it belongs to.
+    model_id: ModelId,
+    /// What it is for.
+    content_type: ContentType,
+    /// The text that goes with the picture.
+    #[serde(default)]
+    #[param(max_length = 10000)]
+    text_content: Option<String>,
+    /// Whether the text has variables, to be filled in for each account.
+    #[serde(default)]
+    is_template: bool,
+    /// Of what was used equally often, the lower comes first; 0 when absent.
+    #[serde(default)]
+    order_priority: i32,
+}
+
+/// Makes an item of content of a picture, which Muster keeps. The body is the picture itself: JPEG, PNG or WebP, at most 8 MiB.
+#[utoipa::path(post, path = "/v1/content/upload", tag = "content", params(UploadQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Content), Problems))]
+async fn upload_content(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<UploadQuery>,
+    body: RawBody,
+) -> Result<(StatusCode, Json<Content>), Failure> {
+    let bytes = to_bytes(body, PICTURE_BYTES_MAX).await.map_err(|_| {
+        let detail = "the picture broke off, or has more than 8 MiB: make it smaller";
+        Refusal::new(Kind::TooLarge, "too_large", detail)
+    })?;
+    let new = NewContent {
+        model_id: query.model_id,
+        content_type: query.content_type,
+        image_url: String::new(),
+        text_content: query.text_content,
+        is_template: query.is_template,
+        order_priority: query.order_priority,
+    };
+    let mut tx = app.db.begin(&actor).await?;
+    let made = content::upload(&mut tx, &actor, &new, &[("body".to_owned(), bytes.to_vec())]).await?;
+    tx.commit().await?;
+    let made = made
+        .into_iter()
+        .next()
+        .ok_or_else(|| Bug::new("a picture was uploaded and nothing made"))?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// Gives an item of content.

@@ -1,7 +1,7 @@
 //! Content: the pictures that a model's accounts publish.
 
 use muster_wire::{
-    ContentId, Page,
+    ContentId, Fault, Page,
     content::{Content, ContentChange, ContentFilter, ContentType, Coverage, NewContent},
 };
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
     audit::{self, Entry},
     db::Tx,
     http::{IfMatch, Listing, Walked, walked_page},
-    models,
+    models, pictures,
     problem::{Failure, Refusal},
 };
 
@@ -23,7 +23,9 @@ pub mod pages;
 /// # Errors
 /// The faults of the item; that there is no such model; or that the database fails.
 pub async fn create(tx: &mut Tx, actor: &Actor, new: NewContent) -> Result<Content, Failure> {
-    Refusal::check(new.faults())?;
+    let mut faults = new.faults();
+    check_picture(tx, actor, Some(&new.image_url), &mut faults).await?;
+    Refusal::check(faults)?;
     let id = sqlx::query_file_scalar!(
         "src/content/create.sql",
         actor.tenant.0,
@@ -124,7 +126,9 @@ pub async fn change(
     if_match: IfMatch,
     change: ContentChange,
 ) -> Result<Content, Failure> {
-    Refusal::check(change.faults())?;
+    let mut faults = change.faults();
+    check_picture(tx, actor, change.image_url.as_deref(), &mut faults).await?;
+    Refusal::check(faults)?;
     let before = lock(tx, actor, id, if_match).await?;
     sqlx::query_file!(
         "src/content/update.sql",
@@ -146,7 +150,52 @@ pub async fn change(
     Ok(after)
 }
 
-/// Deletes an item of content.
+/// Makes items of content of uploaded pictures, alike but for the picture, which Muster keeps. `new` says what they are; its
+/// address counts for nothing. Each picture has the name that its faults point at.
+///
+/// # Errors
+/// The faults of the pictures and of what they are to be, all of them; that there is no such model; or that the database
+/// fails. Nothing is made then.
+pub async fn upload(
+    tx: &mut Tx,
+    actor: &Actor,
+    new: &NewContent,
+    pictures: &[(String, Vec<u8>)],
+) -> Result<Vec<Content>, Failure> {
+    let mut faults = new.faults();
+    faults.retain(|fault| fault.pointer != "/image_url");
+    for (pointer, bytes) in pictures {
+        if let Some((code, detail)) = pictures::fault(bytes) {
+            faults.push(Fault::new(pointer, code, detail));
+        }
+    }
+    Refusal::check(faults)?;
+    let mut made = Vec::with_capacity(pictures.len());
+    for (pointer, bytes) in pictures {
+        let image_url = pictures::keep(tx, actor, pointer, bytes).await?;
+        let item = NewContent {
+            image_url,
+            ..new.clone()
+        };
+        made.push(create(tx, actor, item).await?);
+    }
+    Ok(made)
+}
+
+async fn check_picture(
+    tx: &mut Tx,
+    actor: &Actor,
+    url: Option<&str>,
+    faults: &mut Vec<Fault>,
+) -> Result<(), Failure> {
+    if !pictures::unknown(tx, actor, url.into_iter()).await?.is_empty() {
+        let detail = "no such picture is kept here: upload it, or give its address on the web";
+        faults.push(Fault::new("/image_url", "unknown_picture", detail));
+    }
+    Ok(())
+}
+
+/// Deletes an item of content, and its picture when Muster keeps it and nothing else shows it.
 ///
 /// # Errors
 /// That there is none, or that it has changed; or that the database fails.

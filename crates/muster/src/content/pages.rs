@@ -3,13 +3,14 @@
 use askama::Template;
 use axum::{
     Router,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     response::Response,
     routing::{get, post},
 };
 use muster_wire::{
     ContentId, Fault, ModelId,
-    content::{Content, ContentChange, ContentType, Coverage, NewContent},
+    content::{Content, ContentChange, ContentType, Coverage, NewContent, PICTURE_BYTES_MAX, kept_picture},
+    imports::ImportKind,
     models::Model,
 };
 use serde::Deserialize;
@@ -19,11 +20,12 @@ use crate::{
     app::App,
     console::{
         self, Faults, Form, Said, Shell, Visitor,
+        form::{self, FileForm},
         ui::{self, Markup, Tone},
     },
     content,
     db::Tx,
-    http::{Id, IfMatch, ListQuery, Listing, Query},
+    http::{BODY_BYTES_MAX, Id, IfMatch, ListQuery, Listing, Query},
     models,
     problem::{Failure, Refusal},
 };
@@ -39,10 +41,21 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/content", get(coverage))
         .route("/content/pictures", get(list).post(create))
+        .merge(
+            Router::new()
+                .route("/content/pictures/upload", post(upload))
+                .layer(DefaultBodyLimit::disable()),
+        )
         .route("/content/pictures/new", get(new))
         .route("/content/pictures/{id}", get(show).post(change))
         .route("/content/pictures/{id}/delete", post(delete))
 }
+
+/// Characters that are shown of the name of a file.
+const NAME_CHARS_MAX: usize = 60;
+
+/// Pictures of one form, at most.
+const UPLOADED_MAX: usize = 12;
 
 /// What a pool is called on screens.
 fn pool_name(pool: &str) -> &str {
@@ -158,6 +171,8 @@ struct PicturePage {
     models: Vec<Model>,
     form: PictureForm,
     faults: Faults,
+    /// What is wrong with pictures that were uploaded.
+    upload_faults: Faults,
 }
 
 impl PicturePage {
@@ -178,6 +193,7 @@ impl PicturePage {
             picture,
             form,
             faults,
+            upload_faults: Faults::none(),
         })
     }
 
@@ -189,7 +205,7 @@ impl PicturePage {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PictureForm {
     model: String,
@@ -203,6 +219,8 @@ struct PictureForm {
 }
 
 const FIELDS: &[&str] = &["/model", "/kind", "/image", "/text", "/priority"];
+
+const UPLOAD_FIELDS: &[&str] = &["/model", "/kind", "/text", "/pictures"];
 
 const RENAMED: &[(&str, &str)] = &[
     ("/model_id", "/model"),
@@ -221,6 +239,15 @@ impl PictureForm {
             priority: picture.order_priority.to_string(),
             version: Some(picture.version),
         }
+    }
+
+    /// As [`PictureForm::read`], where the picture comes beside the form.
+    fn read_but_picture(&self) -> Result<NewContent, Failure> {
+        let shown = Self {
+            image: "https://example.com/".to_owned(),
+            ..self.clone()
+        };
+        shown.read()
     }
 
     fn read(&self) -> Result<NewContent, Failure> {
@@ -302,6 +329,74 @@ async fn create(
     }
 }
 
+/// Pictures, and before them what they are to be. All of them are made, or none.
+async fn upload(State(app): State<App>, visitor: Visitor, mut parts: FileForm) -> Result<Response, Failure> {
+    let mut asked = PictureForm {
+        priority: "0".to_owned(),
+        ..PictureForm::default()
+    };
+    let (mut pictures, mut names) = (Vec::new(), Vec::new());
+    while let Some(field) = parts.next().await? {
+        match field.name().unwrap_or_default() {
+            "model" => asked.model = form::text(field, BODY_BYTES_MAX).await?,
+            "kind" => asked.kind = form::text(field, BODY_BYTES_MAX).await?,
+            "text" => asked.text = form::text(field, BODY_BYTES_MAX).await?,
+            "template" => asked.template = Some(form::text(field, BODY_BYTES_MAX).await?),
+            "pictures" if field.file_name().is_some_and(|name| !name.is_empty()) => {
+                names.push(ui::clip(field.file_name().unwrap_or_default(), NAME_CHARS_MAX));
+                if pictures.len() < UPLOADED_MAX {
+                    pictures.push((
+                        format!("/pictures/{}", pictures.len()),
+                        form::beginning(field, PICTURE_BYTES_MAX).await?,
+                    ));
+                }
+            }
+            "pictures" => {}
+            _ => return Err(form::not_this_form()),
+        }
+    }
+    let mut tx = app.db.begin(&visitor.actor).await?;
+    let made = match (names.len(), asked.read_but_picture()) {
+        (0, _) => Err(wrong("choose one picture, or several")),
+        (UPLOADED_MAX.., _) if names.len() > UPLOADED_MAX => Err(wrong(&format!(
+            "at most {UPLOADED_MAX} pictures go at once: send the others after these"
+        ))),
+        (_, Ok(new)) => content::upload(&mut tx, &visitor.actor, &new, &pictures).await,
+        (_, Err(failure)) => Err(failure),
+    };
+    match made {
+        Ok(made) => {
+            tx.commit().await?;
+            let said = match made.first() {
+                Some(first) => format!(
+                    "{} has {} more.",
+                    first.model,
+                    ui::count(made.len() as i64, "picture", "pictures")
+                ),
+                None => String::new(),
+            };
+            Ok(console::go_and_say("/content/pictures", &Said::done(said)))
+        }
+        Err(failure) => {
+            drop(tx);
+            let mut faults = Faults::of(failure, UPLOAD_FIELDS)?;
+            faults.rename(&[("/model_id", "/model"), ("/text_content", "/text")]);
+            faults.gather("/pictures/", "/pictures", |at| {
+                names.get(at).cloned().unwrap_or_default()
+            });
+            let mut tx = app.db.begin_read(&visitor.actor).await?;
+            let mut page = PicturePage::read(&mut tx, visitor, None, asked, Faults::none()).await?;
+            tx.commit().await?;
+            page.upload_faults = faults;
+            console::refused(&page)
+        }
+    }
+}
+
+fn wrong(detail: &str) -> Failure {
+    Refusal::invalid(vec![Fault::new("/pictures", "pictures", detail)]).into()
+}
+
 /// The form again, with what is wrong with it. What failed may have broken its transaction: this is another one.
 async fn refused(
     app: &App,
@@ -372,8 +467,13 @@ async fn delete(
     Id(id): Id<ContentId>,
 ) -> Result<Response, Failure> {
     let mut tx = app.db.begin(&visitor.actor).await?;
+    let picture = content::get(&mut tx, &visitor.actor, id).await?;
     content::delete(&mut tx, &visitor.actor, id, IfMatch(None)).await?;
     tx.commit().await?;
-    let said = Said::done("The picture is deleted. Whoever was given it under a lease still has it.");
+    let said = Said::done(if kept_picture(&picture.image_url).is_some() {
+        "The picture is deleted. A step that was handed out with it is shown it only while another item shows it."
+    } else {
+        "The picture is deleted. Whoever was given it under a lease still has it."
+    });
     Ok(console::go_and_say("/content/pictures", &said))
 }

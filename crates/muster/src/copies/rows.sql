@@ -13,6 +13,7 @@ from (
     union all select 'authorisations', to_jsonb(t)::text from authorisations t where t.tenant_id = $1
     union all select 'account_notes', to_jsonb(t)::text from account_notes t where t.tenant_id = $1
     union all select 'bot_sessions', to_jsonb(t)::text from bot_sessions t where t.tenant_id = $1
+    union all select 'pictures', to_jsonb(t)::text from pictures t where t.tenant_id = $1
     union all select 'model_content', to_jsonb(t)::text from model_content t where t.tenant_id = $1
     union all select 'text_pools', to_jsonb(t)::text from text_pools t where t.tenant_id = $1
     union all select 'content_uses', to_jsonb(t)::text from content_uses t where t.tenant_id = $1

@@ -10,7 +10,7 @@ use axum::{
 use futures_util::TryStreamExt;
 use muster_wire::{
     ImportId, Page, Role,
-    imports::{Commit, FILE_NAME_CHARS_MAX, Import, ImportKind, ImportRow, Undone},
+    imports::{Commit, CorrectRows, Import, ImportKind, ImportRow, Undone},
     problem::Fault,
 };
 use serde::Deserialize;
@@ -31,7 +31,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_imports, create_import))
         .routes(routes!(show_import, discard_import))
-        .routes(routes!(list_import_rows))
+        .routes(routes!(read_import_again))
+        .routes(routes!(list_import_rows, correct_import_rows))
         .routes(routes!(rejected_rows))
         .routes(routes!(commit_import))
         .routes(routes!(undo_import))
@@ -78,40 +79,48 @@ async fn create_import(
     Query(query): Query<ImportQuery>,
     body: RawBody,
 ) -> Result<(StatusCode, Json<Import>), Failure> {
-    let mut faults = Vec::new();
-    if query.file_name.chars().count() > FILE_NAME_CHARS_MAX || query.file_name.contains('\0') {
-        faults.push(Fault::new(
-            "file_name",
-            "length",
-            "a file's name has at most 255 characters, and no NUL",
-        ));
-    }
-    let options = match query
+    let options = query
         .options
         .as_deref()
         .map(serde_json::from_str::<read::Options>)
-    {
-        None => read::Options::default(),
-        Some(Ok(options)) => options,
-        Some(Err(error)) => {
-            faults.push(Fault::new(
-                "options",
-                "json",
-                format!("options are not understood: {error}"),
-            ));
-            read::Options::default()
-        }
-    };
-    if !faults.is_empty() {
-        return Err(Refusal::invalid(faults).into());
-    }
+        .unwrap_or_else(|| Ok(read::Options::default()));
+    let options = options.map_err(|error| {
+        let mut faults = vec![Fault::new(
+            "options",
+            "json",
+            format!("options are not understood: {error}"),
+        )];
+        faults.extend(super::file_name_fault(&query.file_name));
+        Refusal::invalid(faults)
+    })?;
     let source = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
-    // Goes on to an end of its own when the sender goes away: nothing is left half read.
-    let staging = tokio::spawn(async move {
-        super::stage(&app, &actor, query.kind, &query.file_name, options, source).await
-    });
-    let import = staging.await.map_err(crate::problem::Bug::new)??;
+    let id = super::begin(&app, &actor, query.kind, &query.file_name, &options).await?;
+    let import = super::stage(&app, &actor, query.kind, id, options, source).await?;
     Ok((StatusCode::CREATED, Json(import)))
+}
+
+/// Reads the file of an import that is not decided again, otherwise. The body says how.
+#[utoipa::path(post, path = "/v1/imports/{id}/read", tag = "imports", params(("id" = i64, Path)),
+    request_body = read::Options, responses((status = 200, body = Import), Problems))]
+async fn read_import_again(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<ImportId>,
+    Body(options): Body<read::Options>,
+) -> Reply<Import> {
+    Ok(Json(super::read_again(&app, &actor, id, options).await?))
+}
+
+/// Corrects rejected rows of a staged import: they are checked and compared anew.
+#[utoipa::path(post, path = "/v1/imports/{id}/rows", tag = "imports", params(("id" = i64, Path)), request_body = CorrectRows,
+    responses((status = 200, body = Import), Problems))]
+async fn correct_import_rows(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<ImportId>,
+    Body(asked): Body<CorrectRows>,
+) -> Reply<Import> {
+    Ok(Json(super::correct(&app, &actor, id, asked).await?))
 }
 
 /// Shows an import.
@@ -144,7 +153,7 @@ async fn list_import_rows(
     Query(query): Query<ListQuery>,
 ) -> Reply<Page<ImportRow>> {
     let mut tx = app.db.begin_read(&actor).await?;
-    let page = super::rows(&mut tx, &actor, id, query.read()?).await?;
+    let page = super::rows(&mut tx, &actor, &app.keys, id, query.read()?).await?;
     tx.commit().await?;
     Ok(Json(page))
 }
@@ -157,8 +166,14 @@ async fn rejected_rows(
     actor: Actor,
     Id(id): Id<ImportId>,
 ) -> Result<Response, Failure> {
-    let file = export::rejected(app, actor, id).await?;
-    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    let (name, file) = export::rejected(app, actor, id).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
     Ok((headers, RawBody::from_stream(file)).into_response())
 }
 

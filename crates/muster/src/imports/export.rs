@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use muster_wire::{ImportId, imports::ImportKind};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    places, raw_place,
-    read::{Detected, Raw, write},
-    shape,
+    note, open_raw, places,
+    read::{Detected, Dialect, Raw, write},
+    shape, source,
 };
 use crate::{
     actor::Actor,
@@ -118,8 +118,8 @@ fn opened(
     }
 }
 
-/// Writes the rejected rows of an import as they stood in the file, to be mended and imported again, page by page as they are
-/// consumed. They hold what the sender sent, secrets too.
+/// Writes the rejected rows of an import, into a file of this name, as they stood in the file, to be mended and imported again, page by page as they are
+/// consumed. They hold what the sender sent, secrets too, so that it is in the audit log before the first one is.
 ///
 /// # Errors
 /// When there is no such import, or its file could not be read.
@@ -127,12 +127,10 @@ pub async fn rejected(
     app: App,
     actor: Actor,
     id: ImportId,
-) -> Result<impl Stream<Item = Result<Bytes, Failure>>, Failure> {
+) -> Result<(String, impl Stream<Item = Result<Bytes, Failure>>), Failure> {
     let mut tx = app.db.begin(&actor).await?;
-    let detected = sqlx::query_file_scalar!("src/imports/detected.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or_else(|| Refusal::not_found("import"))?;
+    let detected = source(&mut tx, &actor, id).await?.detected;
+    note(&mut tx, &actor, id, "import.rejected", json!({})).await?;
     tx.commit().await?;
     let detected: Detected = serde_json::from_value(detected).map_err(|_| {
         Refusal::conflict(
@@ -140,9 +138,15 @@ pub async fn rejected(
             "the import's file could not be read, so it has no rows",
         )
     })?;
+    let ending = match detected.dialect {
+        Dialect::WebshareJson => "json",
+        Dialect::ProxyLines => "txt",
+        _ => "csv",
+    };
+    let name = format!("import-{id}-refused.{ending}");
     let mut header = Vec::new();
     write::write_rejected_header(&detected, &mut header).map_err(Bug::new)?;
-    Ok(stream::try_unfold(Some((0, true, header)), move |state| {
+    let file = stream::try_unfold(Some((0, true, header)), move |state| {
         let (app, actor, detected) = (app.clone(), actor.clone(), detected.clone());
         async move {
             let Some((after, first, mut out)) = state else {
@@ -157,7 +161,8 @@ pub async fn rejected(
                 last.map(|(line, first)| (line, first, Vec::new())),
             )))
         }
-    }))
+    });
+    Ok((name, file))
 }
 
 /// Writes the next page of rejected rows, after a line, and whether none was written before; gives the same for the page after
@@ -179,8 +184,7 @@ async fn rejected_page(
     let last = rows.last().map(|row| row.line);
     for row in rows {
         let Some(sealed) = row.raw_encrypted else { continue };
-        let text = keys.open(&raw_place(id.0, row.line), &sealed)?;
-        let cells: Vec<String> = serde_json::from_str(text.expose_secret()).map_err(Bug::new)?;
+        let cells = open_raw(&keys, id, row.line, &sealed)?;
         let cells: Vec<Raw> = cells.into_iter().map(|cell| Raw::Secret(cell.into())).collect();
         write::write_rejected_row(detected, &cells, first, out).map_err(Bug::new)?;
         first = false;

@@ -1,29 +1,39 @@
 //! Imports: a file is read and compared with what is stored, row by row; then all of it, or its good rows, are committed in
 //! one transaction, which can be undone. Exports write the same files.
 
+use chrono::{DateTime, Utc};
 use muster_wire::{
-    ImportId, Page,
+    Fault, ImportId, Page,
     imports::{CommitRows, Import, ImportKind, ImportRow, ImportState, RowVerdict, Undone},
 };
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 
+use self::read::{Column, Detected, Dialect};
 use crate::{
     actor::Actor,
     audit,
     db::Tx,
     http::Listing,
     problem::{Bug, Failure, Refusal},
-    seal::Place,
+    seal::{Keyring, Place, TenantKeys},
 };
 
+mod again;
 pub mod api;
+mod correct;
 pub mod export;
+pub mod pages;
 pub mod read;
 mod row;
 mod shape;
+mod shown;
 mod stage;
 
-pub use stage::stage;
+pub use correct::correct;
+use stage::file_name_fault;
+pub use stage::{FILE_KEPT_BYTES_MAX, FILE_ROWS_MAX, begin, read_again, stage};
 
 /// Where things of a kind are stored.
 fn table(kind: ImportKind) -> &'static str {
@@ -50,15 +60,90 @@ fn raw_place(import: i64, line: i64) -> Place {
     Place::new("import_rows", "raw_encrypted", format!("{import}:{line}"))
 }
 
+fn file_place(import: ImportId) -> Place {
+    Place::new("imports", "file_encrypted", import)
+}
+
+/// The cells of a row as they stood in its file.
+fn open_raw(keys: &TenantKeys, import: ImportId, line: i64, sealed: &[u8]) -> Result<Vec<String>, Bug> {
+    let text = keys.open(&raw_place(import.0, line), sealed)?;
+    serde_json::from_str(text.expose_secret()).map_err(Bug::new)
+}
+
 /// Gives an import.
 ///
 /// # Errors
 /// When there is no such import.
 pub async fn show(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Import, Failure> {
-    sqlx::query_file_as!(Import, "src/imports/show.sql", actor.tenant.0, id.0)
+    let row = sqlx::query_file_as!(ImportStored, "src/imports/show.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| Refusal::not_found("import"))?;
+    Ok(row.into())
+}
+
+/// How the file of an import was read, and the file where it is kept.
+struct Source {
+    detected: Value,
+    options: Value,
+    file_encrypted: Option<Vec<u8>>,
+}
+
+async fn source(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<Source, Failure> {
+    sqlx::query_file_as!(Source, "src/imports/source.sql", actor.tenant.0, id.0)
         .fetch_optional(&mut **tx)
         .await?
         .ok_or_else(|| Refusal::not_found("import").into())
+}
+
+/// How the file of an import was asked to be read.
+///
+/// # Errors
+/// When there is no such import.
+pub async fn options(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<read::Options, Failure> {
+    let source = source(tx, actor, id).await?;
+    Ok(serde_json::from_value(source.options).map_err(Bug::new)?)
+}
+
+/// An import as it is stored.
+struct ImportStored {
+    id: ImportId,
+    kind: ImportKind,
+    state: ImportState,
+    file_name: String,
+    detected: Value,
+    notes: Value,
+    faults: Json<Vec<Fault>>,
+    file_kept: bool,
+    new_rows: i64,
+    changed_rows: i64,
+    same_rows: i64,
+    rejected_rows: i64,
+    created_at: DateTime<Utc>,
+    committed_at: Option<DateTime<Utc>>,
+    undone_at: Option<DateTime<Utc>>,
+}
+
+impl From<ImportStored> for Import {
+    fn from(row: ImportStored) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            state: row.state,
+            file_name: row.file_name,
+            detected: row.detected,
+            notes: row.notes,
+            faults: row.faults.0,
+            file_kept: row.file_kept,
+            new_rows: row.new_rows,
+            changed_rows: row.changed_rows,
+            same_rows: row.same_rows,
+            rejected_rows: row.rejected_rows,
+            created_at: row.created_at,
+            committed_at: row.committed_at,
+            undone_at: row.undone_at,
+        }
+    }
 }
 
 /// Gives imports, the newest first. Qualifiers: `kind:`, `state:`.
@@ -72,7 +157,7 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
         .finish()
         .map_err(Refusal::invalid)?;
     let rows = sqlx::query_file_as!(
-        Import,
+        ImportStored,
         "src/imports/list.sql",
         actor.tenant.0,
         kind.map(ImportKind::word),
@@ -82,16 +167,19 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
     )
     .fetch_all(&mut **tx)
     .await?;
+    let rows = rows.into_iter().map(Import::from).collect();
     Ok(listing.page(rows, |import| import.id.0))
 }
 
-/// Gives the rows of an import, in the order of the file. Qualifier: `verdict:`.
+/// Gives the rows of an import, in the order of the file. Qualifier: `verdict:`. Of a rejected row it gives the cells too, but
+/// none that is or may be a secret.
 ///
 /// # Errors
 /// When there is no such import; faults of the filter.
 pub async fn rows(
     tx: &mut Tx,
     actor: &Actor,
+    keys: &Keyring,
     id: ImportId,
     mut listing: Listing,
 ) -> Result<Page<ImportRow>, Failure> {
@@ -99,9 +187,8 @@ pub async fn rows(
     std::mem::take(&mut listing.filter)
         .finish()
         .map_err(Refusal::invalid)?;
-    show(tx, actor, id).await?;
-    let rows = sqlx::query_file_as!(
-        ImportRow,
+    let detected = source(tx, actor, id).await?.detected;
+    let stored = sqlx::query_file!(
         "src/imports/rows.sql",
         actor.tenant.0,
         id.0,
@@ -111,7 +198,62 @@ pub async fn rows(
     )
     .fetch_all(&mut **tx)
     .await?;
+    let keys = keys.tenant(tx, actor.tenant).await?;
+    let detected: Option<Detected> = serde_json::from_value(detected).ok();
+    let mut rows = Vec::with_capacity(stored.len());
+    for row in stored {
+        let cells = match (&row.raw_encrypted, &detected) {
+            (Some(sealed), Some(detected)) => {
+                let cells = open_raw(&keys, id, row.line, sealed)?;
+                Some(open_cells(detected, row.faults.as_ref(), cells))
+            }
+            _ => None,
+        };
+        rows.push(ImportRow {
+            line: row.line,
+            verdict: row.verdict,
+            // Of a row whose cells have all to be hidden, so has what they were read as.
+            key: row.key.filter(|_| {
+                cells
+                    .as_ref()
+                    .is_none_or(|cells| cells.iter().any(Option::is_some))
+            }),
+            data: row.data,
+            before: row.before,
+            sets_password: row.sets_password,
+            sets_access_token: row.sets_access_token,
+            faults: row.faults,
+            cells,
+        });
+    }
     Ok(listing.page(rows, |row| row.line))
+}
+
+/// The cells that are known to hold no secret: those of columns that are read into fields that are none, and only where every
+/// cell stands in its column and none of the row's faults hides its value.
+fn open_cells(detected: &Detected, faults: Option<&Value>, cells: Vec<String>) -> Vec<Option<String>> {
+    let columns = &detected.columns;
+    let managed = matches!(
+        detected.dialect,
+        Dialect::Bitwarden | Dialect::Dashlane | Dialect::Lastpass
+    );
+    let open = |column: &Column| {
+        let field = column.field.as_deref();
+        !managed && field.is_some_and(|field| !detected.kind.is_secret(field))
+    };
+    let slipped = read::slipped(columns.len(), &cells) && !columns.iter().all(open);
+    let hidden = |field: &str| {
+        let faults = faults.and_then(Value::as_array);
+        faults
+            .into_iter()
+            .flatten()
+            .any(|fault| fault["column"] == field && fault["value"] == read::MASK)
+    };
+    let shown = |(at, cell): (usize, String)| {
+        let column = columns.get(at).filter(|column| !slipped && open(column))?;
+        (!hidden(column.field.as_deref()?)).then_some(cell)
+    };
+    cells.into_iter().enumerate().map(shown).collect()
 }
 
 /// Stores the rows of a staged import, all in this transaction.

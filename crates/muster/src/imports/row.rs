@@ -102,6 +102,18 @@ impl Staged {
         self.raw.iter().map(|cell| cell.expose().len()).sum()
     }
 
+    /// The address of the picture that the row gives.
+    pub fn picture(&self) -> Option<&str> {
+        self.data.get("image_url").and_then(Value::as_str)
+    }
+
+    /// Whether a text is known to be no secret, because it stands in a cell that is none.
+    pub fn may_show(&self, text: &str) -> bool {
+        self.raw
+            .iter()
+            .any(|cell| matches!(cell, Raw::Plain(plain) if plain.trim() == text))
+    }
+
     /// The name of the model that the row names.
     pub fn model(&self) -> Option<&str> {
         self.data.get("model").and_then(Value::as_str)

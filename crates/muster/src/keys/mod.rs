@@ -32,6 +32,7 @@ const SEALED: &[(&str, &str)] = &[
     ("proxies", "password_encrypted"),
     ("bot_sessions", "data_encrypted"),
     ("second_factors", "secret_encrypted"),
+    ("imports", "file_encrypted"),
     ("import_rows", "password_encrypted"),
     ("import_rows", "access_token_encrypted"),
     ("import_rows", "raw_encrypted"),
@@ -306,6 +307,11 @@ async fn exchange(
         }
         "second_factors" => {
             sqlx::query_file!("src/keys/reseal_second_factors.sql", tenant, ids, stale, fresh)
+                .execute(&mut **tx)
+                .await?
+        }
+        "imports" => {
+            sqlx::query_file!("src/keys/reseal_imports.sql", tenant, ids, stale, fresh)
                 .execute(&mut **tx)
                 .await?
         }

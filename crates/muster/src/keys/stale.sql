@@ -20,6 +20,10 @@ from (
     from second_factors
     where $2 = 'second_factors' and tenant_id = $1 and operator_id > $5
     union all
+    select id, 0, 'imports', $3, id::text, file_encrypted
+    from imports
+    where $2 = 'imports' and tenant_id = $1 and id > $5
+    union all
     select r.import_id, r.line, case when $3 = 'raw_encrypted' then 'import_rows' else i.kind end,
         case when starts_with($3, 'before_') then substring($3 from 8) else $3 end,
         case when $3 = 'raw_encrypted' then r.import_id || ':' || r.line else r.target_id::text end,

@@ -14,6 +14,8 @@ left join (
         union all
         select secret_encrypted from second_factors where tenant_id = $1
         union all
+        select file_encrypted from imports where tenant_id = $1
+        union all
         select password_encrypted from import_rows where tenant_id = $1
         union all
         select access_token_encrypted from import_rows where tenant_id = $1

@@ -23,6 +23,7 @@ use crate::{
 pub mod api;
 pub mod assign;
 mod guard;
+mod page;
 pub mod pages;
 pub mod probe;
 pub mod test;

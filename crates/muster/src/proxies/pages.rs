@@ -11,6 +11,7 @@ use axum::{
 };
 use muster_wire::{
     AccountId, ProxyId,
+    imports::ImportKind,
     proxies::{Capacity, MoveAway, Proxy, ProxyChange, ProxyStatus, Share, TestProxies},
 };
 use rust_decimal::Decimal;
@@ -42,6 +43,7 @@ pub fn routes() -> Router<App> {
         .route("/proxies/{id}/retire", get(retire_form).post(retire))
         .route("/proxies/{id}/restore", post(restore))
         .route("/proxies/test", post(test_now))
+        .merge(super::page::routes())
 }
 
 /// How a proxy is: a colour, a shape and a word.

@@ -18,6 +18,7 @@ pub const ALWAYS: &[&str] = &[
     include_str!("../../schema/always/40_accounts.sql"),
     include_str!("../../schema/always/42_account_counts.sql"),
     include_str!("../../schema/always/45_matching.sql"),
+    include_str!("../../schema/always/46_pictures.sql"),
     include_str!("../../schema/always/50_triggers.sql"),
     include_str!("../../schema/always/60_work.sql"),
     include_str!("../../schema/always/65_copies.sql"),

@@ -9,6 +9,7 @@ use axum::{
 };
 use muster_wire::{
     Fault, ModelId, TextId,
+    imports::ImportKind,
     models::Model,
     texts::{NewText, Text, TextChange, TextType},
 };

@@ -166,3 +166,43 @@ async fn options_say_how_to_read_a_file() {
             .contains("colour")
     );
 }
+
+#[tokio::test]
+async fn a_file_is_read_again_otherwise_and_pictures_are_uploaded() {
+    let app = TestApp::start().await;
+    muster(&app, &["models", "add", "--name", "Northside"])
+        .await
+        .expect(0);
+    let unread = muster_reads(&app, &["import", "texts", "-"], "type,words\nbio,tea\n").await;
+    assert!(unread.refused(5).contains("there is no column `text_content`"));
+    let mapping = r#"mapping={"words":"text_content"}"#;
+    let args = [
+        "imports",
+        "read",
+        "1",
+        "--option",
+        mapping,
+        "--option",
+        "default_model=Northside",
+    ];
+    let read = muster(&app, &args).await.expect(0);
+    assert!(read.contains("staged"), "{read}");
+    assert_eq!(value::<i64>(&app, "select new_rows from imports").await, 1);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("one.png"), crate::pictures::PNG).expect("a file");
+    std::fs::write(path("two.png"), "no picture").expect("a file");
+    let upload = |name| ["content", "upload", "--model", "1", "--type", "post", name];
+    let one = path("one.png");
+    let made = muster(&app, &upload(&one)).await.expect(0);
+    assert!(made.contains("/v1/pictures/"), "{made}");
+    let two = path("two.png");
+    assert!(
+        muster(&app, &upload(&two))
+            .await
+            .refused(5)
+            .contains("no JPEG, PNG or WebP")
+    );
+    assert_eq!(value::<i64>(&app, "select count(*) from pictures").await, 1);
+}

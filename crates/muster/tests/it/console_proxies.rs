@@ -165,3 +165,84 @@ async fn the_capacity_is_told_to_programs_too() {
         "{capacity}"
     );
 }
+
+#[tokio::test]
+async fn a_proxy_is_added_and_changed_and_its_password_never_comes_out() {
+    let app = TestApp::start().await;
+    let model = app.warm_accounts(1).await;
+    for scripts in [true, false] {
+        app.run("delete from proxies where host like 'gate%'").await;
+        let page = Page::signed_in(&app, Role::Operator).await;
+        page.expect_complaint("status of 422");
+        if !scripts {
+            page.scripts_off().await;
+        }
+        let hidden = async || {
+            let html = page.eval("document.documentElement.outerHTML").await.to_string();
+            assert!(!html.contains("CANARY"), "a password is on the page");
+        };
+        page.open("/proxies").await;
+        page.click("Add a proxy").await;
+        page.fill("Host", "http://gate").await;
+        page.fill("Password, where it asks for one", "CANARY-1").await;
+        page.fill("Provider", "<b>Acme</b>").await;
+        page.fill("Cost a month", "much").await;
+        page.click("Add it").await;
+        for fault in [
+            "give a host name or an address alone",
+            "a port is a number",
+            "a monthly cost is a number",
+            "give 1 to 100 characters",
+        ] {
+            page.see(fault).await;
+        }
+        hidden().await;
+        page.is_accessible_unless(!scripts).await;
+        page.fill("Host", "gate.example.com").await;
+        page.fill("Port", "8080").await;
+        page.fill("User name, where it asks for one", "ana").await;
+        page.fill("Password, where it asks for one", "CANARY-1").await;
+        page.fill("Location", "Bath").await;
+        page.fill("Cost a month", "12.50").await;
+        page.fill("Kept for", &model.to_string()).await;
+        page.click("Add it").await;
+        page.see("The proxy is added.").await;
+        page.see("as ana, with a password").await;
+        page.see("<b>Acme</b>").await;
+        hidden().await;
+        page.click("Change it").await;
+        page.see("Another password").await;
+        hidden().await;
+        page.is_accessible_unless(!scripts).await;
+        let sealed = "select encode(password_encrypted, 'hex') from proxies where host = 'gate.example.com'";
+        let before = app.look(sealed).await;
+        page.fill("Location", "Wells").await;
+        page.click("Save").await;
+        page.see("The proxy is changed.").await;
+        page.see("Wells").await;
+        assert_eq!(
+            app.look(sealed).await,
+            before,
+            "a password that was not written changed"
+        );
+        page.click("Change it").await;
+        page.click("Forget the password that is kept").await;
+        page.click("Save").await;
+        page.see("without a password").await;
+        // Changed since it was shown.
+        page.click("Change it").await;
+        app.run("update proxies set location = 'Ely' where host = 'gate.example.com'")
+            .await;
+        page.expect_complaint("status of 412");
+        page.fill("Location", "Rye").await;
+        page.click("Save").await;
+        page.see("Change gate.example.com:8080").await;
+        assert_eq!(
+            app.look("select location from proxies where host = 'gate.example.com'")
+                .await
+                .as_deref(),
+            Some("Ely")
+        );
+        page.close().await;
+    }
+}

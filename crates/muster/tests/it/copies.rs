@@ -85,7 +85,10 @@ async fn lived_in() -> TestApp {
     app.run(
         "select make_partition(t, (date_trunc('month', now()) - interval '6 months')::date)
          from unnest('{account_state_history,warmup_step_logs}'::text[]) t;
-         update account_state_history set created_at = created_at - interval '6 months' where account_id = 1",
+         update account_state_history set created_at = created_at - interval '6 months' where account_id = 1;
+         insert into pictures (tenant_id, sha256, media_type, bytes) values (1, sha256('a picture'), 'image/png', 'a picture');
+         insert into model_content (tenant_id, model_id, content_type, image_url)
+         select tenant_id, id, 'pfp', '/v1/pictures/' || encode(sha256('a picture'), 'hex') from models",
     )
     .await;
     app.owner.post("/v1/metrics/rollup", json!({})).await.expect(200);

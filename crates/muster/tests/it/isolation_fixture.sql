@@ -29,6 +29,8 @@ insert into authorisations (tenant_id, account_id, basis) select t, t, 'owned' f
 insert into imports (tenant_id, id, kind, state) overriding system value
     select t, t, 'accounts', 'staged' from generate_series(1, 2) t;
 insert into import_rows (tenant_id, import_id, line, verdict) select t, t, 1, 'same' from generate_series(1, 2) t;
+insert into pictures (tenant_id, sha256, media_type, bytes)
+    select t, sha256('\x00'), 'image/png', '\x00' from generate_series(1, 2) t;
 insert into model_content (tenant_id, id, model_id, content_type, image_url) overriding system value
     select t, t, t, 'any', 'https://example.com' from generate_series(1, 2) t;
 insert into text_pools (tenant_id, id, model_id, content_type, text_content) overriding system value

@@ -169,7 +169,7 @@ async fn every_column_of_secrets_is_sealed_anew_for_its_own_place() {
     // Where each is stored, and for which place it is sealed.
     let account_password = Place::new("accounts", "password_encrypted", id);
     let account_token = Place::new("accounts", "access_token_encrypted", id);
-    let places: [(&'static str, &'static str, &Place); 10] = [
+    let places: [(&'static str, &'static str, &Place); 11] = [
         (
             "update accounts set password_encrypted = $1",
             "select password_encrypted from accounts",
@@ -194,6 +194,11 @@ async fn every_column_of_secrets_is_sealed_anew_for_its_own_place() {
             "update second_factors set secret_encrypted = $1",
             "select secret_encrypted from second_factors",
             &Place::new("second_factors", "secret_encrypted", app.owner_id),
+        ),
+        (
+            "update imports set file_encrypted = $1",
+            "select file_encrypted from imports",
+            &Place::new("imports", "file_encrypted", import),
         ),
         (
             "update import_rows set password_encrypted = $1",
@@ -233,7 +238,7 @@ async fn every_column_of_secrets_is_sealed_anew_for_its_own_place() {
     let done = keys::reseal(&app.app.db, &app.app.keys, &app.owner_actor())
         .await
         .expect("it ends");
-    assert_eq!((done.resealed, done.failed), (10, 0));
+    assert_eq!((done.resealed, done.failed), (11, 0));
     let mut tx = app
         .app
         .db
@@ -264,17 +269,17 @@ async fn no_column_of_secrets_is_forgotten() {
     .fetch_all(&mut app.superuser().await)
     .await
     .expect("columns");
-    let hashes = ["hash", "token_hash", "request_hash"];
+    let hashes = ["hash", "token_hash", "request_hash", "sha256", "picture"];
     let sealed: Vec<_> = columns
         .iter()
         .filter(|name| {
             !hashes.iter().any(|hash| name.ends_with(&format!(".{hash}"))) && *name != "tenant_keys.wrapped"
         })
-        .filter(|name| *name != "_sqlx_migrations.checksum")
+        .filter(|name| *name != "_sqlx_migrations.checksum" && *name != "pictures.bytes")
         .collect();
     assert_eq!(
         sealed.len(),
-        10,
+        11,
         "add the new column to keys::SEALED and its statements: {sealed:?}"
     );
 }

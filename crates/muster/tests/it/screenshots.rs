@@ -41,6 +41,11 @@ const SCREENS: &[(&str, &str)] = &[
     ("picture", "{/content/pictures/}"),
     ("texts", "/content/texts"),
     ("text", "{/content/texts/}"),
+    ("picture-new", "/content/pictures/new"),
+    ("imports", "/imports"),
+    ("import", "{/imports/}"),
+    ("import-new", "/imports/new?kind=accounts"),
+    ("proxy-new", "/proxies/new"),
     ("proxies", "/proxies"),
     ("proxy", "{/proxies/}"),
 ];

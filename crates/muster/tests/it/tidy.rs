@@ -19,6 +19,7 @@ const FEATURES: &[&str] = &[
     "tokens",
     "models",
     "proxies",
+    "pictures",
     "content",
     "texts",
     "accounts",

@@ -14,7 +14,7 @@ use super::reader::Notes;
 use super::{DateOrder, Fault, Kind, VALUE_CHARS_MAX};
 
 /// What stands for a secret.
-pub(super) const MASK: &str = "***";
+pub const MASK: &str = "***";
 /// The longest handle of an Instagram account.
 const HANDLE_CHARS_MAX: usize = 30;
 /// Longer runs of digits are ids, and Excel keeps no more than this many digits.
@@ -326,6 +326,16 @@ impl Cells<'_> {
             Err(error) => self.fault(name, "json_invalid", format!("is not JSON: {error}"), Some(&raw)),
         }
         None
+    }
+
+    /// The address of a picture: one that Muster keeps, or on the web.
+    pub(super) fn picture(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let position = position(self.kind, name)?;
+        let given = self.values[position].as_deref().map(trimmed);
+        match given.filter(|given| muster_wire::content::kept_picture(given).is_some()) {
+            Some(kept) => Some(kept.to_owned()),
+            None => self.web_address(name, chars_max),
+        }
     }
 
     /// The address of something on the web, kept as it is written.

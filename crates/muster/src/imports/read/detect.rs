@@ -265,7 +265,14 @@ fn table_or_lines(kind: Kind, sample: &Sample, options: &Options) -> Result<Plan
             "no name of a column was found in the first row: add a header ({}), or map the columns by their numbers",
             columns.join(",")
         );
-        return Err(refuse(vec![Fault::file("header_missing", message)]));
+        let mut detected = blank(kind, Dialect::Spreadsheet);
+        detected.delimiter = Some(char::from(delimiter));
+        detected.columns = map(kind, None, first.len(), options).0.shown;
+        detected.summary = summary(&detected);
+        return Err(Refused {
+            faults: vec![Fault::file("header_missing", message)],
+            detected: Some(Box::new(detected)),
+        });
     }
     let width = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
     // Blank columns at the right are left out, as spreadsheets add them.
@@ -367,7 +374,7 @@ fn may_be_secret(text: &str) -> bool {
 }
 
 fn add_supplied_fields(detected: &mut Detected, options: &Options) {
-    let supplied = supplied(detected.kind, options);
+    let supplied = supplied(detected.kind, options, false);
     for (name, _) in supplied {
         if !detected.fields.iter().any(|field| field == name) {
             detected.fields.push(name.to_owned());
@@ -375,9 +382,16 @@ fn add_supplied_fields(detected: &mut Detected, options: &Options) {
     }
 }
 
-/// The fields that options supply to the rows that lack them.
-pub(super) fn supplied(kind: Kind, options: &Options) -> Vec<(&'static str, String)> {
-    let cost = options.monthly_cost.map(|cost| cost.to_string());
+/// The fields that options supply to the rows that lack them, written like the cells of the file.
+pub(super) fn supplied(kind: Kind, options: &Options, decimal_comma: bool) -> Vec<(&'static str, String)> {
+    let cost = options.monthly_cost.map(|cost| {
+        let cost = cost.to_string();
+        if decimal_comma {
+            cost.replace('.', ",")
+        } else {
+            cost
+        }
+    });
     let all = [
         ("model", &options.default_model),
         ("email", &options.default_email),

@@ -31,7 +31,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use reader::{Reader, open};
+pub use cells::MASK;
+pub use reader::{Reader, open, reopen, slipped};
 pub use rows::{
     ACCOUNT_STATUSES, AUTHORISATION_BASES, AccountRow, CONTENT_TYPES, ContentRow, MODEL_STATUSES, ModelRow,
     PROXY_STATUSES, ProxyRow, Row, SCHEMES, TEXT_TYPES, TextRow, UNKNOWN,
@@ -312,6 +313,12 @@ impl Kind {
             Self::Content => "content",
             Self::Texts => "texts",
         }
+    }
+
+    /// Whether the values of a field may never be shown.
+    #[must_use]
+    pub fn is_secret(self, field: &str) -> bool {
+        columns::position(self, field).is_some_and(|position| columns::fields(self)[position].secret)
     }
 
     /// The columns that an export has, in order.

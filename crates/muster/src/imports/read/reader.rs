@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Chain, Cursor, Read};
 use serde_json::Value;
 
 use super::cells::{Cells, MASK, is_email, trimmed};
-use super::columns::{Columns, fields, position};
+use super::columns::{Columns, fields, map, position};
 use super::decode::Utf8;
 use super::detect::{self, Plan, is_line_header, plan};
 use super::lines;
@@ -13,7 +13,8 @@ use super::records::{Flaw, Record, Records, Split};
 use super::rows;
 use super::write::unguarded;
 use super::{
-    Detected, Dialect, Fault, Item, Kind, Note, Options, ROW_BYTES_MAX, Raw, Refused, Row, SAMPLE_BYTES_MAX,
+    Detected, Dialect, Encoding, Fault, Item, Kind, Note, Options, ROW_BYTES_MAX, Raw, Refused, Row,
+    SAMPLE_BYTES_MAX,
 };
 
 /// The first cell of a row of sums.
@@ -96,13 +97,7 @@ pub fn open<R: Read>(kind: Kind, mut source: R, options: &Options) -> Result<Rea
     let mut start = Cursor::new(sample);
     start.set_position(plan.byte_order_mark_bytes as u64);
     let text = Utf8::new(start.chain(source), plan.detected.encoding);
-    let mut supplied = detect::supplied(kind, options);
-    if plan.detected.decimal_comma {
-        // What options supply is read like the cells of the file.
-        let cost = supplied.iter_mut().find(|(name, _)| *name == "monthly_cost");
-        cost.into_iter()
-            .for_each(|(_, cost)| *cost = cost.replace('.', ","));
-    }
+    let supplied = detect::supplied(kind, options, plan.detected.decimal_comma);
     let notes = notes_at_start(&plan.detected, options);
     Ok(Reader {
         records: Records::new(BufReader::new(text), plan.split),
@@ -113,6 +108,47 @@ pub fn open<R: Read>(kind: Kind, mut source: R, options: &Options) -> Result<Rea
         ready: None,
         ended: false,
     })
+}
+
+/// Prepares to read more rows of a file that was looked at before: in UTF-8, without its header, as
+/// [`super::write::write_rejected_row`] writes them; a JSON list with its brackets.
+pub fn reopen<R: Read>(detected: Detected, source: R, options: &Options) -> Reader<R> {
+    let kind = detected.kind;
+    let split = match detected.dialect {
+        Dialect::WebshareJson => Split::Json,
+        Dialect::ProxyLines => Split::Lines,
+        _ => Split::Table(
+            detected
+                .delimiter
+                .and_then(|delimiter| u8::try_from(delimiter).ok())
+                .unwrap_or(b','),
+        ),
+    };
+    let columns = matches!(split, Split::Table(_)).then(|| {
+        let names: Vec<String> = detected
+            .columns
+            .iter()
+            .map(|column| column.header.clone())
+            .collect();
+        let header = detected.header_line.is_some().then_some(names.as_slice());
+        map(kind, header, names.len(), options).0
+    });
+    let text = Utf8::new(Cursor::new(Vec::new()).chain(source), Encoding::Utf8);
+    Reader {
+        records: Records::new(BufReader::new(text), split),
+        supplied: detect::supplied(kind, options, detected.decimal_comma),
+        plan: Plan {
+            detected,
+            split,
+            columns,
+            byte_order_mark_bytes: 0,
+            skip_through_line: 0,
+        },
+        notes: Notes::default(),
+        held: None,
+        ready: None,
+        ended: false,
+    }
 }
 
 fn notes_at_start(detected: &Detected, options: &Options) -> Notes {
@@ -377,13 +413,21 @@ fn is_totals(cells: &[String]) -> bool {
     TOTALS.contains(&first.as_str()) && cells.len() > 1 && cells[1..].iter().all(number)
 }
 
+/// Whether the cells of a row may stand in other columns than their own: some are missing, or there are more than columns, be
+/// they blank.
+pub fn slipped(columns: usize, cells: &[String]) -> bool {
+    cells.len() != columns
+}
+
 fn raw_cells(kind: Kind, columns: Option<&Columns>, cells: &[String]) -> Vec<Raw> {
     let open = |index: usize| {
         let target = columns.and_then(|columns| columns.targets.get(index).copied().flatten());
         target.is_some_and(|target| !fields(kind)[target].secret)
     };
+    let width = columns.map_or(0, |columns| columns.targets.len());
+    let slipped = slipped(width, cells) && !(0..width).all(open);
     let raw = |(index, cell): (usize, &String)| {
-        if open(index) {
+        if open(index) && !slipped {
             Raw::Plain(cell.clone())
         } else {
             Raw::Secret(cell.clone().into())

@@ -409,7 +409,7 @@ pub(super) fn content(cells: &mut Cells<'_>) -> Option<Row> {
     let content_type = cells.required("content_type", |cells| {
         cells.choice("content_type", CONTENT_TYPES)
     });
-    let image_url = cells.required("image_url", |cells| cells.web_address("image_url", URL_CHARS_MAX));
+    let image_url = cells.required("image_url", |cells| cells.picture("image_url", URL_CHARS_MAX));
     let row = ContentRow {
         text_content: cells.verbatim("text_content"),
         is_template: cells.boolean("is_template"),

@@ -70,6 +70,27 @@ impl TestApp {
             .post("/v1/work/claim", json!({"max": 1}))
             .await
             .expect(200);
+        // A file that somebody has still to decide, with something of everything in it.
+        let model = self.look("select min(name) from models").await.expect("a model");
+        let username = self
+            .look("select min(username) from accounts")
+            .await
+            .expect("an account");
+        let file = format!(
+            "Handle;E-mail;Brand;Authorisation;Reference;Password;City;Notes\n\
+             {username};new.address@example.com;{model};owned;C-100;;Bath;\n\
+             @river.walks;river@example.com;{model};client consent;C-101;s3cret-one;Wells;call first\n\
+             @tidal.pools;tidal at example.com;{model};owned;C-102;s3cret-two;Bude;\n\
+             @moor.lights;moor@example.com;Nowhere;owned;C-103;;;\n\
+             @river.walks;twice@example.com;{model};owned;;;;\n\
+             @fen.paths;fen@example.com;{model}\n"
+        );
+        let path = "/v1/imports?kind=accounts&file_name=spring%20accounts.csv";
+        let staged = self
+            .owner
+            .send(self.owner.request(reqwest::Method::POST, path).body(file))
+            .await;
+        staged.expect(201);
         self.fold().await;
         // Time goes by for nobody in a test.
         self.run(
