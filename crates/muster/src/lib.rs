@@ -17,6 +17,7 @@ pub mod content;
 pub mod db;
 pub mod demo;
 pub mod doctor;
+pub mod hosts;
 pub mod http;
 pub mod imports;
 pub mod keys;

@@ -128,16 +128,19 @@ impl<G: Group> Together<G> {
 }
 
 /// Serves these calls, and answers each. Where they fail together each is served alone, so that only those fail that
-/// should; but not where nobody can be served now.
+/// should; but not where nobody can be served now, or all may have been.
 async fn serve<G: Group>(group: &G, app: &App, calls: Vec<Call<G>>) {
     let asks: Vec<&G::Ask> = calls.iter().map(|call| &call.ask).collect();
     let mut answers = match group.serve(app, &asks).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(failure) if asks.len() == 1 => vec![Err(failure)],
-        Err(Failure::Refused(refusal)) if refusal.kind == Kind::Unavailable => asks
-            .iter()
-            .map(|_| Err(Failure::Refused(refusal.clone())))
-            .collect(),
+        Err(Failure::Refused(refusal))
+            if matches!(refusal.kind, Kind::Unavailable | Kind::OutcomeUnknown) =>
+        {
+            asks.iter()
+                .map(|_| Err(Failure::Refused(refusal.clone())))
+                .collect()
+        }
         Err(_) => {
             let mut answers = Vec::with_capacity(asks.len());
             for ask in &asks {

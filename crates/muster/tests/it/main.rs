@@ -28,6 +28,7 @@ mod demo;
 mod doctor;
 mod endpoints;
 mod gate;
+mod hosts;
 mod imports;
 mod isolation;
 mod keys;
