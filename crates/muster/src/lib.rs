@@ -26,6 +26,7 @@ pub mod models;
 pub mod operators;
 pub mod problem;
 pub mod proxies;
+pub mod replica;
 pub mod reviews;
 pub mod schema;
 pub mod seal;

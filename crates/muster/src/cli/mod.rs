@@ -16,6 +16,7 @@ mod import;
 mod master_key;
 mod print;
 mod remote;
+mod replica;
 mod serve;
 mod tenant;
 mod verbs;
@@ -100,6 +101,8 @@ enum Command {
     MasterKey(master_key::MasterKey),
     /// Back the embedded PostgreSQL up, and restore it.
     Backup(backup::Backup),
+    /// A copy of a PostgreSQL that follows it all the time, and can take its place.
+    Replica(replica::Replica),
     /// The main job, from files to active accounts, on a temporary database with simulated bots.
     Demo(demo::Demo),
     /// Import a file: compare it with what is stored, show the difference, and store it.
@@ -171,6 +174,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::CreateTenant(create) => create.run().await,
         Command::MasterKey(key) => key.run().await,
         Command::Backup(backup) => backup.run().await,
+        Command::Replica(replica) => replica.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,

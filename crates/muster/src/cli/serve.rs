@@ -378,7 +378,7 @@ fn say(text: &str) {
 }
 
 /// Waits for SIGINT or SIGTERM, from the moment it is called.
-fn told_to_stop() -> impl Future<Output = Result<(), Exit>> {
+pub fn told_to_stop() -> impl Future<Output = Result<(), Exit>> {
     let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
     async move {
         let (mut interrupt, mut terminate) = signals?;
