@@ -27,6 +27,7 @@ mod content;
 mod demo;
 mod doctor;
 mod endpoints;
+mod faults;
 mod gate;
 mod hosts;
 mod imports;

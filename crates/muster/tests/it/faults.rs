@@ -1,0 +1,217 @@
+//! A primary is lost under load and its replica takes its place: what was acknowledged is there, and the control, in which
+//! nobody waits for the replica, loses some.
+
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use muster::{
+    cluster::{self, Cluster},
+    replica::{self, Fence},
+};
+use muster_wire::TenantId;
+use nix::sys::signal::{Signal, kill};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::support::{
+    load::{Acknowledged, Ground, Load, Served, host, lose, lost, nothing_lost, processes, serve, superuser},
+    long,
+};
+
+/// How often a primary is lost, as often with the receiver frozen as without, in the short and the long form.
+const PROMOTIONS: [usize; 2] = [2, 20];
+
+/// Steps that are acknowledged while the receiver of the control is frozen: more than what a socket buffers.
+const UNRECEIVED_STEPS: u64 = 2_000;
+
+/// How long anything here may take before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A primary under load, with a replica and a server that knows both.
+struct Pair {
+    ground: Ground,
+    replica: Cluster,
+    above: TempDir,
+    served: Served,
+    load: Load,
+}
+
+/// What is left of a pair when the primary is lost and the load has stopped.
+struct Survivor {
+    tenant: TenantId,
+    replica: Cluster,
+    acknowledged: Acknowledged,
+    /// How long nothing was acknowledged.
+    away: Duration,
+    _folders: [TempDir; 2],
+}
+
+impl Pair {
+    async fn make(sync: bool) -> Self {
+        let ground = Ground::make().await;
+        let above = tempfile::tempdir().expect("a folder");
+        std::fs::set_permissions(above.path(), Permissions::from_mode(0o711)).expect("a mode");
+        let dir = above.path().join("replica");
+        let of = format!("postgres://{}@{}", cluster::SUPERUSER, host(&ground.cluster));
+        replica::create(&of.into(), &dir, sync).await.expect("a replica");
+        let replica = replica::start(&dir).await.expect("it starts");
+        let served = serve(&ground, &[&replica]);
+        let load = Load::start(served.url.clone(), &ground.bot_token().await);
+        load.progress(300).await;
+        let seen = replica::status(&dir).await.expect("it runs");
+        assert_eq!(
+            (seen.is_replica, seen.state.as_deref(), seen.is_synchronous),
+            (true, Some("streaming"), sync),
+            "{seen:?}"
+        );
+        Self {
+            ground,
+            replica,
+            above,
+            served,
+            load,
+        }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.above.path().join("replica")
+    }
+
+    /// Stops the process that receives WAL where it is.
+    fn freeze(&self) {
+        let receivers = processes(&self.replica, "walreceiver");
+        assert_eq!(receivers.len(), 1, "it streams");
+        kill(receivers[0], Signal::SIGSTOP).expect("SIGSTOP");
+    }
+
+    /// The primary is lost and the replica promoted; the load goes on for a while, and stops.
+    async fn fail_over(mut self) -> Survivor {
+        let dir = self.dir();
+        let begun = Instant::now();
+        lose(self.ground.cluster).await;
+        for receiver in processes(&self.replica, "walreceiver") {
+            let _ = kill(receiver, Signal::SIGCONT);
+        }
+        let promoted = replica::promote(&dir).await.expect("it takes its place");
+        assert_eq!(promoted.fence, Fence::NoAnswer);
+        self.load.progress(1).await;
+        let away = begun.elapsed();
+        self.load.progress(300).await;
+        let acknowledged = self.load.stop().await;
+        self.served.child.kill().expect("SIGKILL");
+        self.served.child.wait().expect("it is gone");
+        Survivor {
+            tenant: self.ground.tenant,
+            replica: self.replica,
+            acknowledged,
+            away,
+            _folders: [self.above, self.ground.folder],
+        }
+    }
+}
+
+/// Waits until commits of the primary wait for the replica.
+async fn until_commits_wait(ground: &Ground) {
+    let mut db = ground.superuser().await;
+    let waiting = async {
+        loop {
+            let waits: bool = sqlx::query_scalar(
+                "select exists (select from pg_stat_activity where wait_event = 'SyncRep')",
+            )
+            .fetch_one(&mut db)
+            .await
+            .expect("it answers");
+            if waits {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect("commits wait");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promotion_of_a_synchronous_replica_under_load_loses_nothing_acknowledged() {
+    for round in 0..PROMOTIONS[long()] {
+        let is_frozen = round % 2 == 1;
+        let pair = Pair::make(true).await;
+        if is_frozen {
+            pair.freeze();
+            until_commits_wait(&pair.ground).await;
+        }
+        let left = pair.fail_over().await;
+        nothing_lost(&left.replica, left.tenant, &left.acknowledged).await;
+        println!(
+            "promotion {round}, receiver frozen: {is_frozen}; {} acknowledged, 0 lost; away for {:?}",
+            left.acknowledged.steps.len(),
+            left.away
+        );
+        left.replica.stop().await.expect("it stops");
+    }
+}
+
+/// The control: that the comparison sees a loss.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_nobody_waits_for_loses_what_it_did_not_receive() {
+    let pair = Pair::make(false).await;
+    pair.freeze();
+    pair.load.progress(UNRECEIVED_STEPS).await;
+    let left = pair.fail_over().await;
+    let lost = lost(&mut superuser(&left.replica).await, &left.acknowledged).await;
+    // What is not there, or was so little there that its lease was given and accepted again.
+    let gone = lost.len() + left.acknowledged.doubled.len();
+    println!(
+        "control: {} acknowledged, {gone} lost; away for {:?}",
+        left.acknowledged.steps.len(),
+        left.away
+    );
+    assert!(gone > 0, "the comparison sees no loss");
+    left.replica.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_answers_is_fenced_off_before_its_replica_takes_its_place() {
+    let mut pair = Pair::make(false).await;
+    let dir = pair.dir();
+    let promoted = replica::promote(&dir).await.expect("it takes its place");
+    assert_eq!(promoted.fence, Fence::ReadOnly);
+    let mut old = superuser(&pair.ground.cluster).await;
+    let refused = sqlx::query("delete from accounts").execute(&mut old).await;
+    let refused = refused.expect_err("it is read-only").to_string();
+    assert!(refused.contains("read-only transaction"), "{refused}");
+    pair.load.progress(300).await;
+    let acknowledged = pair.load.stop().await;
+    pair.served.child.kill().expect("SIGKILL");
+    pair.served.child.wait().expect("it is gone");
+    // Although no commit waited for the replica, the promotion did.
+    nothing_lost(&pair.replica, pair.ground.tenant, &acknowledged).await;
+    stands_alone(&pair.replica, &dir).await;
+    pair.replica.stop().await.expect("it stops");
+    pair.ground.cluster.stop().await.expect("it stops");
+}
+
+/// What was promoted has its checksums, waits for nobody and follows nobody, and is not promoted twice.
+async fn stands_alone(promoted: &Cluster, dir: &Path) {
+    let mut db = superuser(promoted).await;
+    for (setting, wanted) in [
+        ("data_checksums", "on"),
+        ("synchronous_standby_names", ""),
+        ("primary_conninfo", ""),
+        ("default_transaction_read_only", "off"),
+    ] {
+        let found: String = sqlx::query_scalar("select current_setting($1)")
+            .bind(setting)
+            .fetch_one(&mut db)
+            .await
+            .expect("a setting");
+        assert_eq!(found, wanted, "{setting}");
+    }
+    assert!(!replica::status(dir).await.expect("it runs").is_replica);
+    let again = replica::promote(dir).await.expect_err("it was").to_string();
+    assert!(again.contains("already"), "{again}");
+}
