@@ -43,6 +43,7 @@ mod plans;
 mod probe;
 mod proxies;
 mod reading;
+mod replicas;
 mod reviews;
 mod schemathesis;
 mod screenshots;
