@@ -289,13 +289,39 @@ async fn wait_for_it(origin: &Origin) -> Result<(), ReplicaError> {
     Ok(primary.close().await?)
 }
 
+/// What the primary says of a replica.
+struct Lag {
+    state: Option<String>,
+    sync_state: Option<String>,
+    kept_bytes: Option<i64>,
+    lag_bytes: Option<i64>,
+    lag_seconds: Option<f64>,
+}
+
+/// What the primary says of the replica of this slot; nothing where there is no such slot.
+async fn lag(primary: &mut PgConnection, slot: &str) -> Result<Option<Lag>, sqlx::Error> {
+    sqlx::query_file_as!(Lag, "src/replica/lag.sql", slot)
+        .fetch_optional(primary)
+        .await
+}
+
+/// What a replica says of itself.
+struct Here {
+    is_replica: bool,
+    unreplayed_bytes: i64,
+    replayed_until: Option<DateTime<Utc>>,
+}
+
+async fn seen(here: &mut PgConnection) -> Result<Here, sqlx::Error> {
+    sqlx::query_file_as!(Here, "src/replica/here.sql")
+        .fetch_one(here)
+        .await
+}
+
 async fn until_streaming(primary: &mut PgConnection, slot: &str) -> Result<(), ReplicaError> {
     let until = Instant::now() + Duration::from_secs(CATCH_UP_SECS_MAX);
     loop {
-        let seen = sqlx::query_file!("src/replica/lag.sql", slot)
-            .fetch_optional(&mut *primary)
-            .await?;
-        if seen.is_some_and(|seen| seen.state.as_deref() == Some("streaming")) {
+        if lag(primary, slot).await?.is_some_and(|seen| seen.state.as_deref() == Some("streaming")) {
             return Ok(());
         }
         if Instant::now() > until {
@@ -312,20 +338,16 @@ async fn until_streaming(primary: &mut PgConnection, slot: &str) -> Result<(), R
 pub async fn status(dir: &Path) -> Result<Status, ReplicaError> {
     let origin = origin(dir)?;
     let mut here = here(dir).await?;
-    let seen = sqlx::query_file!("src/replica/here.sql")
-        .fetch_one(&mut here)
-        .await?;
+    let seen = seen(&mut here).await?;
     here.close().await?;
     let primary = address(&origin.of)?;
-    let (mut answers, mut lag) = (false, None);
+    let (mut answers, mut said) = (false, None);
     if let Ok(mut primary) = ask(&primary).await {
         answers = true;
-        lag = sqlx::query_file!("src/replica/lag.sql", origin.slot)
-            .fetch_optional(&mut primary)
-            .await?;
+        said = lag(&mut primary, &origin.slot).await?;
         primary.close().await?;
     }
-    let lag = lag.as_ref();
+    let lag = said.as_ref();
     Ok(Status {
         is_replica: seen.is_replica,
         primary_answers: answers,
@@ -349,10 +371,7 @@ pub async fn promote(dir: &Path) -> Result<Promoted, ReplicaError> {
     let begun = Instant::now();
     let origin = origin(dir)?;
     let mut here = here(dir).await?;
-    let seen = sqlx::query_file!("src/replica/here.sql")
-        .fetch_one(&mut here)
-        .await?;
-    if !seen.is_replica {
+    if !seen(&mut here).await?.is_replica {
         return Err(ReplicaError::Promoted);
     }
     let primary = ask(&address(&origin.of)?).await;
