@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction, postgres::PgPoolOptions};
 
 use crate::{
     actor::Actor,
@@ -18,7 +18,10 @@ use crate::{
 pub const CONNECTIONS_MAX_DEFAULT: u32 = 16;
 
 /// How long a request waits for a connection before it is told to come back later.
-pub const CONNECTION_WAIT_MS_MAX: u64 = 2_000;
+pub const CONNECTION_WAIT_MS_MAX: u64 = 1_500;
+
+/// How long a connection that is given back may take to roll back and answer, before it is closed for another.
+const GIVEN_BACK_MS_MAX: u64 = 2_000;
 
 /// The connections of the serving role. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,7 +42,17 @@ impl Db {
     pub async fn connect(hosts: impl Into<Hosts>, connections_max: u32) -> Result<Self, sqlx::Error> {
         let options = PgPoolOptions::new()
             .max_connections(connections_max)
-            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
+            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // sqlx itself waits for ever, and keeps the connection's place, when the other side is gone and did not
+                    // say so.
+                    tokio::time::timeout(Duration::from_millis(GIVEN_BACK_MS_MAX), connection.ping())
+                        .await
+                        .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                    Ok(true)
+                })
+            });
         let pool = hosts.into().pool(options, "muster").await?;
         Ok(Self { pool })
     }

@@ -321,7 +321,10 @@ async fn seen(here: &mut PgConnection) -> Result<Here, sqlx::Error> {
 async fn until_streaming(primary: &mut PgConnection, slot: &str) -> Result<(), ReplicaError> {
     let until = Instant::now() + Duration::from_secs(CATCH_UP_SECS_MAX);
     loop {
-        if lag(primary, slot).await?.is_some_and(|seen| seen.state.as_deref() == Some("streaming")) {
+        if lag(primary, slot)
+            .await?
+            .is_some_and(|seen| seen.state.as_deref() == Some("streaming"))
+        {
             return Ok(());
         }
         if Instant::now() > until {

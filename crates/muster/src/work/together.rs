@@ -8,6 +8,7 @@ use std::{
     hash::Hash,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -17,12 +18,16 @@ use tokio::sync::oneshot;
 use crate::{
     actor::Actor,
     app::App,
-    problem::{Bug, Failure, Kind},
+    problem::{Bug, Failure, Kind, Refusal},
 };
 
 /// Groups of one key that are served at the same time, at most: enough that one is worked on while another one's commit is
 /// written to disk, and few enough that the others gather.
 const GROUPS_AT_WORK_MAX: usize = 2;
+
+/// How long a group may be served: a statement is ended by the database after 30 seconds, and what takes longer than this has
+/// lost it without being told. Others must not wait behind it.
+const SERVE_SECS_MAX: u64 = 35;
 
 /// Asks that can be served together, by what they have in common.
 pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
@@ -131,7 +136,11 @@ impl<G: Group> Together<G> {
 /// should; but not where nobody can be served now, or all may have been.
 async fn serve<G: Group>(group: &G, app: &App, calls: Vec<Call<G>>) {
     let asks: Vec<&G::Ask> = calls.iter().map(|call| &call.ask).collect();
-    let mut answers = match group.serve(app, &asks).await {
+    let served = tokio::time::timeout(Duration::from_secs(SERVE_SECS_MAX), group.serve(app, &asks));
+    let served = served
+        .await
+        .unwrap_or_else(|_| Err(Refusal::outcome_unknown().into()));
+    let mut answers = match served {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(failure) if asks.len() == 1 => vec![Err(failure)],
         Err(Failure::Refused(refusal))

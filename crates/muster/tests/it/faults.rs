@@ -1,5 +1,6 @@
-//! A primary is lost under load and its replica takes its place: what was acknowledged is there, and the control, in which
-//! nobody waits for the replica, loses some.
+//! What breaks around a server under load: its primary is lost and a replica takes its place, its network is slow, cut or
+//! silent, its connections are all taken. What was acknowledged is there, and the control, in which nobody waits for the
+//! replica, loses some.
 
 use std::{
     fs::Permissions,
@@ -14,16 +15,40 @@ use muster::{
 };
 use muster_wire::TenantId;
 use nix::sys::signal::{Signal, kill};
+use reqwest::{StatusCode, header::RETRY_AFTER};
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::support::{
-    load::{Acknowledged, Ground, Load, Served, host, lose, lost, nothing_lost, processes, serve, superuser},
+    load::{
+        Acknowledged, Ground, Load, Served, host, lose, lost, nothing_lost, processes, serve_at, superuser,
+    },
     long,
+    network::Network,
 };
 
 /// How often a primary is lost, as often with the receiver frozen as without, in the short and the long form.
 const PROMOTIONS: [usize; 2] = [2, 20];
+
+/// How often the network is cut and slow, in the short and the long form.
+const CUTS: [usize; 2] = [3, 20];
+
+/// How often the network falls silent, in the short and the long form.
+const SILENCES: [usize; 2] = [1, 5];
+
+/// How long it may take after the network or the pool is well again until work goes on.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// How long what hangs on a silent network may take to be given up: as long as a statement may take, and a margin.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// Clients that want a connection at once, many more than there are.
+const CLIENTS: usize = 1_000;
+
+/// When a client that gets no connection is told so, at the latest. The short form shares the machine with other tests, and
+/// all the clients are on it too.
+const REFUSAL: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(2)];
 
 /// Steps that are acknowledged while the receiver of the control is frozen: more than what a socket buffers.
 const UNRECEIVED_STEPS: u64 = 2_000;
@@ -59,7 +84,7 @@ impl Pair {
         let of = format!("postgres://{}@{}", cluster::SUPERUSER, host(&ground.cluster));
         replica::create(&of.into(), &dir, sync).await.expect("a replica");
         let replica = replica::start(&dir).await.expect("it starts");
-        let served = serve(&ground, &[&replica]);
+        let served = serve_at(&ground, &[host(&ground.cluster), host(&replica)], &[]);
         let load = Load::start(served.url.clone(), &ground.bot_token().await);
         load.progress(300).await;
         let seen = replica::status(&dir).await.expect("it runs");
@@ -214,4 +239,107 @@ async fn stands_alone(promoted: &Cluster, dir: &Path) {
     assert!(!replica::status(dir).await.expect("it runs").is_replica);
     let again = replica::promote(dir).await.expect_err("it was").to_string();
     assert!(again.contains("already"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_is_cut_slow_or_silent_loses_nothing_and_work_goes_on_when_it_is_well() {
+    let ground = Ground::make().await;
+    let network = Network::to(&ground.cluster);
+    let mut served = serve_at(&ground, &[network.host()], &["--lease-secs", "10"]);
+    let load = Load::start(served.url.clone(), &ground.bot_token().await);
+    load.progress(100).await;
+    let mut longest = Duration::ZERO;
+    for _ in 0..CUTS[long()] {
+        network.cut();
+        network.slow(true);
+        load.progress(20).await;
+        network.slow(false);
+        network.cut();
+        let healed = Instant::now();
+        load.progress(1).await;
+        longest = longest.max(healed.elapsed());
+        load.progress(100).await;
+    }
+    assert!(longest <= RECOVERY, "{longest:?}");
+
+    // Every connection that there is hangs for ever; new ones do not.
+    let mut silent = Duration::ZERO;
+    for _ in 0..SILENCES[long()] {
+        network.silence();
+        let begun = Instant::now();
+        load.progress(200).await;
+        silent = silent.max(begun.elapsed());
+    }
+    assert!(silent <= SILENCE, "{silent:?}");
+    let acknowledged = load.stop().await;
+    println!(
+        "network: {} acknowledged, 0 lost; back {longest:?} after a cut at most, {silent:?} after a silence at most",
+        acknowledged.steps.len()
+    );
+    served.child.kill().expect("SIGKILL");
+    served.child.wait().expect("it is gone");
+    ground.end(acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_every_connection_is_taken_clients_are_told_so_in_time_and_the_server_recovers() {
+    let ground = Ground::make().await;
+    let hosts = [host(&ground.cluster)];
+    let mut served = serve_at(&ground, &hosts, &["--connections", "10"]);
+    let token = ground.bot_token().await;
+    let http = reqwest::Client::new();
+    let held = format!("{}/v1/work/held", served.url);
+    let ask = || http.get(&held).bearer_auth(token.expose_secret()).send();
+    assert_eq!(ask().await.expect("an answer").status(), StatusCode::OK);
+
+    // Whoever has a connection waits for this.
+    let mut slow = ground.superuser().await;
+    sqlx::raw_sql("begin; lock table work_queue in access exclusive mode")
+        .execute(&mut slow)
+        .await
+        .expect("locked");
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let asked = ask();
+        clients.spawn(async move {
+            let begun = Instant::now();
+            let answer = asked.await.expect("an answer");
+            let retry_after = answer.headers().contains_key(RETRY_AFTER);
+            (answer.status(), retry_after, begun.elapsed())
+        });
+    }
+    let healthz = format!("{}/healthz", served.url);
+    let (mut refusals, mut longest, mut unhealthy) = (0, Duration::ZERO, Duration::ZERO);
+    // All but those that have a connection.
+    while refusals < CLIENTS - 10 {
+        let (status, retry_after, took) = clients
+            .join_next()
+            .await
+            .expect("more answers")
+            .expect("no panic");
+        assert_eq!((status, retry_after), (StatusCode::SERVICE_UNAVAILABLE, true));
+        refusals += 1;
+        longest = longest.max(took);
+        if refusals % 100 == 0 {
+            let begun = Instant::now();
+            let answer = http.get(&healthz).send().await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::OK);
+            unhealthy = unhealthy.max(begun.elapsed());
+        }
+    }
+    sqlx::raw_sql("rollback")
+        .execute(&mut slow)
+        .await
+        .expect("unlocked");
+    let freed = Instant::now();
+    while ask().await.expect("an answer").status() != StatusCode::OK {}
+    let back = freed.elapsed();
+    println!(
+        "pool: {refusals} refused after {longest:?} at most, /healthz after {unhealthy:?}, back after {back:?}"
+    );
+    assert!(longest <= REFUSAL[long()] && unhealthy <= REFUSAL[long()] && back <= RECOVERY);
+    clients.join_all().await;
+    served.child.kill().expect("SIGKILL");
+    served.child.wait().expect("it is gone");
+    ground.cluster.stop().await.expect("it stops");
 }

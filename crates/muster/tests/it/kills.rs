@@ -22,13 +22,13 @@ const KILLS: [u32; 2] = [20, 100];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_the_server_at_random_moments_loses_nothing_acknowledged() {
     let ground = Ground::make().await;
-    let mut served = serve(&ground, &[]);
+    let mut served = serve(&ground);
     let load = Load::start(served.url.clone(), &ground.bot_token().await);
     for round in 0..u64::from(KILLS[long()]) {
         load.progress(20 + 37 * (round % 5)).await;
         served.child.kill().expect("SIGKILL");
         served.child.wait().expect("it is gone");
-        served = serve(&ground, &[]);
+        served = serve(&ground);
         load.url.lock().expect("a lock").clone_from(&served.url);
     }
     load.progress(20).await;

@@ -270,16 +270,17 @@ pub struct Served {
     pub url: String,
 }
 
-/// Starts the real binary on these clusters and waits until it says where it serves.
-pub fn serve(ground: &Ground, replicas: &[&Cluster]) -> Served {
-    let url = |role: &str| {
-        let url = ground.cluster.url(role, cluster::DATABASE).to_url_lossy();
-        let mut hosts = vec![host(&ground.cluster)];
-        hosts.extend(replicas.iter().map(|replica| host(replica)));
-        url.to_string().replacen(&hosts[0], &hosts.join(","), 1)
-    };
+/// Starts the real binary on the cluster and waits until it says where it serves.
+pub fn serve(ground: &Ground) -> Served {
+    serve_at(ground, &[host(&ground.cluster)], &[])
+}
+
+/// The same on these hosts, with these options besides.
+pub fn serve_at(ground: &Ground, hosts: &[String], options: &[&str]) -> Served {
+    let url = |role: &str| format!("postgres://{role}@{}/{}", hosts.join(","), cluster::DATABASE);
     let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(["serve", "--listen", "127.0.0.1:0", "--retry-ms", "1"])
+        .args(options)
         .env("MUSTER_DATABASE_URL", url(cluster::APP))
         .env("MUSTER_SCHEDULER_URL", url(cluster::SCHEDULER))
         .env("MUSTER_MASTER_KEY_FILE", ground.folder.path().join("master.key"))

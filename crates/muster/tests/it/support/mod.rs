@@ -5,6 +5,7 @@
 pub mod backed;
 pub mod browser;
 pub mod load;
+pub mod network;
 pub mod showcase;
 pub mod warm;
 
