@@ -17,6 +17,7 @@ use muster_wire::TenantId;
 use nix::sys::signal::{Signal, kill};
 use reqwest::{StatusCode, header::RETRY_AFTER};
 use secrecy::ExposeSecret;
+use sqlx::PgConnection;
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::Instant};
 
@@ -203,8 +204,26 @@ async fn a_replica_that_nobody_waits_for_loses_what_it_did_not_receive() {
 async fn a_primary_that_answers_is_fenced_off_before_its_replica_takes_its_place() {
     let mut pair = Pair::make(false).await;
     let dir = pair.dir();
-    let promoted = replica::promote(&dir).await.expect("it takes its place");
+    // The replica is behind, and receives the rest only when the primary is fenced off.
+    pair.freeze();
+    pair.load.progress(UNRECEIVED_STEPS).await;
+    let promoting = tokio::spawn(async move { replica::promote(&dir).await });
+    let mut old = superuser(&pair.ground.cluster).await;
+    let fenced = async {
+        // Its clients are sent away, this one too.
+        while !is_read_only(&mut old).await {
+            old = superuser(&pair.ground.cluster).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, fenced)
+        .await
+        .expect("it is fenced off");
+    for receiver in processes(&pair.replica, "walreceiver") {
+        kill(receiver, Signal::SIGCONT).expect("SIGCONT");
+    }
+    let promoted = promoting.await.expect("no panic").expect("it takes its place");
     assert_eq!(promoted.fence, Fence::ReadOnly);
+    let dir = pair.dir();
     let mut old = superuser(&pair.ground.cluster).await;
     let refused = sqlx::query("delete from accounts").execute(&mut old).await;
     let refused = refused.expect_err("it is read-only").to_string();
@@ -218,6 +237,13 @@ async fn a_primary_that_answers_is_fenced_off_before_its_replica_takes_its_place
     stands_alone(&pair.replica, &dir).await;
     pair.replica.stop().await.expect("it stops");
     pair.ground.cluster.stop().await.expect("it stops");
+}
+
+async fn is_read_only(db: &mut PgConnection) -> bool {
+    sqlx::query_scalar("select current_setting('transaction_read_only')::boolean")
+        .fetch_one(db)
+        .await
+        .unwrap_or(false)
 }
 
 /// What was promoted has its checksums, waits for nobody and follows nobody, and is not promoted twice.
@@ -239,6 +265,35 @@ async fn stands_alone(promoted: &Cluster, dir: &Path) {
     assert!(!replica::status(dir).await.expect("it runs").is_replica);
     let again = replica::promote(dir).await.expect_err("it was").to_string();
     assert!(again.contains("already"), "{again}");
+}
+
+/// Lets the network fall silent while as many groups of bots are being served as are served at once.
+async fn silence_at_work(ground: &Ground, network: &Network) {
+    let mut db = ground.superuser().await;
+    sqlx::raw_sql("begin; lock table work_queue in access exclusive mode")
+        .execute(&mut db)
+        .await
+        .expect("locked");
+    let served = async {
+        loop {
+            let waiting: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity where usename = 'muster_app' and wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut db)
+            .await
+            .expect("it answers");
+            if waiting >= 4 {
+                return;
+            }
+        }
+    };
+    // Claims and reports, two groups of each, where there is something to report.
+    let _ = tokio::time::timeout(Duration::from_secs(2), served).await;
+    network.silence();
+    sqlx::raw_sql("rollback")
+        .execute(&mut db)
+        .await
+        .expect("unlocked");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -265,7 +320,7 @@ async fn a_network_that_is_cut_slow_or_silent_loses_nothing_and_work_goes_on_whe
     // Every connection that there is hangs for ever; new ones do not.
     let mut silent = Duration::ZERO;
     for _ in 0..SILENCES[long()] {
-        network.silence();
+        silence_at_work(&ground, &network).await;
         let begun = Instant::now();
         load.progress(200).await;
         silent = silent.max(begun.elapsed());
