@@ -1,6 +1,6 @@
 # Everything that is done often. Each target installs what it needs by itself, as root or with sudo.
 
-.PHONY: help run test screenshots check bench prepare
+.PHONY: help run test faults screenshots check bench prepare
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -12,6 +12,10 @@ run: ## Start Muster with the sample files of examples/, on an embedded PostgreS
 test: ## Run every test
 	@scripts/setup --test
 	cargo test --workspace --locked
+
+faults: ## Run the tests of faults in their long form: what make test does once or twice, done often
+	@scripts/setup --test
+	MUSTER_FAULTS=1 cargo test --release --locked -p muster --test it -- faults:: kills:: --nocapture --test-threads 1
 
 screenshots: ## Write a picture of every screen to target/screenshots
 	@scripts/setup --test

@@ -335,7 +335,7 @@ impl Client {
         for attempt in 1.. {
             let last = attempt >= TRIES_MAX;
             let asked_ms = match build().send().await {
-                Ok(response) if later(response.status()) && !last => retry_after_ms(&response),
+                Ok(response) if !last && later(again, response.status()) => retry_after_ms(&response),
                 Ok(response) => return refused(response).await,
                 Err(error)
                     if !last && (error.is_connect() || (again == Again::Safe && !error.is_builder())) =>
@@ -369,12 +369,13 @@ impl Download {
     }
 }
 
-/// Whether the server did nothing and asks to come back.
-fn later(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    )
+/// Whether it is worth asking again later: the server did nothing, or does not know whether it did and it does no harm.
+fn later(again: Again, status: StatusCode) -> bool {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => true,
+        StatusCode::GATEWAY_TIMEOUT => again == Again::Safe,
+        _ => false,
+    }
 }
 
 fn retry_after_ms(response: &Response) -> Option<u64> {

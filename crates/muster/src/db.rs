@@ -6,13 +6,11 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction, postgres::PgPoolOptions};
 
 use crate::{
     actor::Actor,
+    hosts::Hosts,
     problem::{Bug, Failure, Refusal},
 };
 
@@ -20,7 +18,10 @@ use crate::{
 pub const CONNECTIONS_MAX_DEFAULT: u32 = 16;
 
 /// How long a request waits for a connection before it is told to come back later.
-pub const CONNECTION_WAIT_MS_MAX: u64 = 2_000;
+pub const CONNECTION_WAIT_MS_MAX: u64 = 1_500;
+
+/// How long a connection that is given back may take to roll back and answer, before it is closed for another.
+const GIVEN_BACK_MS_MAX: u64 = 2_000;
 
 /// The connections of the serving role. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,16 +35,25 @@ pub struct Db {
 pub struct Tx(Transaction<'static, Postgres>);
 
 impl Db {
-    /// Connects as the serving role.
+    /// Connects as the serving role; of several hosts, to whichever takes writes.
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<Self, sqlx::Error> {
-        let pool = PgPoolOptions::new()
+    pub async fn connect(hosts: impl Into<Hosts>, connections_max: u32) -> Result<Self, sqlx::Error> {
+        let options = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
-            .connect_with(options.application_name("muster"))
-            .await?;
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // sqlx itself waits for ever, and keeps the connection's place, when the other side is gone and did not
+                    // say so.
+                    tokio::time::timeout(Duration::from_millis(GIVEN_BACK_MS_MAX), connection.ping())
+                        .await
+                        .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                    Ok(true)
+                })
+            });
+        let pool = hosts.into().pool(options, "muster").await?;
         Ok(Self { pool })
     }
 
@@ -168,10 +178,15 @@ impl Tx {
     /// Makes what was done last. The answer may be given only after this.
     ///
     /// # Errors
-    /// When the database fails; whether it was committed is then not known.
+    /// That it was not committed, where the database says so; where it is lost before it answers, that this is not known.
     pub async fn commit(self) -> Result<(), Failure> {
-        self.0.commit().await?;
-        Ok(())
+        self.0.commit().await.map_err(|error| {
+            let code = error.as_database_error().and_then(|said| said.code());
+            match code {
+                Some(code) if !code.starts_with("57P") && !code.starts_with("08") => error.into(),
+                _ => Refusal::outcome_unknown().into(),
+            }
+        })
     }
 
     /// Lifts the time limit of statements, for work on a whole import.
@@ -240,11 +255,9 @@ impl SchedulerDb {
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub async fn connect(options: PgConnectOptions) -> Result<Self, sqlx::Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.application_name("muster-scheduler"))
-            .await?;
+    pub async fn connect(hosts: impl Into<Hosts>) -> Result<Self, sqlx::Error> {
+        let options = PgPoolOptions::new().max_connections(1);
+        let pool = hosts.into().pool(options, "muster-scheduler").await?;
         Ok(Self { pool })
     }
 

@@ -61,7 +61,8 @@ impl utoipa::IntoResponses for Problems {
             problem("415", "Media type not read here"),
             problem("422", "The request is not acceptable; each fault is listed"),
             problem("429", "Too many requests"),
-            problem("503", "Not available now"),
+            problem("503", "Not available now; nothing was done"),
+            problem("504", "It may have been done, and it may not"),
         ]
         .into()
     }

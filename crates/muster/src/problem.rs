@@ -38,8 +38,10 @@ pub enum Kind {
     PreconditionRequired,
     /// Too many requests (429).
     TooMany,
-    /// Not now (503).
+    /// Not now (503). Nothing was done.
     Unavailable,
+    /// It may have been done, and it may not (504).
+    OutcomeUnknown,
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
             Kind::PreconditionRequired => (StatusCode::PRECONDITION_REQUIRED, "Precondition required"),
             Kind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Not available now"),
+            Kind::OutcomeUnknown => (StatusCode::GATEWAY_TIMEOUT, "The outcome is not known"),
         }
     }
 }
@@ -129,6 +132,16 @@ impl Refusal {
             retry_after_secs: Some(1),
             ..Self::new(Kind::Unavailable, "unavailable", detail)
         }
+    }
+
+    /// The database was lost while it committed.
+    pub fn outcome_unknown() -> Self {
+        Self::new(
+            Kind::OutcomeUnknown,
+            "outcome_unknown",
+            "the database was lost before it confirmed this, so it may have been done: send it again only with the same \
+             Idempotency-Key or lease, otherwise look first",
+        )
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use sqlx::postgres::PgConnectOptions;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +9,7 @@ use crate::{
     app::App,
     config::ServeSettings,
     db::{Db, SchedulerDb},
+    hosts::Hosts,
     problem::Failure,
     schema,
     seal::Keyring,
@@ -62,21 +62,22 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Starts on a database. Everything that could go wrong later is checked first: the address, the schema, the role, and
+    /// Starts on a database, of whose hosts it follows the one that takes writes. Everything that could go wrong later is checked first: the address, the schema, the role, and
     /// that the database keeps what it acknowledges.
     ///
     /// # Errors
     /// Each with its cure.
     pub async fn start(
-        app_role: PgConnectOptions,
-        scheduler_role: PgConnectOptions,
+        app_role: impl Into<Hosts>,
+        scheduler_role: impl Into<Hosts>,
         keys: Keyring,
         settings: ServeSettings,
     ) -> Result<Self, StartError> {
         if !settings.listen.ip().is_loopback() && !settings.behind_proxy {
             return Err(StartError::Exposed(settings.listen));
         }
-        schema::check(&app_role).await?;
+        let app_role = app_role.into();
+        schema::check(&app_role.writable().await?).await?;
         let db = Db::connect(app_role, settings.connections).await?;
         db.check().await.map_err(StartError::Unsafe)?;
         let scheduler = SchedulerDb::connect(scheduler_role).await?;

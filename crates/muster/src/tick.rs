@@ -72,6 +72,7 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
     app.work.close();
     app.live.close();
     timers.join_all().await;
+    scheduler.close().await;
 }
 
 /// Ends every lease that has run out, in every tenant; gives how many.

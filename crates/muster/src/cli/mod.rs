@@ -18,6 +18,7 @@ mod master_key;
 mod metrics;
 mod print;
 mod remote;
+mod replica;
 mod serve;
 mod tenant;
 mod verbs;
@@ -104,6 +105,8 @@ enum Command {
     Backup(backup::Backup),
     /// Copy one tenant into an encrypted file, and restore it into an empty tenant of any server.
     Copy(copy::Copy),
+    /// A copy of a PostgreSQL that follows it all the time, and can take its place.
+    Replica(replica::Replica),
     /// The main job, from files to active accounts, on a temporary database with simulated bots.
     Demo(demo::Demo),
     /// Import a file: compare it with what is stored, show the difference, and store it.
@@ -178,6 +181,7 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
         Command::MasterKey(key) => key.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Copy(copy) => copy.run().await,
+        Command::Replica(replica) => replica.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,

@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use chrono::{Duration, Utc};
@@ -20,6 +21,7 @@ use crate::{
     cluster::{self, Cluster},
     config::ServeSettings,
     db::Db,
+    hosts::Hosts,
     operators::{self, PASSWORD_LINK_HOURS},
     problem::Failure,
     schema,
@@ -74,11 +76,12 @@ pub struct Serve {
 /// The two roles that a server connects as.
 #[derive(Debug, Args)]
 struct ServeDatabase {
-    /// The database, as the serving role: postgres://muster_app:...@HOST/muster.
+    /// The database, as the serving role: postgres://muster_app:...@HOST/muster. Of several hosts, HOST:PORT,HOST:PORT, the
+    /// one that takes writes is followed.
     #[arg(long, env = "MUSTER_DATABASE_URL", hide_env_values = true)]
     database_url: SecretString,
 
-    /// The same database, as the timer's role: postgres://muster_scheduler:...@HOST/muster.
+    /// The same database, as the timer's role: postgres://muster_scheduler:...@HOST/muster. Several hosts as above.
     #[arg(long, env = "MUSTER_SCHEDULER_URL", hide_env_values = true)]
     scheduler_url: SecretString,
 }
@@ -135,7 +138,7 @@ pub struct OwnerDatabase {
 impl OwnerDatabase {
     /// How to connect.
     pub fn options(&self) -> Result<PgConnectOptions, Exit> {
-        connect_options(&self.database_url)
+        address(&self.database_url)
     }
 }
 
@@ -151,7 +154,7 @@ impl MasterKeySource {
 }
 
 /// Never shows the address itself, which can hold a password.
-fn connect_options(url: &SecretString) -> Result<PgConnectOptions, Exit> {
+fn address<T: FromStr>(url: &SecretString) -> Result<T, Exit> {
     url.expose_secret().parse().map_err(|_| {
         Exit::new(
             2,
@@ -192,8 +195,8 @@ impl Serve {
         telemetry::logs(self.settings.log_json);
         let keys = self.key.keyring()?;
         let server = Server::start(
-            connect_options(&self.database.database_url)?,
-            connect_options(&self.database.scheduler_url)?,
+            address::<Hosts>(&self.database.database_url)?,
+            address::<Hosts>(&self.database.scheduler_url)?,
             keys,
             self.settings,
         )
@@ -379,7 +382,7 @@ fn say(text: &str) {
 }
 
 /// Waits for SIGINT or SIGTERM, from the moment it is called.
-fn told_to_stop() -> impl Future<Output = Result<(), Exit>> {
+pub fn told_to_stop() -> impl Future<Output = Result<(), Exit>> {
     let signals = signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
     async move {
         let (mut interrupt, mut terminate) = signals?;

@@ -30,7 +30,10 @@ pub async fn find_binaries() -> Result<Binaries, ClusterError> {
 }
 
 /// The installed server of the major version that wrote `dir`, whatever newer ones stand beside it.
-pub(super) async fn find_binaries_for(dir: &Path, major: u32) -> Result<Binaries, ClusterError> {
+///
+/// # Errors
+/// [`ClusterError::OtherMajor`] when it is not installed.
+pub async fn find_binaries_for(dir: &Path, major: u32) -> Result<Binaries, ClusterError> {
     let (mut found, looked) = installed().await;
     if let Some(position) = found.iter().position(|one| one.major == major) {
         return Ok(found.swap_remove(position));

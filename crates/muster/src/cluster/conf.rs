@@ -57,6 +57,10 @@ pub(super) fn settings(socket: &Path, machine: &Machine) -> Result<String, Clust
         ("max_wal_size", "2GB".into()),
         ("checkpoint_timeout", "10min".into()),
         ("archive_timeout", "60s".into()),
+        // A replica that is gone must not fill the disk: it is made again.
+        ("max_slot_wal_keep_size", "8GB".into()),
+        // A promotion waits for no less than this when the primary has just gone.
+        ("wal_retrieve_retry_interval", "250ms".into()),
         ("shared_buffers", format!("{}MB", (mib / 8).clamp(64, 1024))),
         ("effective_cache_size", format!("{}MB", (mib / 2).max(128))),
         ("maintenance_work_mem", format!("{}MB", (mib / 32).clamp(32, 256))),
@@ -90,7 +94,7 @@ pub(super) fn settings(socket: &Path, machine: &Machine) -> Result<String, Clust
     ];
     let mut text = String::from(
         "# Written by Muster at each start: put your own settings into postgresql.local.conf beside this file.\n\
-         include 'pg/postgresql.conf'\n",
+         include_if_exists 'pg/postgresql.conf'\n",
     );
     for (name, value) in lines {
         text += &format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''"));
@@ -98,8 +102,14 @@ pub(super) fn settings(socket: &Path, machine: &Machine) -> Result<String, Clust
     Ok(text + "include_if_exists 'postgresql.local.conf'\n")
 }
 
-/// `pg_hba.conf`: only through the socket, and only as who the kernel says the caller is.
-pub(super) const ACCESS: &str = "# Written by Muster at each start.\nlocal all all peer map=muster\n";
+/// `pg_hba.conf`: the administrator's own lines, and else only through the socket, and only as who the kernel says the caller
+/// is.
+pub(super) fn access(own: &str) -> String {
+    format!(
+        "# Written by Muster at each start: put your own lines into pg_hba.local.conf beside this file.\n{own}\n\
+         local all all peer map=muster\nlocal replication all peer map=muster\n"
+    )
+}
 
 /// `pg_ident.conf`: the users of the system that may take each of the roles.
 pub(super) fn identities(users: &[&str]) -> String {

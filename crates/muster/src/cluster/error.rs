@@ -83,6 +83,15 @@ pub enum ClusterError {
         /// Muster's folder.
         dir: PathBuf,
     },
+    /// The folder is a replica's.
+    #[error(
+        "{} is a replica: run it with `muster replica run --data {}`, or promote it first with `muster replica promote --data {}`",
+        dir.display(), dir.display(), dir.display()
+    )]
+    Replica {
+        /// Muster's folder.
+        dir: PathBuf,
+    },
     /// The path cannot be written into PostgreSQL's configuration.
     #[error("the path {} is not plain UTF-8 text: choose another folder", path.display())]
     BadPath {

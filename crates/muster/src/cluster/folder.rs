@@ -21,6 +21,8 @@ use super::{ClusterError, conf};
 
 /// The newest format of the folder that this Muster reads and writes.
 const FORMAT: u32 = 1;
+/// Who else may connect, and how: the administrator's own lines.
+const OWN_ACCESS: &str = "pg_hba.local.conf";
 /// The longest path of a socket that the kernel takes.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// System users that an embedded PostgreSQL may run as when Muster runs as root, the preferred one first.
@@ -212,8 +214,8 @@ impl Folder {
         }
     }
 
-    /// An empty folder for `initdb` beside the place of the data, without what an interrupted start left in it.
-    pub(super) fn fresh_data(&self) -> Result<PathBuf, ClusterError> {
+    /// An empty folder for what makes the data, beside the place of the data, without what an interrupted start left in it.
+    pub(crate) fn fresh_data(&self) -> Result<PathBuf, ClusterError> {
         let fresh = self.unfinished_data();
         match fs::remove_dir_all(&fresh) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -226,18 +228,18 @@ impl Folder {
         Ok(fresh)
     }
 
-    pub(super) fn unfinished_data(&self) -> PathBuf {
+    pub(crate) fn unfinished_data(&self) -> PathBuf {
         self.dir.join("pg.new")
     }
 
-    /// Puts what `initdb` made in its place, at once and durably.
-    pub(super) fn keep_fresh_data(&self) -> Result<(), ClusterError> {
+    /// Puts what was made in its place, at once and durably.
+    pub(crate) fn keep_fresh_data(&self) -> Result<(), ClusterError> {
         fs::rename(self.unfinished_data(), &self.data).map_err(ClusterError::io("naming", &self.data))?;
         sync(&self.dir)
     }
 
     /// Writes `muster.json` if need be.
-    pub(super) fn label(&self) -> Result<(), ClusterError> {
+    pub(crate) fn label(&self) -> Result<(), ClusterError> {
         if self
             .label
             .as_ref()
@@ -281,7 +283,8 @@ impl Folder {
             "muster.conf",
             &conf::settings(&self.socket, &conf::Machine::here())?,
         )?;
-        self.write("pg_hba.conf", conf::ACCESS)?;
+        let own = fs::read_to_string(self.dir.join(OWN_ACCESS)).unwrap_or_default();
+        self.write("pg_hba.conf", &conf::access(&own))?;
         self.write("pg_ident.conf", &conf::identities(&users))
     }
 }

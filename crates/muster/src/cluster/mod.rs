@@ -34,7 +34,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use binaries::{Binaries, find_binaries};
+pub use binaries::{Binaries, find_binaries, find_binaries_for};
 pub use error::ClusterError;
 pub use folder::{Folder, Layout};
 use secrecy::SecretString;
@@ -105,6 +105,8 @@ pub enum Archive {
         /// Variables that `restore_command` finds in its environment.
         environment: Vec<(String, SecretString)>,
     },
+    /// It comes from a primary, for as long as this is a replica, and is reused.
+    Receive,
 }
 
 /// What the server is doing.
@@ -193,6 +195,12 @@ impl Cluster {
                 dir: folder.dir.clone(),
             });
         }
+        let receives = matches!(settings.archive, Archive::Receive);
+        if folder.data.join("standby.signal").exists() && !receives {
+            return Err(ClusterError::Replica {
+                dir: folder.dir.clone(),
+            });
+        }
         let binaries = match folder.data_major()? {
             Some(major) => binaries::find_binaries_for(&folder.dir, major).await?,
             None => find_binaries().await?,
@@ -222,6 +230,10 @@ impl Cluster {
             supervisor,
             temporary: None,
         };
+        // A replica has its roles and its database from the primary.
+        if receives {
+            return Ok(cluster);
+        }
         match cluster.set_up().await {
             Ok(()) => Ok(cluster),
             Err(error) => {

@@ -124,7 +124,7 @@ impl Server {
             command.args(["-c", "synchronous_commit=off"]);
         }
         let environment = match &self.settings.archive {
-            Archive::Off => &[][..],
+            Archive::Off | Archive::Receive => &[][..],
             Archive::Push {
                 command: push,
                 environment,

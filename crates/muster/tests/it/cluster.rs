@@ -149,7 +149,7 @@ async fn the_first_start_is_durable_private_and_listens_on_no_port() {
     assert_eq!(ask(&mut superuser, "show server_encoding").await, "UTF8");
     assert_eq!(
         ask(&mut superuser, "select string_agg(concat_ws(' ', type, database, user_name, auth_method), ';') from pg_hba_file_rules").await,
-        "local {all} {all} peer"
+        "local {all} {all} peer;local {replication} {all} peer"
     );
 
     let pid = running_pid(&cluster);

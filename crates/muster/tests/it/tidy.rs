@@ -39,6 +39,10 @@ const SQL_IN_RUST: &[(&str, &str)] = &[
     ("crates/muster/src/db.rs", "opens transactions"),
     ("crates/muster/src/schema/", "migrates"),
     (
+        "crates/muster/src/replica.rs",
+        "sets what PostgreSQL takes no parameters for, on servers without a schema",
+    ),
+    (
         "crates/muster/src/cluster/",
         "makes roles and databases before there is a schema",
     ),

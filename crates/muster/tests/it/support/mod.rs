@@ -4,6 +4,8 @@
 
 pub mod backed;
 pub mod browser;
+pub mod load;
+pub mod network;
 pub mod showcase;
 pub mod warm;
 
@@ -39,6 +41,11 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnec
 use tokio::{net::TcpListener, sync::oneshot};
 
 pub mod hostile;
+
+/// Which form of a test of faults to run: 0 for the short one of `make test`, 1 for the long one of `make faults`.
+pub fn long() -> usize {
+    usize::from(std::env::var_os("MUSTER_FAULTS").is_some())
+}
 
 /// The cluster of this run. Stopped and deleted when the process ends, however it ends.
 pub struct Cluster {
