@@ -322,6 +322,8 @@ async fn two_hundred_concurrent_moves_never_exceed_capacity() {
             };
             match answer.status.as_u16() {
                 200 => true,
+                // Too many at once for this machine: nothing was done.
+                503 => false,
                 _ => {
                     let code = answer.problem(409);
                     assert!(matches!(code.as_str(), "no_room" | "proxy_not_active"), "{code}");

@@ -5,7 +5,7 @@ use muster::tick;
 use muster_wire::Role;
 use serde_json::json;
 
-use crate::support::{TestApp, browser::Page};
+use crate::support::{TestApp, browser::Page, hostile};
 
 #[tokio::test]
 async fn the_list_is_asked_in_the_address_and_says_what_is_wrong_there() {
@@ -309,46 +309,9 @@ async fn a_list_keeps_what_was_scrolled_to_and_chosen_while_things_change() {
 
 #[tokio::test]
 async fn two_hundred_hostile_texts_are_shown_as_they_were_written() {
-    const TEXTS: &[&str] = &[
-        "<script>window.pwned = 1</script>",
-        "\"><img src=x onerror=window.pwned=1 data-pwned>",
-        "'><svg/onload=window.pwned=1 data-pwned>",
-        "</textarea><b data-pwned>x</b>",
-        "</title><b data-pwned>x</b>",
-        "</option></select><b data-pwned>x</b>",
-        "<!-- <b data-pwned>",
-        "javascript:window.pwned=1",
-        "{{ 7 * 7 }}{% include 'x' %}",
-        "&lt;b data-pwned&gt;&amp;",
-        "\u{202e}txet\u{202c} \u{200b}\u{feff}",
-        "%3Cb%20data-pwned%3E",
-        "` onmouseover=window.pwned=1 data-pwned `",
-        "]]><b data-pwned>",
-        "'; drop table accounts; --",
-        "\u{1f468}\u{200d}\u{1f469} ﷽ Z͑ͫ̓ͪ̂ͫ̽",
-        "\" autofocus onfocus=window.pwned=1 data-pwned x=\"",
-        "<a href=\"javascript:window.pwned=1\" data-pwned>x</a>",
-        "<form action=//evil.example data-pwned>",
-        "<meta http-equiv=refresh content=0;url=//evil.example data-pwned>",
-    ];
-    const AROUND: &[(&str, &str)] = &[
-        ("", ""),
-        ("a", "z"),
-        (" ", "."),
-        ("<", ">"),
-        ("\"", "\""),
-        ("'", "'"),
-        ("&", ";"),
-        ("<b>", "</b>"),
-        ("{", "}"),
-        ("\\", "/"),
-    ];
     let app = TestApp::start().await;
     app.warm_accounts(200).await;
-    let texts: Vec<String> = AROUND
-        .iter()
-        .flat_map(|(before, after)| TEXTS.iter().map(move |text| format!("{before}{text}{after}")))
-        .collect();
+    let texts = hostile::texts();
     app.run("update accounts set requires_human_review = true where id % 2 = 0")
         .await;
     sqlx::query(
@@ -369,13 +332,16 @@ async fn two_hundred_hostile_texts_are_shown_as_they_were_written() {
     app.run("update accounts set lifecycle_state = 'human_review' where id <= 20")
         .await;
     let page = Page::signed_in(&app, Role::Owner).await;
-    let harmless = "window.pwned === undefined && !document.querySelector('[data-pwned]')";
-    for filter in TEXTS {
+    for filter in hostile::TEXTS {
         let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
         for path in ["accounts", "views/new", "reviews"] {
             page.expect_complaint("status of 422");
             page.open(&format!("/{path}?filter={filter}")).await;
-            assert_eq!(page.eval(harmless).await, true, "/{path}?filter={filter}");
+            assert_eq!(
+                page.eval(hostile::HARMLESS).await,
+                true,
+                "/{path}?filter={filter}"
+            );
         }
     }
     page.open("/accounts?columns=model,error,email,city,authorisation")
@@ -388,10 +354,10 @@ async fn two_hundred_hostile_texts_are_shown_as_they_were_written() {
         .eval("[...document.querySelectorAll('#rows td.wrap')].map((td) => td.textContent)")
         .await;
     assert_eq!(shown, json!(texts));
-    assert_eq!(page.eval(harmless).await, true);
+    assert_eq!(page.eval(hostile::HARMLESS).await, true);
     for path in ["/accounts/1", "/accounts/1/edit", "/reviews", "/"] {
         page.open(path).await;
-        assert_eq!(page.eval(harmless).await, true, "{path}");
+        assert_eq!(page.eval(hostile::HARMLESS).await, true, "{path}");
     }
     page.close().await;
 }

@@ -231,6 +231,7 @@ async fn a_proxy_is_added_and_changed_and_its_password_never_comes_out() {
         page.see("without a password").await;
         // Changed since it was shown.
         page.click("Change it").await;
+        page.see("Change gate.example.com:8080").await;
         app.run("update proxies set location = 'Ely' where host = 'gate.example.com'")
             .await;
         page.expect_complaint("status of 412");

@@ -26,25 +26,18 @@ const LARGE_ROWS: f64 = 10_000.0;
 
 /// Statements, by how their path begins, that may read a large table whole or are not a tenant's; each with its reason.
 const EXCEPTED: &[(&str, &str)] = &[
-    (
-        "backup/",
-        "the superuser's, of the whole database, when it is backed up or drilled",
-    ),
+    ("backup/", "the superuser's, of the whole database"),
     ("copies/", "a whole tenant, for a copy of it, and the owner's"),
+    ("replica/", "the superuser's, of servers"),
+    ("hosts/", "of a server"),
     ("cluster/", "the superuser's, while it makes roles and databases"),
     ("schema/", "of the catalogue"),
     ("tick/", "the scheduler's, over all tenants"),
     ("tenants/", "the owner's"),
     ("doctor/", "counts everything again, which is what it is for"),
     ("keys/sample", "takes some of every kind of secret, for a drill"),
-    (
-        "keys/stale",
-        "goes through every secret, when the data key is changed",
-    ),
-    (
-        "keys/versions",
-        "counts every secret, for whoever changes the data key",
-    ),
+    ("keys/stale", "goes through every secret, for a new data key"),
+    ("keys/versions", "counts every secret, for a new data key"),
     (
         "content/coverage",
         "adds up what is in the pools that it shows, whole",

@@ -41,6 +41,54 @@ const QUERIES: &[(&str, &str)] = &[
     ("filter=%22open", "filter"),
 ];
 
+/// Texts that are something else to whoever takes them for markup, an address, a template or a statement.
+pub const TEXTS: [&str; 20] = [
+    "<script>window.pwned = 1</script>",
+    "\"><img src=x onerror=window.pwned=1 data-pwned>",
+    "'><svg/onload=window.pwned=1 data-pwned>",
+    "</textarea><b data-pwned>x</b>",
+    "</title><b data-pwned>x</b>",
+    "</option></select><b data-pwned>x</b>",
+    "<!-- <b data-pwned>",
+    "javascript:window.pwned=1",
+    "{{ 7 * 7 }}{% include 'x' %}",
+    "&lt;b data-pwned&gt;&amp;",
+    "\u{202e}txet\u{202c} \u{200b}\u{feff}",
+    "%3Cb%20data-pwned%3E",
+    "` onmouseover=window.pwned=1 data-pwned `",
+    "]]><b data-pwned>",
+    "'; drop table accounts; --",
+    "\u{1f468}\u{200d}\u{1f469} ﷽ Z͑ͫ̓ͪ̂ͫ̽",
+    "\" autofocus onfocus=window.pwned=1 data-pwned x=\"",
+    "<a href=\"javascript:window.pwned=1\" data-pwned>x</a>",
+    "<form action=//evil.example data-pwned>",
+    "<meta http-equiv=refresh content=0;url=//evil.example data-pwned>",
+];
+/// What such a text may stand between.
+const AROUND: &[(&str, &str)] = &[
+    ("", ""),
+    ("a", "z"),
+    (" ", "."),
+    ("<", ">"),
+    ("\"", "\""),
+    ("'", "'"),
+    ("&", ";"),
+    ("<b>", "</b>"),
+    ("{", "}"),
+    ("\\", "/"),
+];
+
+/// Two hundred of them, all different.
+pub fn texts() -> Vec<String> {
+    let between = |(before, after): &(&str, &str)| TEXTS.map(|text| format!("{before}{text}{after}"));
+    AROUND.iter().flat_map(between).collect()
+}
+
+/// An expression that says whether a page took none of them for anything but text.
+pub const HARMLESS: &str = "window.pwned === undefined && !document.querySelector('[data-pwned]') \
+    && ![...document.querySelectorAll('[href], [src], [action]')].some((e) => /^\\s*(javascript:|(https?:)?\\/\\/evil)/i.test(
+        e.getAttribute('href') ?? e.getAttribute('src') ?? e.getAttribute('action')))";
+
 async fn refused(caller: &Caller, request: RequestBuilder, status: u16, what: &str) -> Answer {
     let answer = caller.send(request).await;
     assert_eq!(answer.status.as_u16(), status, "{what}: {:#}", answer.body);
