@@ -54,6 +54,11 @@ struct Compared {
 }
 
 impl MetricsPage {
+    /// Whether nobody has counted yet, neither the server by its clock nor somebody these days.
+    fn is_uncounted(&self) -> bool {
+        self.metrics.counted_until.is_none() && sum(&self.metrics.period).attempts == 0
+    }
+
     /// What the page says first.
     fn headlines(&self) -> Vec<Compared> {
         let (now, before) = (&self.metrics.period, &self.metrics.before);
