@@ -485,17 +485,15 @@ async fn ask(primary: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
 
 /// Sets something of a server for good. The names and values are ours: there is nothing to escape.
 async fn set(db: &mut PgConnection, name: &str, value: &str) -> Result<(), sqlx::Error> {
-    db.execute(AssertSqlSafe(format!("alter system set {name} = '{value}'")))
-        .await?;
-    sqlx::query_scalar!("select pg_reload_conf()")
-        .fetch_one(db)
-        .await?;
-    Ok(())
+    alter_system(db, format!("alter system set {name} = '{value}'")).await
 }
 
 async fn reset(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
-    db.execute(AssertSqlSafe(format!("alter system reset {name}")))
-        .await?;
+    alter_system(db, format!("alter system reset {name}")).await
+}
+
+async fn alter_system(db: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
+    db.execute(AssertSqlSafe(statement)).await?;
     sqlx::query_scalar!("select pg_reload_conf()")
         .fetch_one(db)
         .await?;

@@ -62,8 +62,8 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Starts on a database, of whose hosts it follows the one that takes writes. Everything that could go wrong later is checked first: the address, the schema, the role, and
-    /// that the database keeps what it acknowledges.
+    /// Starts on a database, of whose hosts it follows the one that takes writes. Everything that could go wrong later is
+    /// checked first: the address, the schema, the role, and that the database keeps what it acknowledges.
     ///
     /// # Errors
     /// Each with its cure.

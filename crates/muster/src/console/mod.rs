@@ -23,12 +23,14 @@ use crate::{
 pub mod assets;
 pub mod because;
 pub mod form;
+pub mod listed;
 pub mod live;
 pub mod said;
 pub mod ui;
 
 pub use because::{BecauseForm, BecausePage};
 pub use form::{Faults, Form, FormQuery};
+pub use listed::Listed;
 pub use said::Said;
 
 /// What a page may load and where its forms may go: our own files, and pictures over TLS. No script or style is inline.

@@ -19,7 +19,7 @@ use super::api::covered;
 use crate::{
     app::App,
     console::{
-        self, Faults, Form, Said, Shell, Visitor,
+        self, Faults, Form, Listed, Said, Shell, Visitor,
         form::{self, FileForm},
         ui::{self, Markup, Tone},
     },
@@ -145,13 +145,13 @@ async fn list(
     visitor: Visitor,
     Query(mut query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filter = query.filter.clone().unwrap_or_default();
-    let cursor = query.cursor.clone().unwrap_or_default();
     query.limit = Some(PICTURES_MAX);
-    let listing = query.read()?;
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (page, faults) = Faults::of_list(content::list(&mut tx, &visitor.actor, listing).await)?;
-    tx.commit().await?;
+    let Listed {
+        filter,
+        cursor,
+        page,
+        faults,
+    } = Listed::read(&app, &visitor, query, content::list).await?;
     console::page(&ListPage {
         shell: Shell::new("Content", visitor),
         filter,

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     app::App,
     console::{
-        self, Faults, Form, Said, Shell, Visitor,
+        self, Faults, Form, Listed, Said, Shell, Visitor,
         form::{self, FileForm},
         ui::{self, Markup, Tone},
     },
@@ -138,12 +138,12 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filter = query.filter.clone().unwrap_or_default();
-    let cursor = query.cursor.clone().unwrap_or_default();
-    let listing = query.read()?;
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (page, faults) = Faults::of_list(imports::list(&mut tx, &visitor.actor, listing).await)?;
-    tx.commit().await?;
+    let Listed {
+        filter,
+        cursor,
+        page,
+        faults,
+    } = Listed::read(&app, &visitor, query, imports::list).await?;
     console::page(&ListPage {
         shell: Shell::new("Imports", visitor),
         filter,

@@ -10,7 +10,7 @@ use muster_wire::{
 use crate::{
     app::App,
     console::{
-        self, BecauseForm, BecausePage, Faults, Form, Said, Shell, Visitor,
+        self, BecauseForm, BecausePage, Faults, Form, Listed, Said, Shell, Visitor,
         ui::{self, Markup, Tone},
     },
     http::{Id, ListQuery, Query},
@@ -50,12 +50,12 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filter = query.filter.clone().unwrap_or_default();
-    let cursor = query.cursor.clone().unwrap_or_default();
-    let listing = query.read()?;
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (page, faults) = Faults::of_list(models::list(&mut tx, &visitor.actor, listing).await)?;
-    tx.commit().await?;
+    let Listed {
+        filter,
+        cursor,
+        page,
+        faults,
+    } = Listed::read(&app, &visitor, query, models::list).await?;
     console::page(&ListPage {
         shell: Shell::new("Models", visitor),
         filter,

@@ -20,7 +20,7 @@ use crate::{
     actor::Who,
     app::App,
     console::{
-        self, Faults, Form, Said, Shell, Visitor,
+        self, Faults, Form, Listed, Said, Shell, Visitor,
         ui::{self, Markup, Tone},
     },
     http::{Id, IfMatch, ListQuery, Query},
@@ -93,12 +93,12 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filter = query.filter.clone().unwrap_or_default();
-    let cursor = query.cursor.clone().unwrap_or_default();
-    let listing = query.read()?;
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (page, faults) = Faults::of_list(operators::list(&mut tx, &visitor.actor, listing).await)?;
-    tx.commit().await?;
+    let Listed {
+        filter,
+        cursor,
+        page,
+        faults,
+    } = Listed::read(&app, &visitor, query, operators::list).await?;
     console::page(&ListPage {
         shell: Shell::new("People", visitor),
         filter,

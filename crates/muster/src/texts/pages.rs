@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::{
     app::App,
     console::{
-        self, Faults, Form, Said, Shell, Visitor,
+        self, Faults, Form, Listed, Said, Shell, Visitor,
         ui::{self, Tone},
     },
     db::Tx,
@@ -63,12 +63,12 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filter = query.filter.clone().unwrap_or_default();
-    let cursor = query.cursor.clone().unwrap_or_default();
-    let listing = query.read()?;
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (page, faults) = Faults::of_list(texts::list(&mut tx, &visitor.actor, listing).await)?;
-    tx.commit().await?;
+    let Listed {
+        filter,
+        cursor,
+        page,
+        faults,
+    } = Listed::read(&app, &visitor, query, texts::list).await?;
     console::page(&ListPage {
         shell: Shell::new("Content", visitor),
         filter,

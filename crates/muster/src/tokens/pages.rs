@@ -23,7 +23,7 @@ use crate::{
     app::App,
     bots,
     console::{
-        self, Faults, Form, Said, Shell, Visitor,
+        self, Faults, Form, Listed, Said, Shell, Visitor,
         ui::{self, Markup, Tone},
     },
     db::Tx,
@@ -69,12 +69,12 @@ async fn list(
     visitor: Visitor,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
-    let filter = query.filter.clone().unwrap_or_default();
-    let cursor = query.cursor.clone().unwrap_or_default();
-    let listing = query.read()?;
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let (page, faults) = Faults::of_list(tokens::list(&mut tx, &visitor.actor, listing).await)?;
-    tx.commit().await?;
+    let Listed {
+        filter,
+        cursor,
+        page,
+        faults,
+    } = Listed::read(&app, &visitor, query, tokens::list).await?;
     console::page(&ListPage {
         everybodys: Access::Administer.allows(visitor.actor.who),
         shell: Shell::new("Tokens", visitor),

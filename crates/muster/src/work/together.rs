@@ -76,6 +76,12 @@ impl<G: Group> Lane<G> {
         }
         asks.len()
     }
+
+    /// Whether an ask cannot be served with all who wait.
+    fn is_full_for(&self, ask: &G::Ask) -> bool {
+        let asks: Vec<&G::Ask> = self.waiting.iter().map(|call| &call.ask).collect();
+        !asks.is_empty() && !G::fits(&asks, ask)
+    }
 }
 
 struct Call<G: Group> {
@@ -110,8 +116,9 @@ impl<G: Group> Together<G> {
                 waiting: VecDeque::new(),
                 at_work: 0,
             });
+            let begins = lane.at_work == 0 || lane.at_work < GROUPS_AT_WORK_MAX && lane.is_full_for(&ask);
             lane.waiting.push_back(Call { ask, answer });
-            if lane.at_work == 0 || lane.first_group() < lane.waiting.len() {
+            if begins {
                 self.begin(app, &group, lane);
             }
         }
