@@ -5,13 +5,19 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
 
-  /** Reads a page of ours. A page that turns out to be the sign-in page is gone to. */
+  /** Reads a page of ours. A page that turns out to be the sign-in page is gone to. Who waits for it sees that by the pointer. */
+  let waiting = 0;
+  const busy = (more) => document.body.classList.toggle("busy", (waiting += more) > 0);
   async function read(url, background) {
     const headers = { Accept: "text/html" };
-    if (background) headers["Muster-Background"] = "1";
-    const response = await fetch(url, { headers });
-    if (response.redirected && new URL(response.url).pathname === "/sign-in") location.assign(response.url);
-    return new DOMParser().parseFromString(await response.text(), "text/html");
+    if (background) headers["Muster-Background"] = "1"; else busy(1);
+    try {
+      const response = await fetch(url, { headers });
+      if (response.redirected && new URL(response.url).pathname === "/sign-in") location.assign(response.url);
+      return new DOMParser().parseFromString(await response.text(), "text/html");
+    } finally {
+      if (!background) busy(-1);
+    }
   }
 
   /** Replaces elements by those of the same id in another page; keeps focus and ticks, and what is chosen and typed if asked. */

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc, LazyLock, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -95,6 +95,7 @@ pub struct Page {
     complaints: Arc<Mutex<Vec<String>>>,
     url: String,
     expected: Mutex<Vec<&'static str>>,
+    scripts: AtomicBool,
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -170,6 +171,7 @@ impl Page {
             complaints,
             url: app.url.clone(),
             expected: Mutex::default(),
+            scripts: AtomicBool::new(true),
         };
         let context = page
             .call("Target.createBrowserContext", json!({"disposeOnDetach": true}))
@@ -255,6 +257,7 @@ impl Page {
 
     /// Switches the page's own scripts off, from the next page on.
     pub async fn scripts_off(&self) {
+        self.scripts.store(false, Ordering::Relaxed);
         self.call("Emulation.setScriptExecutionDisabled", json!({"value": true}))
             .await;
     }
@@ -281,7 +284,7 @@ impl Page {
     async fn look(&self, expression: &str) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let command = json!({"id": id, "sessionId": self.session, "method": "Runtime.evaluate",
-            "params": {"expression": expression, "returnByValue": true}});
+            "params": {"expression": expression, "returnByValue": true, "userGesture": true}});
         let (answer, answered) = oneshot::channel();
         self.commands
             .send((command, Some(answer)))
@@ -364,27 +367,32 @@ impl Page {
         )
     }
 
-    /// Clicks what people know by this name: a button, a link, a box with its label.
+    /// Clicks what people know by this name: a button, a link, a box with its label. It must be seen, and nothing may lie over
+    /// it. Found and clicked at once, so that nothing can be exchanged in between; what it opens is waited for.
     #[track_caller]
     pub fn click(&self, name: &str) -> impl Future<Output = ()> {
-        let there = self.until(
-            format!("there is no {name:?} to click"),
-            format!("{LOADED} && !!({})", find(name)),
+        let press = format!(
+            "{LOADED} && (() => {{ const el = {find};
+                if (!el) return false;
+                el.scrollIntoView({{block: 'center', behavior: 'instant'}});
+                const box = el.getClientRects()[0];
+                const above = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+                if (!el.contains(above) && !above?.contains(el)) return false;
+                document.muster_left = ({OPENS})(el, {scripts});
+                el.focus();
+                el.click();
+                return true; }})()",
+            find = find(name),
+            scripts = self.scripts.load(Ordering::Relaxed),
         );
-        let find = find(name);
+        let clicked = self.until(format!("there is no {name:?} to click"), press);
+        let opened = self.until(
+            format!("{name:?} opens nothing"),
+            format!("{LOADED} && !document.muster_left && !document.body.classList.contains('busy')"),
+        );
         async move {
-            there.await;
-            let place = self
-                .eval(&format!(
-                    "(() => {{ const el = {find}; el.scrollIntoView({{block: 'center', behavior: 'instant'}});
-                       const box = el.getClientRects()[0];
-                       return {{x: box.x + box.width / 2, y: box.y + box.height / 2}}; }})()"
-                ))
-                .await;
-            for kind in ["mousePressed", "mouseReleased"] {
-                let event = json!({"type": kind, "x": place["x"], "y": place["y"], "button": "left", "clickCount": 1});
-                self.call("Input.dispatchMouseEvent", event).await;
-            }
+            clicked.await;
+            opened.await;
         }
     }
 
@@ -565,6 +573,16 @@ const PAGE_BYTES_MAX: u64 = 100_000;
 
 /// Whether the page is there whole.
 const LOADED: &str = "document.readyState === 'complete' && location.href !== 'about:blank'";
+
+/// Whether clicking this leads to another page: not where the page's script takes it, where a file comes, or where the form is
+/// not filled in.
+const OPENS: &str = "(el, scripts) => {
+    const link = el.closest('a[href]');
+    if (link) return !link.download && !link.hasAttribute('download') && !(link.getAttribute('href').includes('#') && link.pathname === location.pathname)
+        && !(scripts && (link.dataset.swap || 'dialog' in link.dataset || ('cancel' in link.dataset && link.closest('dialog'))));
+    return el.type === 'submit' && !!el.form && (el.form.noValidate || el.formNoValidate || el.form.checkValidity())
+        && !(scripts && el.form.method === 'get' && el.form.dataset.swap);
+}";
 
 /// Where things are looked for: in the dialog that is open, else in the whole page.
 const SCOPE: &str = ":is(dialog[open], body:not(:has(dialog[open])))";
