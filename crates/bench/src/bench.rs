@@ -20,6 +20,9 @@ const EMPTY: &str = "empty";
 
 /// Models of a tenant, and pictures or texts of each type in each one's pools.
 const MODELS: i32 = 10;
+
+/// Bots side by side, where a scenario does not say otherwise.
+pub const BOTS: usize = 8;
 const POOL_ITEMS: i32 = 100;
 
 /// Parts that a large tenant is filled in at once.
@@ -56,8 +59,6 @@ pub struct Sizes {
     pub read_models: i32,
     pub read_accounts: [i32; 3],
     pub reads: usize,
-    /// Bots side by side in a drain.
-    pub bots: usize,
 }
 
 impl Sizes {
@@ -83,7 +84,6 @@ impl Sizes {
             read_models: 100,
             read_accounts: [10_000, 100_000, 1_000_000],
             reads: 50,
-            bots: 8,
         }
     }
 
@@ -109,7 +109,6 @@ impl Sizes {
             read_models: 10,
             read_accounts: [1_000, 1_500, 2_000],
             reads: 2,
-            bots: 8,
         }
     }
 }

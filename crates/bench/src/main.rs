@@ -42,10 +42,6 @@ struct Args {
     /// The release binary to measure; that of this repository, built, when absent.
     #[arg(long, env = "MUSTER_BIN")]
     muster: Option<PathBuf>,
-
-    /// Bots side by side in the drain.
-    #[arg(long)]
-    bots: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,8 +73,7 @@ impl Scenario {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let mut sizes = if args.quick { Sizes::quick() } else { Sizes::full() };
-    sizes.bots = args.bots.unwrap_or(sizes.bots);
+    let sizes = if args.quick { Sizes::quick() } else { Sizes::full() };
     let cluster = Cluster::start().await?;
     let binary = Binary::find(args.muster, cluster.dir())?;
     let postgres = cluster.settings().await?;

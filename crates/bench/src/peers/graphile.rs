@@ -22,7 +22,7 @@ pub const CONNECTIONS: u32 = 100;
 const CONCURRENCY: usize = 500;
 
 /// Jobs fetched at once into its local queue.
-const LOCAL_QUEUE_SIZE: usize = 5_000;
+pub const LOCAL_QUEUE_SIZE: usize = 5_000;
 
 const POLL_EVERY: Duration = Duration::from_millis(5);
 const COMPLETE_EVERY: Duration = Duration::from_millis(5);

@@ -82,10 +82,10 @@ fn steps(bench: &Bench) -> u64 {
     u64::from(bench.sizes.accounts.unsigned_abs()) * STEPS_EACH
 }
 
-/// As a user has it.
+/// As a user has it, with as many steps in the hands of bots as the peer has in its local queue.
 async fn ours(bench: &Bench, template: &Template, subject: &str, batch: usize) -> Result<Run> {
     let server = bench.serve(template).await?;
-    let mut bots = server.bots(bench.sizes.bots).await?;
+    let mut bots = server.bots(graphile::LOCAL_QUEUE_SIZE / batch).await?;
     let meter = bench.meter(Some(&server)).await?;
     let done = load::drain(&mut bots, batch, steps(bench)).await?;
     let cost = meter.stop(&bench.cluster, Some(server.pid())).await?;

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::told;
 use crate::{
-    bench::{Bench, Fill, Template},
+    bench::{BOTS, Bench, Fill, Template},
     cluster::SUPERUSER,
     load,
     report::Run,
@@ -44,7 +44,7 @@ pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
 
 async fn one(bench: &Bench, template: &Template, subject: &str) -> Result<Run> {
     let server = bench.serve(template).await?;
-    let mut bots = server.bots(bench.sizes.bots).await?;
+    let mut bots = server.bots(BOTS).await?;
     let meter = bench.meter(Some(&server)).await?;
     let ready = u64::from(bench.sizes.ready_accounts.unsigned_abs());
     let done = load::lease(&mut bots, BATCH, ready).await?;

@@ -13,7 +13,7 @@ use anyhow::Result;
 
 use super::told;
 use crate::{
-    bench::{Bench, Template},
+    bench::{BOTS, Bench, Template},
     http::Connection,
     load,
     report::Run,
@@ -54,7 +54,7 @@ async fn one(bench: &Bench, template: &Template, subject: &str) -> Result<Run> {
     }
     let over = Arc::new(AtomicBool::new(false));
     let large = match large.first() {
-        Some(owner) => Some(drain(&server, owner, bench.sizes.bots, over.clone()).await?),
+        Some(owner) => Some(drain(&server, owner, BOTS, over.clone()).await?),
         None => None,
     };
     let meter = bench.meter(Some(&server)).await?;

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::{drain, told};
 use crate::{
-    bench::{Bench, Fill, RUN, Template},
+    bench::{BOTS, Bench, Fill, RUN, Template},
     cluster::SUPERUSER,
     load,
     metrics::Percentiles,
@@ -96,7 +96,7 @@ async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> R
     schedule(&mut admin, load, starts).await?;
     bench.cluster.settle(RUN).await?;
     let server = bench.serve_run(template).await?;
-    let mut bots = server.bots(bench.sizes.bots).await?;
+    let mut bots = server.bots(BOTS).await?;
     let mut other = bench.cluster.connect(SUPERUSER, RUN).await?;
     if load.pinned {
         sqlx::raw_sql(include_str!("../../sql/pin.sql"))

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 /// The cookie that carries it.
 const COOKIE: &str = "__Host-muster-said";
 
+/// What the console's script sends along when a page reads itself again. Nobody looks at such an answer as a page: what is to
+/// be said waits for the page that was asked for.
+const BACKGROUND: &str = "muster-background";
+
 /// The longest text: a cookie has room for about 4000 characters.
 const SAID_CHARS_MAX: usize = 1_000;
 
@@ -67,8 +71,11 @@ impl Said {
         .unwrap_or(HeaderValue::from_static(""))
     }
 
-    /// What the browser brought.
+    /// What the browser brought, for the page that it shows.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
+        if headers.contains_key(BACKGROUND) {
+            return None;
+        }
         let value = headers
             .get_all(header::COOKIE)
             .iter()
@@ -118,5 +125,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, format!("a=b; {cookie}").parse().expect("a value"));
         assert_eq!(Said::read(&headers), Some(said));
+        headers.insert(BACKGROUND, HeaderValue::from_static("1"));
+        assert_eq!(Said::read(&headers), None, "a page that reads itself again takes nothing away");
     }
 }

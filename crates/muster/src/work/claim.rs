@@ -5,14 +5,14 @@ use std::time::Duration;
 use muster_wire::{
     ModelId, Step, TenantId,
     work::{
-        CLAIM_LEASES_MAX, Claim, Claimed, HELD_LEASES_MAX, HeldLeases, Lease, Leases, WorkAccount,
+        Claim, Claimed, HELD_LEASES_MAX, HeldLeases, Lease, Leases, WorkAccount,
         WorkContent, WorkItem, WorkProxy, WorkText,
     },
 };
 use tokio::time::Instant;
 
 use super::{
-    count, holder, holders, lease_secs, refuse, release,
+    GROUP_STEPS_MAX, count, holder, holders, lease_secs, refuse, release,
     together::{self, Group},
 };
 use crate::{
@@ -130,7 +130,8 @@ impl Group for Wanted {
     type Answer = Found;
 
     fn fits(asks: &[&Claimer], next: &Claimer) -> bool {
-        asks.iter().map(|claimer| claimer.max).sum::<u32>() + next.max <= CLAIM_LEASES_MAX
+        let steps: u32 = asks.iter().map(|claimer| claimer.max).sum();
+        (steps + next.max) as usize <= GROUP_STEPS_MAX
     }
 
     async fn serve(&self, app: &App, asks: &[&Claimer]) -> Result<Vec<Found>, Failure> {

@@ -28,6 +28,10 @@ pub mod run;
 pub mod secrets;
 pub mod together;
 
+/// Steps that one statement hands out, or takes results of, for all who ask at the same time: enough that what a statement costs
+/// however few there are is next to nothing a step, and few enough that it is done in a tenth of a second.
+pub const GROUP_STEPS_MAX: usize = 2_000;
+
 /// Leases that one transaction of the reaper ends, at most.
 pub const REAP_LEASES_MAX: i32 = 500;
 

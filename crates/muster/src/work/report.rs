@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use muster_wire::{
     TenantId,
     work::{
-        Lease, Outcome, REPORT_RESULTS_MAX, Receipt, Report, Reported, STEP_ATTEMPTS_MAX, StepResult, Verdict,
+        Lease, Outcome, Receipt, Report, Reported, STEP_ATTEMPTS_MAX, StepResult, Verdict,
     },
 };
 
 use super::{
-    columns, count, holder, holders, refuse,
+    GROUP_STEPS_MAX, columns, count, holder, holders, refuse,
     together::{self, Group},
 };
 use crate::{
@@ -58,10 +58,10 @@ impl Group for Reports {
     type Ask = Reporter;
     type Answer = Reported;
 
-    /// As many results as one report could have, and no lease that another one names.
+    /// No lease that another one names.
     fn fits(asks: &[&Reporter], next: &Reporter) -> bool {
         let results: usize = asks.iter().map(|reporter| reporter.report.results.len()).sum();
-        if results + next.report.results.len() > REPORT_RESULTS_MAX {
+        if results + next.report.results.len() > GROUP_STEPS_MAX {
             return false;
         }
         let leases: HashSet<Lease> = next.report.results.iter().map(|result| result.lease).collect();
