@@ -456,12 +456,14 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
             let mut response = if unhurried {
                 next.run(request).await
             } else {
+                let refusal = match request.method().is_safe() {
+                    true => Refusal::unavailable("the request took too long; try again"),
+                    false => Refusal::outcome_unknown(),
+                };
                 let limit = Duration::from_secs(REQUEST_SECS_MAX);
                 tokio::time::timeout(limit, next.run(request))
                     .await
-                    .unwrap_or_else(|_| {
-                        Refusal::unavailable("the request took too long; try again").into_response()
-                    })
+                    .unwrap_or_else(|_| refusal.into_response())
             };
             if let Some(tenant) = changed_by
                 && (response.status().is_success() || response.status().is_redirection())

@@ -38,9 +38,6 @@ use crate::{
     work::{bells::Bells, claim::Wanted, report::Reports, together::Together},
 };
 
-/// The longest that a request can take. Longer than the longest wait for work.
-pub const REQUEST_SECS_MAX: u64 = 60;
-
 /// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
 const DOCS_SECURITY_POLICY: &str =
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";

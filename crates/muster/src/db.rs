@@ -6,13 +6,17 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr, postgres::PgPoolOptions};
 
 use crate::{
-    actor::Actor,
+    actor::{Actor, Who},
     hosts::Hosts,
-    problem::{Bug, Failure, Refusal},
+    problem::{Failure, Refusal},
 };
+
+mod borrowed;
+
+pub use borrowed::Borrowed;
 
 /// Connections that serve requests, at most, unless the configuration says otherwise.
 pub const CONNECTIONS_MAX_DEFAULT: u32 = 16;
@@ -20,8 +24,24 @@ pub const CONNECTIONS_MAX_DEFAULT: u32 = 16;
 /// How long a request waits for a connection before it is told to come back later.
 pub const CONNECTION_WAIT_MS_MAX: u64 = 1_500;
 
-/// How long a connection that is given back may take to roll back and answer, before it is closed for another.
-const GIVEN_BACK_MS_MAX: u64 = 2_000;
+/// How long a statement of a request may take, before the database gives it up.
+pub const STATEMENT_MS_MAX: u64 = 3_000;
+
+/// How long one of the timers may take: nobody waits for it.
+pub const TIMER_STATEMENT_MS_MAX: u64 = 30_000;
+
+/// How long one that works on very much may take.
+pub const LONG_STATEMENT_MS_MAX: u64 = 3_600_000;
+
+/// How long one of the timer's role may take, which makes partitions.
+const SCHEDULER_STATEMENT_MS_MAX: u64 = 60_000;
+
+/// How much longer is waited for the database to say that it gave a statement up: one that does not is gone. As long as that
+/// the database waits for the next statement of a transaction, before it ends that.
+pub const WORD_MS_MAX: u64 = 1_000;
+
+/// How long a transaction that takes its time may wait for its next statement, before the database ends it.
+const LONG_IDLE_MS_MAX: u64 = 30_000;
 
 /// The connections of the serving role. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,9 +50,10 @@ pub struct Db {
 }
 
 /// A transaction of one actor: it sees the rows of one tenant, and what it writes names the actor. Rolled back when
-/// dropped.
+/// dropped. No wait for the database lasts for ever: a statement of a request ends within [`STATEMENT_MS_MAX`] and
+/// [`WORD_MS_MAX`], whatever has become of the database.
 #[derive(Debug)]
-pub struct Tx(Transaction<'static, Postgres>);
+pub struct Tx(Borrowed);
 
 impl Db {
     /// Connects as the serving role; of several hosts, to whichever takes writes.
@@ -42,17 +63,7 @@ impl Db {
     pub async fn connect(hosts: impl Into<Hosts>, connections_max: u32) -> Result<Self, sqlx::Error> {
         let options = PgPoolOptions::new()
             .max_connections(connections_max)
-            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    // sqlx itself waits for ever, and keeps the connection's place, when the other side is gone and did not
-                    // say so.
-                    tokio::time::timeout(Duration::from_millis(GIVEN_BACK_MS_MAX), connection.ping())
-                        .await
-                        .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-                    Ok(true)
-                })
-            });
+            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
         let pool = hosts.into().pool(options, "muster").await?;
         Ok(Self { pool })
     }
@@ -62,37 +73,43 @@ impl Db {
     /// # Errors
     /// Unavailable when no connection is free in time, or the database cannot be reached.
     pub async fn begin(&self, actor: &Actor) -> Result<Tx, Failure> {
-        self.open("begin", actor).await
+        self.open("begin", actor, statement_ms_max(actor)).await
     }
 
-    /// Opens a transaction for the actor that changes nothing, and in which all statements see the same moment.
+    /// Opens a transaction for the actor that changes nothing, and in which all statements see the same moment. They may
+    /// take their time, since they are to see everything.
     ///
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_snapshot(&self, actor: &Actor) -> Result<Tx, Failure> {
-        self.open("begin isolation level repeatable read read only", actor)
-            .await
+        let begin = "begin isolation level repeatable read read only";
+        self.open(begin, actor, LONG_STATEMENT_MS_MAX).await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    async fn open(&self, begin: &'static str, actor: &Actor) -> Result<Tx, Failure> {
+    async fn open(&self, begin: &'static str, actor: &Actor, statement_ms_max: u64) -> Result<Tx, Failure> {
         let tenant = actor.tenant.0;
         let by = actor.triggered_by();
         let operator = actor.operator().map(|id| id.0.to_string()).unwrap_or_default();
         let bot = actor.bot().map(|id| id.0.to_string()).unwrap_or_default();
         let request = actor.request;
+        let idle_ms_max = statement_ms_max.min(LONG_IDLE_MS_MAX) + WORD_MS_MAX;
         // Numbers, a UUID and one of four words: there is nothing to escape.
         let statement = format!(
             "{begin}; select set_config('muster.tenant_id', '{tenant}', true), \
              set_config('muster.triggered_by', '{by}', true), set_config('muster.operator_id', '{operator}', true), \
              set_config('muster.bot_id', '{bot}', true), set_config('muster.request_id', '{request}', true), \
-             set_config('muster.reason', '', true)"
+             set_config('muster.reason', '', true), set_config('statement_timeout', '{statement_ms_max}', true), \
+             set_config('idle_in_transaction_session_timeout', '{idle_ms_max}', true)"
         );
-        // A task of its own, because the caller may be dropped while it waits: sqlx 0.9 gives a connection whose BEGIN is
-        // not read yet back to the pool with its transaction open. What the task began is rolled back when nobody takes it.
-        let pool = self.pool.clone();
-        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await });
-        Ok(Tx(begun.await.map_err(Bug::new)??))
+        let mut tx = self.connection(statement_ms_max).await?;
+        tx.begin(AssertSqlSafe(statement).into_sql_str()).await?;
+        Ok(Tx(tx))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    async fn connection(&self, statement_ms_max: u64) -> Result<Borrowed, sqlx::Error> {
+        let connection = self.pool.acquire().await?;
+        Ok(Borrowed::new(connection, wait_max(statement_ms_max)))
     }
 
     /// Opens a transaction for the actor in which every statement is planned for its own parameters: for lists, where
@@ -101,8 +118,8 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_read(&self, actor: &Actor) -> Result<Tx, Failure> {
-        self.open("begin; set local plan_cache_mode = force_custom_plan", actor)
-            .await
+        let begin = "begin; set local plan_cache_mode = force_custom_plan";
+        self.open(begin, actor, statement_ms_max(actor)).await
     }
 
     /// Calls the function that finds who signs in, the one statement for which no tenant is known yet.
@@ -111,7 +128,7 @@ impl Db {
     /// When the database fails.
     pub async fn sign_in(&self, email: &str) -> Result<Vec<SignIn>, Failure> {
         let rows = sqlx::query_file_as!(SignIn, "src/sessions/sign_in.sql", email)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut self.connection(STATEMENT_MS_MAX).await?)
             .await?;
         Ok(rows)
     }
@@ -122,7 +139,7 @@ impl Db {
     /// Each fault with its cure, all at once.
     pub async fn check(&self) -> Result<(), Failure> {
         let seen = sqlx::query_file!("src/schema/guards.sql")
-            .fetch_one(&self.pool)
+            .fetch_one(&mut self.connection(STATEMENT_MS_MAX).await?)
             .await?;
         let mut faults = Vec::new();
         if seen.bypasses {
@@ -189,14 +206,20 @@ impl Tx {
         })
     }
 
-    /// Lifts the time limit of statements, for work on a whole import.
+    /// Gives statements [`LONG_STATEMENT_MS_MAX`], for work on very much at once.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn take_your_time(&mut self) -> Result<(), Failure> {
-        sqlx::query_scalar!("select set_config('statement_timeout', '0', true)")
-            .fetch_one(&mut **self)
-            .await?;
+        for (setting, limit) in [
+            ("statement_timeout", LONG_STATEMENT_MS_MAX),
+            ("idle_in_transaction_session_timeout", LONG_IDLE_MS_MAX),
+        ] {
+            sqlx::query_scalar!("select set_config($1, $2, true)", setting, limit.to_string())
+                .fetch_one(&mut **self)
+                .await?;
+        }
+        self.0.wait_at_most(wait_max(LONG_STATEMENT_MS_MAX));
         Ok(())
     }
 
@@ -230,16 +253,29 @@ impl Tx {
     }
 }
 
-impl Deref for Tx {
-    type Target = PgConnection;
+/// How long a statement of the actor may take.
+fn statement_ms_max(actor: &Actor) -> u64 {
+    match actor.who {
+        Who::Scheduler => TIMER_STATEMENT_MS_MAX,
+        _ => STATEMENT_MS_MAX,
+    }
+}
 
-    fn deref(&self) -> &PgConnection {
+/// How long to wait for a database that may take this long for a statement.
+fn wait_max(statement_ms_max: u64) -> Duration {
+    Duration::from_millis(statement_ms_max + WORD_MS_MAX)
+}
+
+impl Deref for Tx {
+    type Target = Borrowed;
+
+    fn deref(&self) -> &Borrowed {
         &self.0
     }
 }
 
 impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+    fn deref_mut(&mut self) -> &mut Borrowed {
         &mut self.0
     }
 }
@@ -274,7 +310,8 @@ impl SchedulerDb {
         clippy::disallowed_methods,
         reason = "this is the other door, for the timer's role"
     )]
-    pub async fn connection(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, Bug> {
-        self.pool.acquire().await.map_err(Bug::new)
+    pub async fn connection(&self) -> Result<Borrowed, Failure> {
+        let connection = self.pool.acquire().await?;
+        Ok(Borrowed::new(connection, wait_max(SCHEDULER_STATEMENT_MS_MAX)))
     }
 }

@@ -23,6 +23,9 @@ const ASK_EVERY_MS: u64 = 500;
 /// How long a host has for its answer, connecting included.
 const ANSWER_MS_MAX: u64 = 2_000;
 
+/// How long a connection that idles has to show that it still leads somewhere, before it is closed for another.
+const ALIVE_MS_MAX: u64 = 500;
+
 /// The hosts of one database, at least one.
 #[derive(Debug, Clone)]
 pub struct Hosts(Vec<PgConnectOptions>);
@@ -87,6 +90,11 @@ impl Hosts {
         application: &str,
     ) -> Result<PgPool, sqlx::Error> {
         let named = |host: &PgConnectOptions| host.clone().application_name(application);
+        // sqlx waits for ever, and keeps the connection's place, when the other side is gone and did not say so.
+        let options = options
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(is_alive(connection)))
+            .after_release(|connection, _| Box::pin(is_alive(connection)));
         if let [one] = self.0.as_slice() {
             return options.connect_with(named(one)).await;
         }
@@ -109,9 +117,9 @@ impl Hosts {
                     }
                 })
             })
-            .before_acquire(move |_, connection| {
-                let newer = connection.age <= current(&taken).since.elapsed();
-                Box::pin(async move { Ok(newer) })
+            .before_acquire(move |connection, known| {
+                let newer = known.age <= current(&taken).since.elapsed();
+                Box::pin(async move { Ok(newer && is_alive(connection).await?) })
             })
             .connect_with(named(&self.0[writable.host]))
             .await?;
@@ -198,6 +206,14 @@ fn newest(answers: &[Result<Option<i64>, sqlx::Error>], known: Option<Writable>)
 
 fn current(followed: &Mutex<Followed>) -> Followed {
     *followed.lock().expect("no holder of this lock panics")
+}
+
+/// Whether a connection still leads somewhere.
+async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(Duration::from_millis(ALIVE_MS_MAX), connection.ping())
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    Ok(true)
 }
 
 async fn timeline(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {

@@ -19,10 +19,13 @@ use chacha20poly1305::{
 use muster_wire::TenantId;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use zeroize::Zeroizing;
 
-use crate::problem::{Bug, Failure};
+use crate::{
+    db::Borrowed,
+    problem::{Bug, Failure},
+};
 
 /// How long unwrapped keys are believed without asking the database: a new key is known to every server within this.
 pub const KEYS_CACHE_SECS: u64 = 5;
@@ -345,7 +348,23 @@ impl Keyring {
     ///
     /// # Errors
     /// When the database fails, the tenant has no key, or a key cannot be unwrapped.
-    pub async fn tenant(&self, db: &mut PgConnection, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
+    pub async fn tenant(&self, db: &mut Borrowed, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
+        self.find(db, tenant).await
+    }
+
+    /// As [`Keyring::tenant`], in a transaction of the schema's owner.
+    ///
+    /// # Errors
+    /// As that.
+    pub async fn tenant_as_owner(
+        &self,
+        db: &mut PgConnection,
+        tenant: TenantId,
+    ) -> Result<Arc<TenantKeys>, Failure> {
+        self.find(db, tenant).await
+    }
+
+    async fn find(&self, db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Arc<TenantKeys>, Failure> {
         if let Some((at, keys)) = self
             .tenants
             .read()

@@ -81,7 +81,7 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
 /// When the database fails. What was ended before stays ended.
 pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
     let tenants = sqlx::query_file_scalar!("src/tick/expired.sql")
-        .fetch_all(&mut *scheduler.connection().await?)
+        .fetch_all(&mut scheduler.connection().await?)
         .await?;
     let mut total = 0;
     for tenant in tenants {
@@ -122,7 +122,7 @@ async fn in_each(
 /// When the database fails.
 pub async fn fold_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
     let tenants = sqlx::query_file_scalar!("src/tick/used.sql")
-        .fetch_all(&mut *scheduler.connection().await?)
+        .fetch_all(&mut scheduler.connection().await?)
         .await?;
     in_each(app, tenants, async |tx, tenant| {
         Ok(work::fold_uses(tx, tenant).await?.unsigned_abs().into())
@@ -139,7 +139,7 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
     let mut parts = 0;
     loop {
         let tenants = sqlx::query_file_scalar!("src/tick/batches_due.sql")
-            .fetch_all(&mut *scheduler.connection().await?)
+            .fetch_all(&mut scheduler.connection().await?)
             .await?;
         let (before, mut failed) = (parts, None);
         for tenant in tenants {
@@ -165,7 +165,7 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
 /// When the database fails.
 pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
     let tenants = sqlx::query_file_scalar!("src/tick/counted.sql")
-        .fetch_all(&mut *scheduler.connection().await?)
+        .fetch_all(&mut scheduler.connection().await?)
         .await?;
     in_each(app, tenants, async |tx, tenant| {
         Ok(accounts::fold_counts(tx, tenant).await?.unsigned_abs().into())
@@ -248,7 +248,7 @@ pub async fn copy_tenants(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fai
 /// When the database fails.
 pub async fn make_partitions(scheduler: &SchedulerDb) -> Result<u64, Failure> {
     let made = sqlx::query_file_scalar!("src/tick/make_partitions.sql", PARTITION_MONTHS_AHEAD)
-        .fetch_one(&mut *scheduler.connection().await?)
+        .fetch_one(&mut scheduler.connection().await?)
         .await?;
     Ok(u64::from(made.unsigned_abs()))
 }
@@ -259,6 +259,6 @@ pub async fn make_partitions(scheduler: &SchedulerDb) -> Result<u64, Failure> {
 /// When the database fails.
 pub async fn every_tenant(scheduler: &SchedulerDb) -> Result<Vec<TenantId>, Failure> {
     Ok(sqlx::query_file_scalar!("src/tick/tenants.sql")
-        .fetch_all(&mut *scheduler.connection().await?)
+        .fetch_all(&mut scheduler.connection().await?)
         .await?)
 }

@@ -179,6 +179,7 @@ pub struct Bulk<'a> {
 /// database's.
 pub async fn transition_all(tx: &mut Tx, actor: &Actor, bulk: Bulk<'_>) -> Result<Transitions, Failure> {
     allow(actor, bulk.event)?;
+    tx.take_your_time().await?;
     let (ids, locked) = find(tx, actor, &bulk.which).await?;
     let matched = ids.len() as i64;
     if let Some(expected) = bulk.expected_count.filter(|expected| *expected != matched) {

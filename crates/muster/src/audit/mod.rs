@@ -3,12 +3,12 @@
 use chrono::{DateTime, Duration, Utc};
 use muster_wire::audit::{AuditEntry, AuditFilter, TriggeredBy};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::{
     actor::Actor,
-    db::Tx,
+    db::{Borrowed, Tx},
     http::{WALKED_MAX, Walked, walked_page},
     problem::Failure,
 };
@@ -37,7 +37,23 @@ pub struct Entry<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn write(tx: &mut PgConnection, actor: &Actor, entries: &[Entry<'_>]) -> Result<(), Failure> {
+pub async fn write(tx: &mut Borrowed, actor: &Actor, entries: &[Entry<'_>]) -> Result<(), Failure> {
+    insert(tx, actor, entries).await
+}
+
+/// As [`write`], in a transaction of the schema's owner.
+///
+/// # Errors
+/// When the database fails.
+pub async fn write_as_owner(
+    tx: &mut PgConnection,
+    actor: &Actor,
+    entries: &[Entry<'_>],
+) -> Result<(), Failure> {
+    insert(tx, actor, entries).await
+}
+
+async fn insert(tx: impl PgExecutor<'_>, actor: &Actor, entries: &[Entry<'_>]) -> Result<(), Failure> {
     let actions: Vec<_> = entries.iter().map(|e| e.action.to_owned()).collect();
     let types: Vec<_> = entries.iter().map(|e| e.object_type.to_owned()).collect();
     let ids: Vec<_> = entries.iter().map(|e| e.object_id.clone()).collect();

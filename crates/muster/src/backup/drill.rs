@@ -253,7 +253,6 @@ async fn examine_tenant(
     let tenant = actor.tenant;
     let mut faults = Vec::new();
     let mut tx = restored.begin_snapshot(actor).await?;
-    tx.take_your_time().await?;
     let sample = keys::open_some(&mut tx, keyring, actor, SECRETS_OPENED).await?;
     faults.extend(
         sample
@@ -266,7 +265,6 @@ async fn examine_tenant(
         return Ok(faults);
     }
     let mut tx = live.begin_snapshot(actor).await?;
-    tx.take_your_time().await?;
     let known = doctor::examine(&mut tx, actor).await?;
     tx.commit().await?;
     let new = found

@@ -58,6 +58,7 @@ pub async fn preview(
     sample: usize,
 ) -> Result<(Transitions, Vec<Account>), Failure> {
     lifecycle::allow(actor, new.event)?;
+    tx.take_your_time().await?;
     let which = which(tx, actor, new).await?;
     let ids = lifecycle::ids(tx, actor, &which).await?;
     let first = &ids[..sample.min(ids.len())];
@@ -266,6 +267,7 @@ pub async fn run_part(db: &Db, tenant: TenantId) -> Result<bool, Failure> {
         address: None,
     };
     let mut tx = db.begin_read(&actor).await?;
+    tx.take_your_time().await?;
     let begun = sqlx::query_file!("src/batches/begin.sql", tenant.0, due.id.0)
         .execute(&mut *tx)
         .await?;

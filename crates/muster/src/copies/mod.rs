@@ -13,7 +13,7 @@ use futures_util::TryStreamExt;
 use muster_wire::TenantId;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, PgExecutor, postgres::PgConnectOptions};
 use tokio::sync::mpsc;
 
 pub use self::file::Header;
@@ -132,7 +132,7 @@ pub async fn make(
     let mut db = PgConnection::connect_with(owner_role).await?;
     let mut tx = db.begin().await?;
     let tenant = act_in(&mut tx, name).await?;
-    let copied = write(&mut tx, master, tenant, name, path).await?;
+    let copied = write(&mut *tx, master, tenant, name, path).await?;
     record(&mut tx, tenant, "copy.make", &copied).await?;
     tx.commit().await?;
     db.close().await?;
@@ -156,8 +156,7 @@ pub async fn keep(app: &App, dir: &Path, tenant: TenantId) -> Result<bool, CopyE
     let name = sqlx::query_file_scalar!("src/copies/tenant_name.sql", tenant.0)
         .fetch_one(&mut *tx)
         .await?;
-    tx.take_your_time().await?;
-    write(&mut tx, &app.keys.master(), tenant, &name, &path).await?;
+    write(&mut *tx, &app.keys.master(), tenant, &name, &path).await?;
     kept::forget(&dir, now)?;
     Ok(true)
 }
@@ -175,21 +174,24 @@ async fn record(
         after: Some(json!({"rows": copied.rows, "tenant": copied.tenant, "taken_at": copied.taken_at})),
         ..Entry::default()
     };
-    Ok(audit::write(tx, &Actor::system(tenant), &[entry]).await?)
+    Ok(audit::write_as_owner(tx, &Actor::system(tenant), &[entry]).await?)
 }
 
 /// Writes a copy of the tenant that the transaction sees.
-async fn write(
-    db: &mut PgConnection,
+async fn write<C>(
+    db: &mut C,
     master: &MasterKeys,
     tenant: TenantId,
     name: &str,
     path: &Path,
-) -> Result<Copied, CopyError> {
+) -> Result<Copied, CopyError>
+where
+    for<'c> &'c mut C: PgExecutor<'c>,
+{
     let at = sqlx::query_file_scalar!("src/copies/moment.sql")
         .fetch_one(&mut *db)
         .await?;
-    let version = schema::version(db).await?.unwrap_or_default();
+    let version = schema::version(&mut *db).await?.unwrap_or_default();
     let header = Header::new(master, name.to_owned(), tenant, at, version);
     let (pieces, written) = mpsc::channel::<Vec<u8>>(PIECES_WAITING);
     let writing = {
@@ -303,7 +305,7 @@ pub async fn restore(
     let mut db = PgConnection::connect_with(owner_role).await?;
     let mut tx = db.begin().await?;
     let tenant = act_in(&mut tx, name).await?;
-    let ours = schema::version(&mut tx).await?.unwrap_or_default();
+    let ours = schema::version(&mut *tx).await?.unwrap_or_default();
     if ours != header.0.schema {
         return Err(CopyError::Version {
             theirs: header.0.schema,
@@ -317,7 +319,7 @@ pub async fn restore(
     sqlx::query_file!("src/copies/begin_restore.sql", tenant.0)
         .execute(&mut *tx)
         .await?;
-    let new_keys = keyring.tenant(&mut tx, tenant).await?;
+    let new_keys = keyring.tenant_as_owner(&mut tx, tenant).await?;
     let (batches, mut read) = mpsc::channel(PIECES_WAITING);
     let reading = tokio::task::spawn_blocking(move || read_batches(BufReader::new(lines), &batches));
     let (mut rows, mut old_keys) = (0, None);

@@ -113,7 +113,7 @@ pub async fn rotate(tx: &mut Tx, actor: &Actor, keyring: &Keyring) -> Result<Key
     }
     let version = keys.current + 1;
     let (wrapped, master_key_id) = keyring.new_data_key(actor.tenant, version)?;
-    tenants::add_key(tx, actor.tenant, version, &wrapped, &master_key_id).await?;
+    tenants::add_key(&mut **tx, actor.tenant, version, &wrapped, &master_key_id).await?;
     record(tx, actor, "key.rotate", json!({"version": version})).await?;
     show(tx, actor).await
 }

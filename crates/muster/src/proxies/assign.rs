@@ -27,6 +27,7 @@ use crate::{
 /// Faults of the input; when another number of accounts matches than was expected; when the database fails.
 pub async fn assign(tx: &mut Tx, actor: &Actor, request: &Assign) -> Result<Assigned, Failure> {
     let mut wanted = Wanted::read(request)?;
+    tx.take_your_time().await?;
     let mut candidates = wanted.look(tx, actor).await?;
     if let Some(expected) = request.expected_count {
         let total = candidates.first().and_then(|c| c.total).unwrap_or(0);
@@ -205,6 +206,7 @@ pub async fn move_away(
     from: ProxyId,
     request: &MoveAway,
 ) -> Result<MovedAway, Failure> {
+    tx.take_your_time().await?;
     get(tx, actor, from).await?;
     if let Some(to) = request.to {
         if to == from {

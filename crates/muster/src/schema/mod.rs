@@ -3,7 +3,8 @@
 
 use muster_wire::lifecycle::TABLE;
 use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
+    AssertSqlSafe, Connection, Executor, PgConnection, PgExecutor, migrate::Migrator,
+    postgres::PgConnectOptions,
 };
 
 /// The numbered migrations.
@@ -131,7 +132,7 @@ async fn store_lifecycle(db: &mut PgConnection) -> Result<(), sqlx::Error> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn version(db: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+pub async fn version(db: impl PgExecutor<'_>) -> Result<Option<i64>, sqlx::Error> {
     // Not checked when compiled: the table is the migrator's own.
     sqlx::query_scalar(include_str!("version.sql"))
         .fetch_one(db)

@@ -6,7 +6,7 @@ use muster_wire::{
     tenants::{Tenant, TenantChange},
 };
 use serde_json::json;
-use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, PgExecutor, postgres::PgConnectOptions};
 
 use crate::{
     actor::Actor,
@@ -50,7 +50,7 @@ pub async fn create(
         .execute(&mut *tx)
         .await?;
     let (wrapped, master_key_id) = keys.new_data_key(TenantId(tenant), 1)?;
-    add_key(&mut tx, TenantId(tenant), 1, &wrapped, &master_key_id).await?;
+    add_key(&mut *tx, TenantId(tenant), 1, &wrapped, &master_key_id).await?;
     let owner = sqlx::query_file_scalar!("src/tenants/ensure_operator.sql", owner_email, owner_name)
         .fetch_one(&mut *tx)
         .await?;
@@ -70,7 +70,7 @@ pub async fn create(
 /// # Errors
 /// When there is one of this version, or the database fails.
 pub async fn add_key(
-    db: &mut PgConnection,
+    db: impl PgExecutor<'_>,
     tenant: TenantId,
     version: i32,
     wrapped: &[u8],

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::{
     actor::Actor,
     app::App,
-    problem::{Bug, Failure, Kind, Refusal},
+    problem::{Bug, Failure, Kind},
 };
 
 /// Groups of one key that are served at the same time, at most: enough that one is worked on while another one's commit is
@@ -28,10 +28,6 @@ const GROUPS_AT_WORK_MAX: usize = 2;
 
 /// How long a caller waits for the group that is being served before another one is begun beside it.
 const PATIENCE_MS: u64 = 100;
-
-/// How long a group may be served: a statement is ended by the database after 30 seconds, and what takes longer than this has
-/// lost it without being told. Others must not wait behind it.
-const SERVE_SECS_MAX: u64 = 35;
 
 /// Asks that can be served together, by what they have in common.
 pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
@@ -175,11 +171,7 @@ impl<G: Group> Together<G> {
 /// should; but not where nobody can be served now, or all may have been.
 async fn serve<G: Group>(group: &G, app: &App, calls: Vec<Call<G>>) {
     let asks: Vec<&G::Ask> = calls.iter().map(|call| &call.ask).collect();
-    let served = tokio::time::timeout(Duration::from_secs(SERVE_SECS_MAX), group.serve(app, &asks));
-    let served = served
-        .await
-        .unwrap_or_else(|_| Err(Refusal::outcome_unknown().into()));
-    let mut answers = match served {
+    let mut answers = match group.serve(app, &asks).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(failure) if asks.len() == 1 => vec![Err(failure)],
         Err(Failure::Refused(refusal))
