@@ -26,6 +26,9 @@ const ANSWER_MS_MAX: u64 = 2_000;
 /// How long a connection that idles has to show that it still leads somewhere, before it is closed for another.
 const ALIVE_MS_MAX: u64 = 500;
 
+/// How long a connection that answered when it was given back is believed to lead somewhere.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// The hosts of one database, at least one.
 #[derive(Debug, Clone)]
 pub struct Hosts(Vec<PgConnectOptions>);
@@ -93,8 +96,7 @@ impl Hosts {
         // sqlx waits for ever, and keeps the connection's place, when the other side is gone and did not say so.
         let options = options
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(is_alive(connection)))
-            .after_release(|connection, _| Box::pin(is_alive(connection)));
+            .before_acquire(|connection, known| Box::pin(is_still_alive(connection, known.idle_for)));
         if let [one] = self.0.as_slice() {
             return options.connect_with(named(one)).await;
         }
@@ -119,7 +121,8 @@ impl Hosts {
             })
             .before_acquire(move |connection, known| {
                 let newer = known.age <= current(&taken).since.elapsed();
-                Box::pin(async move { Ok(newer && is_alive(connection).await?) })
+                let idle_for = known.idle_for;
+                Box::pin(async move { Ok(newer && is_still_alive(connection, idle_for).await?) })
             })
             .connect_with(named(&self.0[writable.host]))
             .await?;
@@ -208,11 +211,13 @@ fn current(followed: &Mutex<Followed>) -> Followed {
     *followed.lock().expect("no holder of this lock panics")
 }
 
-/// Whether a connection still leads somewhere.
-async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    tokio::time::timeout(Duration::from_millis(ALIVE_MS_MAX), connection.ping())
-        .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+/// Whether a connection still leads somewhere, after it idled for so long.
+async fn is_still_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+    if idle_for > TRUSTED {
+        tokio::time::timeout(Duration::from_millis(ALIVE_MS_MAX), connection.ping())
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    }
     Ok(true)
 }
 

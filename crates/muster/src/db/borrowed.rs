@@ -10,8 +10,9 @@ use sqlx::{
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 
-/// How long a transaction that nobody finished may take to be rolled back, before its connection is closed for another.
-const ROLLBACK_MS_MAX: u64 = 500;
+/// How long a connection may take to answer when it is given back, and a transaction that nobody finished to be rolled back,
+/// before it is closed for another.
+const GIVEN_BACK_MS_MAX: u64 = 500;
 
 /// A connection with its place in the pool, both given back when it is dropped: rolled back where a transaction is open, and
 /// closed where a wait was given up.
@@ -73,19 +74,25 @@ impl Borrowed {
 impl Drop for Borrowed {
     fn drop(&mut self) {
         let mut connection = self.connection.take().expect("it is dropped once");
-        match self.state {
-            State::Clean => {}
-            State::GivenUp => connection.close_on_drop(),
-            State::InTransaction => {
-                tokio::spawn(async move {
-                    let rolled_back = connection.execute("rollback");
-                    match tokio::time::timeout(Duration::from_millis(ROLLBACK_MS_MAX), rolled_back).await {
-                        Ok(Ok(_)) => {}
-                        _ => connection.close_on_drop(),
-                    }
-                });
-            }
+        if self.state == State::GivenUp {
+            connection.close_on_drop();
+            return;
         }
+        let in_transaction = self.state == State::InTransaction;
+        tokio::spawn(async move {
+            let given_back = async {
+                if in_transaction && connection.execute("rollback").await.is_err() {
+                    connection.close_on_drop();
+                    return;
+                }
+                // sqlx asks whether it is alive, and would wait for that for ever.
+                connection.return_to_pool().await;
+            };
+            let limit = Duration::from_millis(GIVEN_BACK_MS_MAX);
+            if tokio::time::timeout(limit, given_back).await.is_err() {
+                connection.close_on_drop();
+            }
+        });
     }
 }
 
