@@ -24,6 +24,7 @@ use sqlx::Executor;
 use tokio::task::JoinSet;
 
 use crate::support::{
+    Caller,
     load::{Ground, Served, host, serve_with},
     long,
 };
@@ -174,10 +175,8 @@ fn library() -> PathBuf {
 
 /// How far the server's clock is ahead of ours.
 async fn ahead(served: &Served) -> TimeDelta {
-    let answer = reqwest::get(format!("{}/healthz", served.url))
-        .await
-        .expect("an answer");
-    let date = answer.headers()[DATE].to_str().expect("text");
+    let answer = Caller::new(&served.url, None).get("/healthz").await;
+    let date = answer.headers[DATE].to_str().expect("text");
     let its = DateTime::parse_from_rfc2822(date).expect("a date");
     its.with_timezone(&Utc) - Utc::now()
 }

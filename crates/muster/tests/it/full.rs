@@ -38,6 +38,12 @@ const HEALTHY: Duration = Duration::from_secs(10);
 /// How long anything here may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long PostgreSQL fails to start, again and again, because there is no room for WAL, in the short and the long form.
+const FULL: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)];
+
+/// Steps that the control has acknowledged while nothing is written to disk.
+const UNWRITTEN_STEPS: u64 = 100;
+
 /// Steps that are acknowledged while the archive takes nothing.
 const UNARCHIVED_STEPS: u64 = 300;
 
@@ -148,12 +154,14 @@ async fn on_a_volume_of_wal(volume: &Volume, elsewhere: &TempDir) -> (Ground, Se
     (ground, served, watch, load)
 }
 
-/// Fills the volume and has WAL written until PostgreSQL gives up.
-async fn run_out_of_wal(ground: &Ground, volume: &Volume) {
+/// Fills the volume and has WAL written until PostgreSQL gives up. Whatever does not wait for WAL gets so many steps further each
+/// time.
+async fn run_out_of_wal(ground: &Ground, volume: &Volume, load: &Load, steps: u64) {
     let mut db = ground.superuser().await;
     volume.fill();
     let begun = Instant::now();
     while db.execute("select pg_switch_wal()").await.is_ok() {
+        load.progress(steps).await;
         assert!(begun.elapsed() < PATIENCE, "it is not full");
     }
 }
@@ -163,10 +171,10 @@ async fn a_full_volume_of_wal_loses_nothing_and_work_goes_on_by_itself_when_ther
     let Some(volume) = volume(WAL_MIB) else { return };
     let elsewhere = folder();
     let (ground, served, watch, load) = on_a_volume_of_wal(&volume, &elsewhere).await;
-    run_out_of_wal(&ground, &volume).await;
+    run_out_of_wal(&ground, &volume, &load, 0).await;
     let before = load.count();
-    // This is the fault itself: long enough that PostgreSQL fails to start, again and again.
-    tokio::time::sleep(HEALTHY).await;
+    // This is the fault itself.
+    tokio::time::sleep(FULL[long()]).await;
     println!("WAL full: {} acknowledged meanwhile", load.count() - before);
     volume.free();
     let freed = Instant::now();
@@ -188,9 +196,8 @@ async fn commits_that_do_not_wait_for_the_disk_are_lost_when_wal_has_no_room() {
     for writer in processes(&ground.cluster, "walwriter") {
         kill(writer, Signal::SIGSTOP).expect("SIGSTOP");
     }
-    load.progress(UNARCHIVED_STEPS).await;
     let writers = processes(&ground.cluster, "walwriter");
-    run_out_of_wal(&ground, &volume).await;
+    run_out_of_wal(&ground, &volume, &load, UNWRITTEN_STEPS).await;
     for writer in writers {
         let _ = kill(writer, Signal::SIGKILL);
     }

@@ -310,6 +310,14 @@ impl Served {
     }
 }
 
+impl Drop for Served {
+    /// Where a test fails, nothing is left behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Starts the real binary on the cluster and waits until it says where it serves.
 pub fn serve(ground: &Ground) -> Served {
     serve_at(ground, &[host(&ground.cluster)], &[])

@@ -47,6 +47,7 @@ impl Watch {
     /// Watches whatever the address says, with a bot's token.
     pub fn start(url: &Arc<Mutex<String>>, token: &SecretString) -> Self {
         let (asked, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             let (url, token) = (url.clone(), token.clone());
