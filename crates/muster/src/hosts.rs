@@ -29,6 +29,14 @@ const ALIVE_MS_MAX: u64 = 500;
 /// How long a connection that answered when it was given back is believed to lead somewhere.
 const TRUSTED: Duration = Duration::from_secs(1);
 
+/// Has the server notice within half a minute that who connected over TCP is gone without a word: what is given up here must not
+/// pile up there.
+const KEEPALIVES: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
+
 /// The hosts of one database, at least one.
 #[derive(Debug, Clone)]
 pub struct Hosts(Vec<PgConnectOptions>);
@@ -92,7 +100,7 @@ impl Hosts {
         options: PgPoolOptions,
         application: &str,
     ) -> Result<PgPool, sqlx::Error> {
-        let named = |host: &PgConnectOptions| host.clone().application_name(application);
+        let named = |host: &PgConnectOptions| named(host, application);
         // sqlx waits for ever, and keeps the connection's place, when the other side is gone and did not say so.
         let options = options
             .test_before_acquire(false)
@@ -149,7 +157,7 @@ impl Hosts {
                 continue;
             };
             let host = &self.0[found.host];
-            pool.set_connect_options(host.clone().application_name(application));
+            pool.set_connect_options(named(host, application));
             *followed.lock().expect("no holder of this lock panics") = Followed {
                 writable: found,
                 since: Instant::now(),
@@ -209,6 +217,11 @@ fn newest(answers: &[Result<Option<i64>, sqlx::Error>], known: Option<Writable>)
 
 fn current(followed: &Mutex<Followed>) -> Followed {
     *followed.lock().expect("no holder of this lock panics")
+}
+
+/// How a pool connects to a host.
+fn named(host: &PgConnectOptions, application: &str) -> PgConnectOptions {
+    host.clone().application_name(application).options(KEEPALIVES)
 }
 
 /// Whether a connection still leads somewhere, after it idled for so long.

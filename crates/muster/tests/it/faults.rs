@@ -27,6 +27,7 @@ use crate::support::{
     },
     long,
     network::Network,
+    watch::Watch,
 };
 
 /// How often a primary is lost, as often with the receiver frozen as without, in the short and the long form.
@@ -41,15 +42,22 @@ const SILENCES: [usize; 2] = [1, 5];
 /// How long it may take after the network or the pool is well again until work goes on.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// How long what hangs on a silent network may take to be given up: as long as a statement may take, and a margin.
-const SILENCE: Duration = Duration::from_secs(45);
+/// How long the network is silent for whatever is connected anew, too: longer than anything is waited for.
+const DEAD: Duration = Duration::from_secs(6);
+
+/// How long anybody may wait for an answer from a server whose database says nothing: for a connection, for a statement, for the
+/// word that it is given up; and a margin, which is wide where the machine is shared with other tests.
+const DEADLINE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(6)];
+
+/// How soon there are no errors any more once the network is well, likewise.
+const ERRORS_END: [Duration; 2] = [Duration::from_secs(10), RECOVERY];
 
 /// Clients that want a connection at once, many more than there are.
 const CLIENTS: usize = 1_000;
 
 /// When a client that gets no connection is told so, at the latest. The short form shares the machine with other tests, and
 /// all the clients are on it too.
-const REFUSAL: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(2)];
+const REFUSAL: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(2)];
 
 /// Steps that are acknowledged while the receiver of the control is frozen: more than what a socket buffers.
 const UNRECEIVED_STEPS: u64 = 2_000;
@@ -128,8 +136,7 @@ impl Pair {
         let away = begun.elapsed();
         self.load.progress(300).await;
         let acknowledged = self.load.stop().await;
-        self.served.child.kill().expect("SIGKILL");
-        self.served.child.wait().expect("it is gone");
+        self.served.kill();
         Survivor {
             tenant: self.ground.tenant,
             replica: self.replica,
@@ -297,7 +304,7 @@ async fn silence_at_work(ground: &Ground, network: &Network) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_network_that_is_cut_slow_or_silent_loses_nothing_and_work_goes_on_when_it_is_well() {
+async fn a_network_that_is_cut_or_slow_loses_nothing_and_work_goes_on_when_it_is_well() {
     let ground = Ground::make().await;
     let network = Network::to(&ground.cluster);
     let mut served = serve_at(&ground, &[network.host()], &["--lease-secs", "10"]);
@@ -317,22 +324,58 @@ async fn a_network_that_is_cut_slow_or_silent_loses_nothing_and_work_goes_on_whe
     }
     assert!(longest <= RECOVERY, "{longest:?}");
 
-    // Every connection that there is hangs for ever; new ones do not.
-    let mut silent = Duration::ZERO;
-    for _ in 0..SILENCES[long()] {
-        silence_at_work(&ground, &network).await;
-        let begun = Instant::now();
-        load.progress(200).await;
-        silent = silent.max(begun.elapsed());
-    }
-    assert!(silent <= SILENCE, "{silent:?}");
     let acknowledged = load.stop().await;
     println!(
-        "network: {} acknowledged, 0 lost; back {longest:?} after a cut at most, {silent:?} after a silence at most",
+        "network: {} acknowledged, 0 lost; back {longest:?} after a cut at most",
         acknowledged.steps.len()
     );
-    served.child.kill().expect("SIGKILL");
-    served.child.wait().expect("it is gone");
+    served.kill();
+    ground.end(acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_falls_silent_keeps_nobody_waiting_past_the_deadline() {
+    let ground = Ground::make().await;
+    let network = Network::to(&ground.cluster);
+    let mut served = serve_at(&ground, &[network.host()], &["--lease-secs", "10"]);
+    let token = ground.bot_token().await;
+    let load = Load::start(served.url.clone(), &token);
+    let watch = Watch::start(&load.url, &token);
+    load.progress(100).await;
+    let (mut bad_for, mut longest, mut silent) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    for round in 0..SILENCES[long()] * 2 {
+        let begun = Instant::now();
+        silence_at_work(&ground, &network).await;
+        let fell_silent = Instant::now();
+        // Every connection that there is hangs for ever. New ones do not, or not before the network is well again.
+        if round % 2 == 1 {
+            network.dead(true);
+            // This is the fault itself.
+            tokio::time::sleep(DEAD).await;
+            network.dead(false);
+        }
+        let healed = Instant::now();
+        load.progress(200).await;
+        silent = silent.max(healed.elapsed());
+        // Whoever waited longer than all errors may last has an answer by now.
+        while healed.elapsed() < ERRORS_END[long()] {
+            watch.good(20).await;
+        }
+        bad_for = bad_for.max(watch.since(healed).bad_for);
+        longest = longest.max(watch.since(begun).longest);
+        assert!(watch.since(fell_silent).good > 0, "the watch sees it");
+    }
+    watch.stop().await;
+    let acknowledged = load.stop().await;
+    println!(
+        "silence: {} acknowledged, 0 lost; nobody waited longer than {longest:?}; no errors after {bad_for:?}; work went on after \
+         {silent:?}",
+        acknowledged.steps.len()
+    );
+    assert!(longest <= DEADLINE[long()], "{longest:?}");
+    assert!(bad_for <= ERRORS_END[long()], "{bad_for:?}");
+    assert!(silent <= ERRORS_END[long()] * 2, "{silent:?}");
+    served.kill();
     ground.end(acknowledged).await;
 }
 
@@ -394,7 +437,6 @@ async fn when_every_connection_is_taken_clients_are_told_so_in_time_and_the_serv
     );
     assert!(longest <= REFUSAL[long()] && unhealthy <= REFUSAL[long()] && back <= RECOVERY);
     clients.join_all().await;
-    served.child.kill().expect("SIGKILL");
-    served.child.wait().expect("it is gone");
+    served.kill();
     ground.cluster.stop().await.expect("it stops");
 }

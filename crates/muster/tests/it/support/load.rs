@@ -23,7 +23,7 @@ use muster::{
 };
 use muster_client::Client;
 use muster_wire::{
-    TenantId,
+    OperatorId, Role, TenantId,
     work::{Claim, Lease, Outcome, Report, StepResult, Verdict},
 };
 use nix::{
@@ -33,7 +33,7 @@ use nix::{
 use secrecy::SecretString;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::warm::warm_accounts;
 
@@ -42,6 +42,9 @@ const BOTS: usize = 32;
 
 /// Accounts that warm up. Enough that the work does not end before the killing does.
 const ACCOUNTS: usize = 6_000;
+
+/// How long nothing at all may be acknowledged before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the server acknowledged.
 #[derive(Default)]
@@ -86,15 +89,20 @@ impl Load {
 
     /// Waits until this many more steps have been acknowledged, so that a kill falls into work that goes on.
     pub async fn progress(&self, steps: u64) {
-        let until = self.count.load(Ordering::Relaxed) + steps;
-        let waited = async {
-            while self.count.load(Ordering::Relaxed) < until {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+        let mut known = self.count();
+        let (until, mut since) = (known + steps, Instant::now());
+        while known < until {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            if self.count() > known {
+                (known, since) = (self.count(), Instant::now());
             }
-        };
-        tokio::time::timeout(Duration::from_secs(60), waited)
-            .await
-            .expect("work goes on");
+            assert!(since.elapsed() < PATIENCE, "work goes on");
+        }
+    }
+
+    /// How many steps have been acknowledged.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 
     pub async fn stop(mut self) -> Acknowledged {
@@ -212,15 +220,26 @@ async fn app_role(cluster: &Cluster) -> Db {
 pub struct Ground {
     pub cluster: Cluster,
     pub tenant: TenantId,
+    pub owner: OperatorId,
     pub keys: Keyring,
     pub folder: TempDir,
 }
 
 impl Ground {
     pub async fn make() -> Self {
+        Self::with(ACCOUNTS).await
+    }
+
+    /// With this many accounts.
+    pub async fn with(accounts: usize) -> Self {
         let cluster = Cluster::temporary(cluster::Settings::default())
             .await
             .expect("a cluster");
+        Self::on(cluster, accounts).await
+    }
+
+    /// On a cluster that is new.
+    pub async fn on(cluster: Cluster, accounts: usize) -> Self {
         let owner_role = cluster.url(cluster::OWNER, cluster::DATABASE);
         schema::migrate(&owner_role).await.expect("it migrates");
         let folder = tempfile::tempdir().expect("a folder");
@@ -232,10 +251,11 @@ impl Ground {
         let this = Self {
             cluster,
             tenant: made.tenant,
+            owner: made.owner,
             keys,
             folder,
         };
-        warm_accounts(&mut this.superuser().await, this.tenant, ACCOUNTS).await;
+        warm_accounts(&mut this.superuser().await, this.tenant, accounts).await;
         this
     }
 
@@ -250,8 +270,20 @@ impl Ground {
         let bot = muster::bots::create(&mut tx, &actor, "killed", "")
             .await
             .expect("a bot");
+        tx.commit().await.expect("commit");
+        self.token(Bearer::Bot(bot)).await
+    }
+
+    pub async fn owner_token(&self) -> SecretString {
+        self.token(Bearer::Operator(self.owner, Role::Owner)).await
+    }
+
+    async fn token(&self, bearer: Bearer) -> SecretString {
+        let db = app_role(&self.cluster).await;
+        let actor = Actor::system(self.tenant);
+        let mut tx = db.begin(&actor).await.expect("a transaction");
         let expires = chrono::Utc::now() + chrono::Duration::days(1);
-        let (_, token) = muster::tokens::issue(&mut tx, &actor, "test", Bearer::Bot(bot), expires)
+        let (_, token) = muster::tokens::issue(&mut tx, &actor, "test", bearer, expires)
             .await
             .expect("a token");
         tx.commit().await.expect("commit");
@@ -270,6 +302,22 @@ pub struct Served {
     pub url: String,
 }
 
+impl Served {
+    /// Ends it at once, without a chance to tidy up.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Served {
+    /// Where a test fails, nothing is left behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Starts the real binary on the cluster and waits until it says where it serves.
 pub fn serve(ground: &Ground) -> Served {
     serve_at(ground, &[host(&ground.cluster)], &[])
@@ -277,10 +325,16 @@ pub fn serve(ground: &Ground) -> Served {
 
 /// The same on these hosts, with these options besides.
 pub fn serve_at(ground: &Ground, hosts: &[String], options: &[&str]) -> Served {
+    serve_with(ground, hosts, options, &[])
+}
+
+/// The same with these variables in its environment besides.
+pub fn serve_with(ground: &Ground, hosts: &[String], options: &[&str], variables: &[(&str, &str)]) -> Served {
     let url = |role: &str| format!("postgres://{role}@{}/{}", hosts.join(","), cluster::DATABASE);
     let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(["serve", "--listen", "127.0.0.1:0", "--retry-ms", "1"])
         .args(options)
+        .envs(variables.iter().copied())
         .env("MUSTER_DATABASE_URL", url(cluster::APP))
         .env("MUSTER_SCHEDULER_URL", url(cluster::SCHEDULER))
         .env("MUSTER_MASTER_KEY_FILE", ground.folder.path().join("master.key"))

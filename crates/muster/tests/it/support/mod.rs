@@ -7,7 +7,9 @@ pub mod browser;
 pub mod load;
 pub mod network;
 pub mod showcase;
+pub mod volume;
 pub mod warm;
+pub mod watch;
 
 use std::{
     os::unix::process::CommandExt,

@@ -24,6 +24,8 @@ struct Link {
     cuts: u64,
     /// How often it fell silent.
     silences: u64,
+    /// Whether it is silent for what is opened now, too.
+    is_dead: bool,
 }
 
 /// A socket like the cluster's own, behind which is this network.
@@ -44,6 +46,10 @@ impl Network {
             while let Ok((near, _)) = listener.accept().await {
                 let (far, seen) = (far.clone(), seen.clone());
                 tokio::spawn(async move {
+                    if seen.borrow().is_dead {
+                        // Nobody is reached, and whoever waits for an answer is not told.
+                        return lie_dead(near, seen).await;
+                    }
                     if let Ok(far) = UnixStream::connect(&*far).await {
                         connect(near, far, seen).await;
                     }
@@ -68,10 +74,25 @@ impl Network {
         self.link.send_modify(|link| link.silences += 1);
     }
 
+    /// Makes nothing go through at all, what is opened from now on included, or makes it go through again; what was connected
+    /// stays half open for ever.
+    pub fn dead(&self, is_dead: bool) {
+        self.link.send_modify(|link| {
+            link.is_dead = is_dead;
+            link.silences += 1;
+        });
+    }
+
     /// The host of an address that goes through it.
     pub fn host(&self) -> String {
         self.folder.path().display().to_string().replace('/', "%2F")
     }
+}
+
+/// Keeps what was connected open, until the silence after the next one: as keepalives would notice, after a while.
+async fn lie_dead<T>(_open: T, mut seen: watch::Receiver<Link>) {
+    let before = *seen.borrow();
+    until(&mut seen, |link| link.silences > before.silences + 1).await;
 }
 
 /// Carries both ways until one side closes, or the network is cut.
@@ -108,7 +129,7 @@ async fn carry(mut from: unix::OwnedReadHalf, mut to: unix::OwnedWriteHalf, seen
     let mut silence = seen.clone();
     tokio::select! {
         () = carried => {}
-        () = until(&mut silence, |link| link.silences > before.silences) => std::future::pending().await,
+        () = until(&mut silence, |link| link.silences > before.silences) => lie_dead((), seen).await,
     }
 }
 
