@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction, postgres::PgPoolOptions};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgListener, PgPoolOptions},
+};
 
 use crate::{
     actor::Actor,
@@ -114,6 +117,18 @@ impl Db {
             .fetch_all(&self.pool)
             .await?;
         Ok(rows)
+    }
+
+    /// Listens on a channel, on a connection that is the listener's until it is dropped or the database is closed. The listener
+    /// gives `None`, or an error, once when its connection is lost, and is then of no more use.
+    ///
+    /// # Errors
+    /// When no connection is free in time, or the database cannot be reached.
+    pub async fn listen(&self, channel: &str) -> Result<PgListener, sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(channel).await?;
+        Ok(listener)
     }
 
     /// Refuses a role that could see past row-level security, and a server that could lose what it has acknowledged.
