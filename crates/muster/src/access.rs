@@ -196,6 +196,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/profile/second-factor", Access::View),
     to("POST", "/profile/second-factor", Access::View),
     to("POST", "/profile/second-factor/forget", Access::View),
+    to("GET", "/profile/recovery-codes", Access::View),
+    to("POST", "/profile/recovery-codes", Access::View),
     to("GET", "/tenants", Access::View),
     to("POST", "/tenants/enter", Access::View),
 

@@ -221,7 +221,10 @@ async fn what_a_batch_did_is_undone_for_each_account_that_nothing_happened_to_si
         .await
         .expect(200);
     let back = app.owner.post(&format!("{path}/undo"), undo()).await.expect(201);
-    assert_eq!((&back["event"], &back["accounts"]), (&json!("restore"), &json!(4)));
+    assert_eq!(
+        (&back["event"], &back["accounts"]),
+        (&json!("restore"), &json!(4))
+    );
     // Between the asking and the doing, too, something can happen to an account.
     for event in [restore, json!({"event": "retire", "reason": "for good"})] {
         app.owner
@@ -244,16 +247,25 @@ async fn what_a_batch_did_is_undone_for_each_account_that_nothing_happened_to_si
         .collect();
     let since = Some("it was changed since, by restore");
     assert_eq!(left, [(Some(1), since), (Some(2), since)]);
-    assert_eq!(in_state(&app, "cleanup").await.as_deref(), Some("1"), "the second");
+    assert_eq!(
+        in_state(&app, "cleanup").await.as_deref(),
+        Some("1"),
+        "the second"
+    );
     let history = "select string_agg(account_id || ' ' || user_id || ' ' || transition_reason, ', ' order by account_id)
         from account_state_history where event = 'restore' and transition_reason like '%wrong list'";
     let owner = app.owner_id;
     assert_eq!(
         app.look(history).await,
-        Some(format!("3 {owner} that was the wrong list, 4 {owner} that was the wrong list"))
+        Some(format!(
+            "3 {owner} that was the wrong list, 4 {owner} that was the wrong list"
+        ))
     );
     assert_eq!(app.owner.get(&path).await.expect(200)["undone_by"], back["id"]);
-    assert_eq!(detail["batch"]["undoes"].to_string(), path.replace("/v1/batches/", ""));
+    assert_eq!(
+        detail["batch"]["undoes"].to_string(),
+        path.replace("/v1/batches/", "")
+    );
     let again = app.owner.post(&format!("{path}/undo"), undo()).await;
     assert_eq!(again.problem(409), "no_accounts", "each has been changed since");
 }
@@ -290,9 +302,8 @@ async fn a_batch_that_cannot_be_undone_says_why() {
     app.warm_accounts(1).await;
     // That of the account that was warming up is lost with its retirement.
     let path = done(&app, "retire", 3).await;
-    let ask_undo = async |by: &crate::support::Caller, path: &str| {
-        by.post(&format!("{path}/undo"), undo()).await
-    };
+    let ask_undo =
+        async |by: &crate::support::Caller, path: &str| by.post(&format!("{path}/undo"), undo()).await;
     let reviewer = app.person(Role::Reviewer).await;
     assert_eq!(ask_undo(&reviewer, &path).await.problem(403), "forbidden");
     let faulty = json!({"reason": "", "wait_secs": 61});
@@ -300,12 +311,18 @@ async fn a_batch_that_cannot_be_undone_says_why() {
         app.owner.post(&format!("{path}/undo"), faulty).await.problem(422),
         "invalid"
     );
-    app.run("update batches set ended_at = now() - interval '25 hours'").await;
+    app.run("update batches set ended_at = now() - interval '25 hours'")
+        .await;
     assert_eq!(ask_undo(&app.owner, &path).await.problem(409), "undo_too_late");
     assert_eq!(app.owner.get(&path).await.expect(200).get("undo"), None);
     app.run("update batches set ended_at = now()").await;
     let back = ask_undo(&app.owner, &path).await.expect(201);
-    assert_eq!(ask_undo(&app.owner, &format!("/v1/batches/{}", back["id"])).await.problem(409), "batch_open");
+    assert_eq!(
+        ask_undo(&app.owner, &format!("/v1/batches/{}", back["id"]))
+            .await
+            .problem(409),
+        "batch_open"
+    );
     run(&app).await;
     let detail = app
         .owner

@@ -142,7 +142,8 @@ async fn what_was_changed_by_mistake_is_undone_after_a_look() {
         }
         page.open(&format!("/batches/{}", batch["id"])).await;
         page.click("Undo…").await;
-        page.see("1 of 2 accounts would go back to where they were, 1 would stay as it is").await;
+        page.see("1 of 2 accounts would go back to where they were, 1 would stay as it is")
+            .await;
         page.see("it was changed since, by restore").await;
         page.is_accessible_unless(!scripts).await;
         page.fill("Why", "retired by mistake").await;

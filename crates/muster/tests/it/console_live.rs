@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use muster::{
-    access::SESSION_COOKIE, cluster, config::ServeSettings, console::live::LOOK_AGAIN_SECS, server::Server,
+    access::SESSION_COOKIE,
+    cluster,
+    config::ServeSettings,
+    console::live::LOOK_AGAIN_SECS,
+    server::Server,
     token::{self, TokenKind},
 };
 use reqwest::{Method, Response};
@@ -102,7 +106,9 @@ async fn a_thousand_open_consoles_cost_one_listener_and_hear_of_a_step_that_a_bo
     let before = connections(&mut db).await;
     let mut consoles = Vec::with_capacity(CONSOLES);
     while consoles.len() < CONSOLES {
-        let more = (consoles.len()..CONSOLES).take(50).map(|_| console(&url, &cookie));
+        let more = (consoles.len()..CONSOLES)
+            .take(50)
+            .map(|_| console(&url, &cookie));
         consoles.extend(join_all(more).await);
     }
     report(&bot, &item["lease"], "completed").await;
@@ -137,6 +143,8 @@ async fn what_happens_on_one_server_is_heard_on_the_others_also_after_the_connec
     report(&bot, &items[1]["lease"], "completed").await;
     hears(&mut console).await;
     drop(console);
-    try_join_all([here.stop(), there.stop()]).await.expect("they stop");
+    try_join_all([here.stop(), there.stop()])
+        .await
+        .expect("they stop");
     ground.cluster.stop().await.expect("it stops");
 }
