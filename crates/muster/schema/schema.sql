@@ -41,6 +41,7 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_location_campus_check CHECK ((length(location_campus) <= 100)),
     CONSTRAINT accounts_location_city_check CHECK ((length(location_city) <= 100)),
     CONSTRAINT accounts_location_niche_check CHECK ((length(location_niche) <= 100)),
+    CONSTRAINT accounts_profile_picture_url CHECK ((profile_picture_url ~ '^https?://[^/?#:[:space:]][^[:space:]]*$'::text)),
     CONSTRAINT accounts_profile_picture_url_check CHECK ((length(profile_picture_url) <= 500)),
     CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['active'::text, 'banned'::text, 'suspended'::text, 'inactive'::text]))),
     CONSTRAINT accounts_username_check CHECK (((username = lower(username)) AND ((length(username) >= 1) AND (length(username) <= 100)))),
@@ -550,6 +551,7 @@ END) STORED,
     CONSTRAINT model_content_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
     CONSTRAINT model_content_content_type_check CHECK ((content_type = ANY (ARRAY['pfp'::text, 'post'::text, 'highlight'::text, 'story'::text, 'any'::text]))),
     CONSTRAINT model_content_created_by_check CHECK ((length(created_by) <= 100)),
+    CONSTRAINT model_content_image_url CHECK (((image_url ~ '^https?://[^/?#:[:space:]][^[:space:]]*$'::text) OR (image_url ~ '^/v1/pictures/[0-9a-f]{64}$'::text))),
     CONSTRAINT model_content_image_url_check CHECK (((length(image_url) >= 1) AND (length(image_url) <= 500))),
     CONSTRAINT model_content_text_content_check CHECK ((length(text_content) <= 10000)),
     CONSTRAINT model_content_usage_count_check CHECK ((usage_count >= 0))
@@ -1860,6 +1862,7 @@ CREATE TABLE public.batches (
     due_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     ended_at timestamp with time zone,
+    undoes bigint,
     CONSTRAINT batches_accounts_check CHECK ((accounts > 0)),
     CONSTRAINT batches_check CHECK (((moved + refused) <= accounts)),
     CONSTRAINT batches_check1 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'cancelled'::text])))),
@@ -2172,6 +2175,16 @@ ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.recovery_codes (
+    tenant_id bigint NOT NULL,
+    operator_id bigint NOT NULL,
+    code_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((length(code_hash) = 32))
+);
+
+ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.second_factors (
     tenant_id bigint NOT NULL,
     operator_id bigint NOT NULL,
@@ -2425,6 +2438,9 @@ ALTER TABLE ONLY public.proxies
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_tenant_id_scheme_host_port_username_key UNIQUE NULLS NOT DISTINCT (tenant_id, scheme, host, port, username);
 
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (tenant_id, operator_id, code_hash);
+
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_pkey PRIMARY KEY (tenant_id, operator_id);
 
@@ -2476,6 +2492,8 @@ CREATE INDEX backup_runs_last ON public.backup_runs USING btree (event, started_
 CREATE INDEX batch_accounts_account ON public.batch_accounts USING btree (tenant_id, account_id);
 
 CREATE INDEX batches_due ON public.batches USING btree (due_at, tenant_id) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
+
+CREATE INDEX batches_undoes ON public.batches USING btree (tenant_id, undoes) WHERE (undoes IS NOT NULL);
 
 CREATE INDEX content_uses_tenant ON public.content_uses USING btree (tenant_id);
 
@@ -2620,6 +2638,9 @@ ALTER TABLE ONLY public.batch_accounts
 ALTER TABLE ONLY public.batches
     ADD CONSTRAINT batches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.batches
+    ADD CONSTRAINT batches_tenant_id_undoes_fkey FOREIGN KEY (tenant_id, undoes) REFERENCES public.batches(tenant_id, id);
+
 ALTER TABLE ONLY public.bot_sessions
     ADD CONSTRAINT bot_sessions_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
 
@@ -2682,6 +2703,9 @@ ALTER TABLE ONLY public.proxies
 
 ALTER TABLE ONLY public.proxies
     ADD CONSTRAINT proxies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.second_factors(tenant_id, operator_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_tenant_id_operator_id_fkey FOREIGN KEY (tenant_id, operator_id) REFERENCES public.memberships(tenant_id, operator_id) ON DELETE CASCADE;
@@ -2780,6 +2804,8 @@ ALTER TABLE public.pictures ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_scheduler USING (true);
 
 CREATE POLICY scheduler ON public.batches FOR SELECT TO muster_scheduler USING ((state = ANY (ARRAY['waiting'::text, 'running'::text])));
@@ -2845,6 +2871,8 @@ CREATE POLICY tenant ON public.password_links TO muster_owner, muster_app USING 
 CREATE POLICY tenant ON public.pictures TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.proxies TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.recovery_codes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.second_factors TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -3416,6 +3444,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.pictures TO muster_app;
 GRANT UPDATE(created_at) ON TABLE public.pictures TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.second_factors TO muster_app;
 

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, PgPool, SqlSafeStr, postgres::PgPoolOptions};
+use sqlx::{
+    AssertSqlSafe, PgPool, SqlSafeStr,
+    postgres::{PgListener, PgPoolOptions},
+};
 
 use crate::{
     actor::{Actor, Who},
@@ -131,6 +134,18 @@ impl Db {
             .fetch_all(&mut self.connection(STATEMENT_MS_MAX).await?)
             .await?;
         Ok(rows)
+    }
+
+    /// Listens on a channel, on a connection that is the listener's until it is dropped or the database is closed. The listener
+    /// gives `None`, or an error, once when its connection is lost, and is then of no more use.
+    ///
+    /// # Errors
+    /// When no connection is free in time, or the database cannot be reached.
+    pub async fn listen(&self, channel: &str) -> Result<PgListener, sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen(channel).await?;
+        Ok(listener)
     }
 
     /// Refuses a role that could see past row-level security, and a server that could lose what it has acknowledged.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     config::ServeSettings,
+    console::live,
     db::{Db, SchedulerDb},
     hosts::Hosts,
     problem::Failure,
@@ -18,6 +19,9 @@ use crate::{
 
 /// How long requests that are under way may take to end when the server stops.
 const STOP_SECS_MAX: u64 = 35;
+
+/// Connections that serve no requests: the one on which a server hears the others.
+const LISTENERS: u32 = 1;
 
 /// A server that is serving.
 #[derive(Debug)]
@@ -78,7 +82,7 @@ impl Server {
         }
         let app_role = app_role.into();
         schema::check(&app_role.writable().await?).await?;
-        let db = Db::connect(app_role, settings.connections).await?;
+        let db = Db::connect(app_role, settings.connections + LISTENERS).await?;
         db.check().await.map_err(StartError::Unsafe)?;
         let scheduler = SchedulerDb::connect(scheduler_role).await?;
         let address = settings.listen;
@@ -91,6 +95,7 @@ impl Server {
         let app = App::new(db, keys, settings);
         let stop = CancellationToken::new();
         let timers = tokio::spawn(tick::run(app.clone(), scheduler, stop.clone()));
+        tokio::spawn(live::hear(app.clone(), stop.clone()));
         let serving = tokio::spawn(app.clone().serve(listener, stop.clone().cancelled_owned()));
         tracing::debug!(%address, "serving on {address}");
         Ok(Self {

@@ -31,6 +31,7 @@ const TIMERS: &[(&str, u64, Operation)] = &[
     ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
     ("fold uses", 5, |app, db| Box::pin(fold_all(app, db))),
     ("fold counts", 1, |app, db| Box::pin(fold_counts(app, db))),
+    ("tell other servers", 1, |app, _| Box::pin(app.live.tell(&app.db))),
     ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
     ("test failed proxies", 60, |app, db| {
         Box::pin(test_proxies(app, db))

@@ -14,6 +14,9 @@ pub const BATCH_WAIT_SECS_MAX: u32 = 60;
 /// How long a batch waits where nothing else is said, in seconds.
 pub const BATCH_WAIT_SECS_DEFAULT: u32 = 10;
 
+/// For how long after its end what a batch did can be taken back, in hours.
+pub const BATCH_UNDO_HOURS_MAX: i32 = 24;
+
 /// The refused accounts that a batch shows.
 pub const BATCH_REFUSALS_MAX: i64 = 100;
 
@@ -42,6 +45,9 @@ crate::wire! {
         pub reason: String,
         /// How far it is.
         pub state: BatchState,
+        /// The batch that it takes back, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub undoes: Option<BatchId>,
         /// How many accounts it is about.
         pub accounts: i64,
         /// Those that were moved so far.
@@ -94,7 +100,40 @@ crate::wire! {
         pub batch: Batch,
         /// The first 100 accounts that were refused.
         pub refusals: Vec<BatchRefusal>,
+        /// The event that takes back what it did, while that can be asked for: for 24 hours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub undo: Option<Event>,
+        /// The latest batch that takes it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub undone_by: Option<BatchId>,
     }
+}
+
+crate::wire! {
+    /// Asks for what a batch did to be taken back, of each account that is still as the batch left it.
+    #[serde(deny_unknown_fields)]
+    pub struct UndoBatch {
+        /// Why, 1 to 500 characters.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 500))]
+        pub reason: String,
+        /// For how many seconds this can be taken back before it begins, up to 60.
+        #[serde(default = "wait_secs_default")]
+        #[cfg_attr(feature = "openapi", schema(maximum = 60))]
+        pub wait_secs: u32,
+    }
+}
+
+impl UndoBatch {
+    /// Everything that is wrong with it.
+    pub fn faults(&self) -> Vec<Fault> {
+        batch_faults(&self.reason, self.wait_secs)
+    }
+}
+
+fn batch_faults(reason: &str, wait_secs: u32) -> Vec<Fault> {
+    let mut faults = reason_faults(Some(reason));
+    check::range(&mut faults, "/wait_secs", wait_secs, 0..=BATCH_WAIT_SECS_MAX);
+    faults
 }
 
 crate::wire! {
@@ -134,8 +173,7 @@ fn wait_secs_default() -> u32 {
 impl NewBatch {
     /// Everything that is wrong with it but for its filter.
     pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = reason_faults(Some(&self.reason));
-        check::range(&mut faults, "/wait_secs", self.wait_secs, 0..=BATCH_WAIT_SECS_MAX);
+        let mut faults = batch_faults(&self.reason, self.wait_secs);
         if self.event.roles().is_empty() {
             let detail = "this follows from reported work, and is not asked for";
             faults.push(Fault::new("/event", "elsewhere", detail));

@@ -174,6 +174,24 @@ impl Event {
         }
     }
 
+    /// The event that can lead an account back to where this one found it, where people can ask for one. A proxy that was released
+    /// is not given back: the next is chosen anew.
+    pub const fn undone_by(self) -> Option<Event> {
+        match self {
+            Event::AssignProxy => Some(Event::ReleaseProxy),
+            Event::Approve => Some(Event::Flag),
+            Event::Flag => Some(Event::Approve),
+            Event::Retire => Some(Event::Restore),
+            Event::Restore => Some(Event::Retire),
+            Event::ReleaseProxy
+            | Event::StartWarmup
+            | Event::FinishWarmup
+            | Event::Escalate
+            | Event::Resume
+            | Event::Activate => None,
+        }
+    }
+
     /// Whether the server itself may do it, unasked.
     pub const fn by_server(self) -> bool {
         matches!(
@@ -260,6 +278,26 @@ mod tests {
                 .iter()
                 .all(|s| actions(*s, true, Role::Viewer).is_empty())
         );
+    }
+
+    #[test]
+    fn an_event_is_undone_where_another_leads_back_that_people_can_ask_for() {
+        for event in Event::ALL {
+            let leads_back = |back: &Event| {
+                let there = TABLE.iter().filter(|t| t.event == *event);
+                !back.roles().is_empty()
+                    && there
+                        .flat_map(|t| [true, false].map(|complete| (t, next(t.to, *back, complete))))
+                        .any(|(t, back)| back.is_some_and(|back| back.to == t.from))
+            };
+            let backs: Vec<_> = Event::ALL.iter().copied().filter(leads_back).collect();
+            let expected = if *event == Event::ReleaseProxy {
+                vec![Event::AssignProxy]
+            } else {
+                event.undone_by().into_iter().collect()
+            };
+            assert_eq!(backs, expected, "{event}");
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub const PERIOD_DAYS_MAX: i64 = 92;
 /// The causes that are shown of a period, the commonest first.
 pub const CAUSES_MAX: i64 = 20;
 
+/// The models whose metrics are shown beside each other, those with the most attempts.
+pub const MODELS_MAX: i64 = 50;
+
 crate::wire! {
     /// Metrics of a period, and of the one as long before it.
     pub struct Metrics {
@@ -31,6 +34,12 @@ crate::wire! {
         pub period: Totals,
         /// The period before, added up.
         pub before: Totals,
+        /// What there was when it was counted last in the period before; absent where nobody counted in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub stock_before: Option<Stock>,
+        /// The models of which something was counted, those with the most attempts of the period first, at most 50; none where the
+        /// metrics are of one.
+        pub models: Vec<ModelMetrics>,
         /// Each day of the period of which something was counted.
         pub days: Vec<Day>,
         /// Why attempts of the period failed, the commonest first, at most 20.
@@ -44,6 +53,31 @@ crate::wire! {
     pub struct Totals {
         /// The attempts, by step.
         pub steps: Vec<StepMetrics>,
+        /// What happened besides.
+        pub events: Events,
+    }
+}
+
+crate::wire! {
+    /// What happened to the accounts of a model.
+    pub struct ModelMetrics {
+        /// The model.
+        pub model_id: ModelId,
+        /// Its name.
+        pub model: String,
+        /// In the period.
+        pub period: ModelTotals,
+        /// In the period before.
+        pub before: ModelTotals,
+    }
+}
+
+crate::wire! {
+    /// What happened to the accounts of a model in a period.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub struct ModelTotals {
+        /// The attempts, at all steps.
+        pub attempts: Attempts,
         /// What happened besides.
         pub events: Events,
     }

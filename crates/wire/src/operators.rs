@@ -142,9 +142,9 @@ crate::wire! {
         pub email: String,
         /// Their password.
         pub password: Secret,
-        /// The code that their device shows, where they have set up a second factor in the tenant.
+        /// The code that their device shows, where they have set up a second factor in the tenant; or one of their recovery codes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(min_length = 6, max_length = 6))]
+        #[cfg_attr(feature = "openapi", schema(min_length = 6, max_length = 40))]
         pub code: Option<String>,
         /// The tenant to enter; the first of theirs when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -32,7 +32,7 @@ grant select, insert, delete on sessions to muster_app;
 grant update (last_seen_at, expires_at, revoked_at) on sessions to muster_app;
 grant select, insert on password_links to muster_app;
 grant update (used_at) on password_links to muster_app;
-grant select, insert, delete on second_factors to muster_app;
+grant select, insert, delete on second_factors, recovery_codes to muster_app;
 grant update (secret_encrypted, last_step, failures, failed_at) on second_factors to muster_app;
 grant select, insert, delete on bots to muster_app;
 grant update (name, description, status, pause_reason, last_seen_at) on bots to muster_app;

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use muster_wire::{
     BatchId, Page,
-    batches::{Batch, BatchDetail, NewBatch},
+    batches::{Batch, BatchDetail, NewBatch, UndoBatch},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -21,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_batches, create_batch))
         .routes(routes!(get_batch))
         .routes(routes!(cancel_batch))
+        .routes(routes!(undo_batch))
 }
 
 /// Lists batches, the newest first.
@@ -71,4 +72,20 @@ async fn cancel_batch(State(app): State<App>, actor: Actor, Id(id): Id<BatchId>)
     let batch = batches::cancel(&mut tx, &actor, id).await?;
     tx.commit().await?;
     Ok(Json(batch))
+}
+
+/// Asks for what a batch did to be taken back, within 24 hours of its end. That is a batch too; it leaves each account that was
+/// changed since as it is, and names it.
+#[utoipa::path(post, path = "/v1/batches/{id}/undo", tag = "batches", params(("id" = BatchId, Path)), request_body = UndoBatch,
+    responses((status = 201, body = Batch), Problems))]
+async fn undo_batch(
+    State(app): State<App>,
+    actor: Actor,
+    Id(id): Id<BatchId>,
+    Body(asked): Body<UndoBatch>,
+) -> Result<(StatusCode, Json<Batch>), Failure> {
+    let mut tx = app.db.begin_read(&actor).await?;
+    let batch = batches::undo::create(&mut tx, &actor, id, &asked).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(batch)))
 }

@@ -24,6 +24,7 @@ use crate::{
 
 pub mod api;
 pub mod pages;
+pub mod undo;
 
 /// The accounts that one transaction moves, at most.
 pub const PART_ACCOUNTS_MAX: i64 = 1_000;
@@ -129,9 +130,6 @@ fn why_unplaced(reason: Unplaced) -> &'static str {
 pub async fn create(tx: &mut Tx, actor: &Actor, new: &NewBatch) -> Result<Batch, Failure> {
     accounts::refuse(new.faults())?;
     lifecycle::allow(actor, new.event)?;
-    let operator = actor
-        .operator()
-        .ok_or_else(|| Refusal::conflict("not_a_person", "a batch is asked for by a person"))?;
     let which = which(tx, actor, new).await?;
     let ids = lifecycle::ids(tx, actor, &which).await?;
     let found = ids.len() as i64;
@@ -144,21 +142,47 @@ pub async fn create(tx: &mut Tx, actor: &Actor, new: &NewBatch) -> Result<Batch,
     if ids.is_empty() {
         return Err(Refusal::conflict("no_accounts", "no account is meant: choose some").into());
     }
-    let due_at = Utc::now() + Duration::seconds(i64::from(new.wait_secs));
+    let change = Change {
+        event: new.event,
+        in_review: new.in_review,
+        reason: &new.reason,
+        wait_secs: new.wait_secs,
+        undoes: None,
+    };
+    write_down(tx, actor, &change, &ids).await
+}
+
+/// A change that is about to be written down.
+struct Change<'a> {
+    event: Event,
+    in_review: bool,
+    reason: &'a str,
+    wait_secs: u32,
+    /// The batch that it takes back.
+    undoes: Option<BatchId>,
+}
+
+/// Writes a change of these accounts down.
+async fn write_down(tx: &mut Tx, actor: &Actor, change: &Change<'_>, ids: &[i64]) -> Result<Batch, Failure> {
+    let operator = actor
+        .operator()
+        .ok_or_else(|| Refusal::conflict("not_a_person", "a batch is asked for by a person"))?;
+    let due_at = Utc::now() + Duration::seconds(i64::from(change.wait_secs));
     let id = sqlx::query_file_scalar!(
         "src/batches/create.sql",
         actor.tenant.0,
-        new.event.word(),
-        new.in_review,
-        new.reason,
+        change.event.word(),
+        change.in_review,
+        change.reason,
         operator.0,
         actor.request,
-        found,
-        due_at
+        ids.len() as i64,
+        due_at,
+        change.undoes.map(|id| id.0)
     )
     .fetch_one(&mut **tx)
     .await?;
-    sqlx::query_file!("src/batches/add_accounts.sql", actor.tenant.0, id, &ids)
+    sqlx::query_file!("src/batches/add_accounts.sql", actor.tenant.0, id, ids)
         .execute(&mut **tx)
         .await?;
     get(tx, actor, BatchId(id)).await
@@ -175,7 +199,7 @@ pub async fn get(tx: &mut Tx, actor: &Actor, id: BatchId) -> Result<Batch, Failu
         .ok_or_else(|| Refusal::not_found("batch").into())
 }
 
-/// A batch, with what it refused.
+/// A batch, with what it refused, and whether it can be taken back.
 ///
 /// # Errors
 /// As [`get`].
@@ -190,7 +214,15 @@ pub async fn detail(tx: &mut Tx, actor: &Actor, id: BatchId) -> Result<BatchDeta
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(BatchDetail { batch, refusals })
+    let undone_by = sqlx::query_file_scalar!("src/batches/undone_by.sql", actor.tenant.0, id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(BatchDetail {
+        undo: undo::way_back(tx, actor, &batch).await?.ok(),
+        undone_by,
+        batch,
+        refusals,
+    })
 }
 
 /// Batches before an id, the newest first.
@@ -242,6 +274,7 @@ struct Due {
     reason: String,
     operator_id: OperatorId,
     request_id: Uuid,
+    undoes: Option<BatchId>,
     role: Option<Role>,
 }
 
@@ -308,6 +341,24 @@ pub async fn run_part(db: &Db, tenant: TenantId) -> Result<bool, Failure> {
 
 /// Moves the accounts of a part; gives those that were refused, and why.
 async fn work(
+    tx: &mut Tx,
+    actor: &Actor,
+    due: &Due,
+    ids: &[i64],
+) -> Result<(Vec<i64>, Vec<String>), Failure> {
+    let Some(undone) = due.undoes else {
+        return move_named(tx, actor, due, ids).await;
+    };
+    let (going, staying) = undo::part(tx, actor, undone, due.event, ids).await?;
+    let (mut refused, mut reasons) = move_named(tx, actor, due, &going).await?;
+    for (id, reason) in staying {
+        refused.push(id);
+        reasons.push(reason);
+    }
+    Ok((refused, reasons))
+}
+
+async fn move_named(
     tx: &mut Tx,
     actor: &Actor,
     due: &Due,

@@ -10,7 +10,9 @@ use axum::{
 use muster_wire::{
     AccountId, BatchId, Event, Page,
     accounts::{Account, Transitions},
-    batches::{BATCH_WAIT_SECS_DEFAULT, Batch, BatchDetail, BatchState, NewBatch},
+    batches::{
+        BATCH_UNDO_HOURS_MAX, BATCH_WAIT_SECS_DEFAULT, Batch, BatchDetail, BatchState, NewBatch, UndoBatch,
+    },
 };
 use serde::Deserialize;
 
@@ -29,6 +31,7 @@ pub fn routes() -> Router<App> {
         .route("/batches", get(list).post(create))
         .route("/batches/{id}", get(batch))
         .route("/batches/{id}/cancel", post(cancel))
+        .route("/batches/{id}/undo", get(undo_form).post(undo))
 }
 
 /// Accounts that are shown of those that are meant.
@@ -102,20 +105,18 @@ struct NewPage {
     faults: Faults,
 }
 
-impl NewPage {
-    /// Why accounts would be refused: the reason, and of how many of those that are listed.
-    fn reasons(&self) -> Vec<(String, i64)> {
-        let mut reasons: Vec<(String, i64)> = Vec::new();
-        for refused in &self.would.refused {
-            match reasons.iter_mut().find(|(reason, _)| *reason == refused.reason) {
-                Some((_, count)) => *count += 1,
-                None => reasons.push((refused.reason.clone(), 1)),
-            }
+/// Why accounts would be refused: the reason, and of how many of those that are listed.
+fn reasons(would: &Transitions) -> Vec<(String, i64)> {
+    let mut reasons: Vec<(String, i64)> = Vec::new();
+    for refused in &would.refused {
+        match reasons.iter_mut().find(|(reason, _)| *reason == refused.reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((refused.reason.clone(), 1)),
         }
-        reasons.sort_by_key(|(_, count)| -count);
-        reasons.truncate(REFUSALS_SHOWN);
-        reasons
     }
+    reasons.sort_by_key(|(_, count)| -count);
+    reasons.truncate(REFUSALS_SHOWN);
+    reasons
 }
 
 async fn new_page(app: &App, visitor: Visitor, asked: Asked, faults: Faults) -> Result<NewPage, Failure> {
@@ -261,4 +262,75 @@ async fn cancel(
         .as_deref()
         .map_or(page.as_str(), |next| console::way_back(Some(next)));
     Ok(console::go_and_say(next, &Said::done(said)))
+}
+
+#[derive(Template)]
+#[template(path = "batches/undo.html")]
+struct UndoPage {
+    shell: Shell,
+    batch: Batch,
+    would: Transitions,
+    sample: Vec<Account>,
+    reason: String,
+    faults: Faults,
+}
+
+async fn undo_page(
+    app: &App,
+    visitor: Visitor,
+    id: BatchId,
+    reason: String,
+    faults: Faults,
+) -> Result<UndoPage, Failure> {
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    let (batch, would, sample) = batches::undo::preview(&mut tx, &visitor.actor, id, SAMPLE_ACCOUNTS).await?;
+    tx.commit().await?;
+    let what = ui::event_name(&batch.event);
+    let count = ui::count(batch.moved, "account", "accounts");
+    Ok(UndoPage {
+        shell: Shell::new(format!("Undo {what}: {count}"), visitor),
+        batch,
+        would,
+        sample,
+        reason,
+        faults,
+    })
+}
+
+async fn undo_form(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<BatchId>,
+) -> Result<Response, Failure> {
+    console::page(&undo_page(&app, visitor, id, String::new(), Faults::none()).await?)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UndoForm {
+    reason: String,
+}
+
+async fn undo(
+    State(app): State<App>,
+    visitor: Visitor,
+    Id(id): Id<BatchId>,
+    Form(UndoForm { reason }): Form<UndoForm>,
+) -> Result<Response, Failure> {
+    let asked = UndoBatch {
+        reason,
+        wait_secs: BATCH_WAIT_SECS_DEFAULT,
+    };
+    let mut tx = app.db.begin_read(&visitor.actor).await?;
+    match batches::undo::create(&mut tx, &visitor.actor, id, &asked).await {
+        Ok(batch) => {
+            tx.commit().await?;
+            Ok(console::go(format!("/batches/{}", batch.id)))
+        }
+        Err(failure) => {
+            drop(tx);
+            let faults = Faults::of(failure, &["/reason"])?;
+            console::refused(&undo_page(&app, visitor, id, asked.reason, faults).await?)
+        }
+    }
 }

@@ -287,18 +287,16 @@ pub fn clip(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// How many match, as far as it was counted: `3 accounts`, `at least 200 accounts`.
+/// A number, as far as it was counted: `200`, or `200+` where there are more.
+pub fn as_counted(counted: impl Number, exact: bool) -> String {
+    number(counted) + if exact { "" } else { "+" }
+}
+
+/// How many match, as far as it was counted: `3 accounts`, `200+ accounts`.
 pub fn counted(counted: &Count, one: &str, many: &str) -> String {
-    match counted {
-        Count {
-            count: n,
-            exact: true,
-        } => count(n, one, many),
-        Count {
-            count: n,
-            exact: false,
-        } => format!("at least {}", count(n, one, many)),
-    }
+    let Count { count, exact } = *counted;
+    let what = if exact && count == 1 { one } else { many };
+    format!("{} {what}", as_counted(count, exact))
 }
 
 /// What stands on the button for all that match; how many they are exactly is said before anything is done.
@@ -317,6 +315,12 @@ mod tests {
     fn numbers_and_spans_are_said_as_people_say_them() {
         let numbers = [0, 999, 1_000, 1_234_567, -12_345].map(|n| number(n).replace('\u{202f}', " "));
         assert_eq!(numbers, ["0", "999", "1 000", "1 234 567", "−12 345"]);
+        let counts = [(1, true), (1, false), (2, true), (200, false)]
+            .map(|(count, exact)| counted(&Count { count, exact }, "account", "accounts"));
+        assert_eq!(
+            counts,
+            ["1 account", "1+ accounts", "2 accounts", "200+ accounts"]
+        );
         let spans = [5, 61, 7_300, 200_000].map(span);
         assert_eq!(spans, ["5 s", "1 min", "2 h", "2 d"]);
     }

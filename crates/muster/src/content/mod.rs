@@ -164,15 +164,17 @@ pub async fn upload(
 ) -> Result<Vec<Content>, Failure> {
     let mut faults = new.faults();
     faults.retain(|fault| fault.pointer != "/image_url");
-    for (pointer, bytes) in pictures {
-        if let Some((code, detail)) = pictures::fault(bytes) {
-            faults.push(Fault::new(pointer, code, detail));
+    let mut read = Vec::with_capacity(pictures.len());
+    for (pointer, file) in pictures {
+        match pictures::read(file) {
+            Ok(picture) => read.push(picture),
+            Err((code, detail)) => faults.push(Fault::new(pointer, code, detail)),
         }
     }
     Refusal::check(faults)?;
-    let mut made = Vec::with_capacity(pictures.len());
-    for (pointer, bytes) in pictures {
-        let image_url = pictures::keep(tx, actor, pointer, bytes).await?;
+    let mut made = Vec::with_capacity(read.len());
+    for picture in &read {
+        let image_url = pictures::keep(tx, actor, picture).await?;
         let item = NewContent {
             image_url,
             ..new.clone()

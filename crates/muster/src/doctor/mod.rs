@@ -171,6 +171,13 @@ async fn examine_tenant(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fail
         cure: "issue new ones that expire, give them to whoever uses these, and revoke these",
         repair: None,
     };
+    let pictures = Ailment {
+        code: "pictures",
+        what: "pictures that are kept and shown by no content, or shown and not kept",
+        cure: "upload again what is not kept, and give the content the new address, or delete it; then as the database's superuser \
+               run the statement in `repair`, which drops what nothing shows",
+        repair: Some(include_str!("mend_pictures.sql")),
+    };
     let keys = Ailment {
         code: "keys",
         what: "data keys that are needed and not there",
@@ -181,6 +188,7 @@ async fn examine_tenant(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fail
         imports_reading.found(check!(tx, "src/doctor/imports_reading.sql", tenant)),
         imports_partial.found(check!(tx, "src/doctor/imports_partial.sql", tenant)),
         tokens.found(check!(tx, "src/doctor/tokens.sql", tenant)),
+        pictures.found(check!(tx, "src/doctor/pictures.sql", tenant)),
         keys.found(check!(tx, "src/doctor/keys.sql", tenant)),
     ]
     .into_iter()

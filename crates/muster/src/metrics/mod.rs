@@ -5,8 +5,8 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use muster_wire::{
     Fault, ModelId, Step,
     metrics::{
-        Attempts, CAUSES_MAX, Day, Events, Failures, Metrics, PERIOD_DAYS_DEFAULT, PERIOD_DAYS_MAX, Rollup,
-        StepMetrics, Stock, Totals,
+        Attempts, CAUSES_MAX, Day, Events, Failures, MODELS_MAX, Metrics, ModelMetrics, ModelTotals,
+        PERIOD_DAYS_DEFAULT, PERIOD_DAYS_MAX, Rollup, StepMetrics, Stock, Totals,
     },
 };
 
@@ -168,6 +168,11 @@ pub async fn get(tx: &mut Tx, actor: &Actor, period: &Period) -> Result<Metrics,
         counted_until,
         period: Totals::default(),
         before: Totals::default(),
+        stock_before: None,
+        models: match period.model_id {
+            None => by_model(tx, actor, period).await?,
+            Some(_) => Vec::new(),
+        },
         days: Vec::new(),
         failures: Vec::with_capacity(failures.len()),
     };
@@ -204,12 +209,69 @@ pub async fn get(tx: &mut Tx, actor: &Actor, period: &Period) -> Result<Metrics,
         }
         if now {
             metrics.days.push(day);
+        } else {
+            metrics.stock_before = day.stock.or(metrics.stock_before);
         }
     }
     for totals in [&mut metrics.period, &mut metrics.before] {
         totals.steps.sort_by_key(|step| step.step);
     }
     Ok(metrics)
+}
+
+/// What happened to the accounts of each model.
+async fn by_model(tx: &mut Tx, actor: &Actor, period: &Period) -> Result<Vec<ModelMetrics>, Failure> {
+    let rows = sqlx::query_file!(
+        "src/metrics/by_model.sql",
+        actor.tenant.0,
+        period.before(),
+        period.from,
+        period.to,
+        MODELS_MAX
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut models: Vec<ModelMetrics> = Vec::new();
+    for row in rows {
+        let totals = ModelTotals {
+            attempts: Attempts {
+                attempts: row.attempts,
+                completed: row.completed,
+                failed: row.failed,
+                given_to_people: row.given_to_people,
+                unreported: row.unreported,
+                bot_actions: row.bot_actions,
+                bot_errors: row.bot_errors,
+                timed: row.timed,
+                time_ms: row.time_ms,
+            },
+            events: Events {
+                failed_accounts: row.failed_accounts,
+                warmups_finished: row.warmups_finished,
+                warmup_secs: row.warmup_secs,
+                reviews_approved: row.reviews_approved,
+                reviews_resumed: row.reviews_resumed,
+                reviews_rejected: row.reviews_rejected,
+            },
+        };
+        if models.last().is_none_or(|last| last.model_id != row.model_id) {
+            models.push(ModelMetrics {
+                model_id: row.model_id,
+                model: row.model,
+                period: ModelTotals::default(),
+                before: ModelTotals::default(),
+            });
+        }
+        if let Some(model) = models.last_mut() {
+            let of = if row.now {
+                &mut model.period
+            } else {
+                &mut model.before
+            };
+            *of = totals;
+        }
+    }
+    Ok(models)
 }
 
 fn step(number: i16) -> Result<Step, Bug> {

@@ -5,7 +5,7 @@ use axum::{Router, extract::State, response::Response, routing::get};
 use chrono::{NaiveDate, Utc};
 use muster_wire::{
     Fault, Step,
-    metrics::{Attempts, Day, Metrics, PERIOD_DAYS_DEFAULT, Stock, Totals},
+    metrics::{Attempts, Day, MODELS_MAX, Metrics, ModelMetrics, PERIOD_DAYS_DEFAULT, Stock, Totals},
 };
 use serde::Deserialize;
 
@@ -97,7 +97,7 @@ impl MetricsPage {
             Compared {
                 label: "of proxies' places taken",
                 now: percent(stock.and_then(Stock::proxy_percent)),
-                before: String::new(),
+                before: percent(self.metrics.stock_before.as_ref().and_then(Stock::proxy_percent)),
                 more: stock.map_or(String::new(), |stock| {
                     format!("{} a month", stock.proxy_monthly_cost.round_dp(2))
                 }),
@@ -140,6 +140,12 @@ impl MetricsPage {
             )
         };
         PERIODS_DAYS.into_iter().map(chip).collect()
+    }
+
+    /// The address of the metrics of a model in the same period.
+    fn of_model(&self, model: &ModelMetrics) -> String {
+        let (from, to) = (self.period.from, self.period.to);
+        format!("/daily-metrics?from={from}&to={to}&model={}", model.model_id)
     }
 
     /// The address of a file of the same period and model.

@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub mod api;
+mod bare;
 
 /// A picture and its type.
 #[derive(Debug)]
@@ -36,38 +37,44 @@ pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
     webp.then_some("image/webp")
 }
 
-/// What is wrong with a file as a picture: its code, and what to do.
-pub fn fault(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    if bytes.is_empty() {
-        return Some(("empty", "there is nothing in this file"));
+/// Reads a file as the picture that is kept of it, with nothing beside the picture itself: a place that was noted where it was taken
+/// is not published with it.
+///
+/// # Errors
+/// What is wrong with it: a code, and what to do.
+pub fn read(file: &[u8]) -> Result<Picture, (&'static str, &'static str)> {
+    if file.is_empty() {
+        return Err(("empty", "there is nothing in this file"));
     }
-    if bytes.len() > PICTURE_BYTES_MAX {
-        return Some(("too_large", "a picture has at most 8 MiB: make it smaller"));
+    if file.len() > PICTURE_BYTES_MAX {
+        return Err(("too_large", "a picture has at most 8 MiB: make it smaller"));
     }
-    if media_type(bytes).is_none() {
-        return Some((
-            "not_a_picture",
-            "this is no JPEG, PNG or WebP picture, whatever its name says: save it as one",
-        ));
-    }
-    None
+    let media_type = media_type(file).ok_or((
+        "not_a_picture",
+        "this is no JPEG, PNG or WebP picture, whatever its name says: save it as one",
+    ))?;
+    let bytes = bare::bare(file).ok_or((
+        "damaged_picture",
+        "the file of this picture is damaged or cut off: open it where it was made, and save it anew",
+    ))?;
+    Ok(Picture {
+        media_type: media_type.to_owned(),
+        bytes,
+    })
 }
 
 /// Keeps a picture, which content of this transaction is to show; gives its address.
 ///
 /// # Errors
-/// What is wrong with it, as a fault at `pointer`; or that the database fails.
-pub async fn keep(tx: &mut Tx, actor: &Actor, pointer: &str, bytes: &[u8]) -> Result<String, Failure> {
-    if let Some((code, detail)) = fault(bytes) {
-        return Err(Refusal::invalid(vec![muster_wire::Fault::new(pointer, code, detail)]).into());
-    }
-    let sha256 = Sha256::digest(bytes);
+/// When the database fails.
+pub async fn keep(tx: &mut Tx, actor: &Actor, picture: &Picture) -> Result<String, Failure> {
+    let sha256 = Sha256::digest(&picture.bytes);
     sqlx::query_file!(
         "src/pictures/keep.sql",
         actor.tenant.0,
         &sha256[..],
-        media_type(bytes),
-        bytes,
+        picture.media_type,
+        picture.bytes,
         actor.name()
     )
     .execute(&mut **tx)

@@ -24,6 +24,7 @@ use crate::{
 pub mod api;
 pub mod pages;
 pub mod passwords;
+pub mod recovery;
 pub mod second_factor;
 
 use passwords::Passwords;

@@ -25,6 +25,7 @@ use crate::{
     sessions::{
         self, Entered, From,
         api::{cookie, no_cookie},
+        recovery,
         second_factor::{self, Offer, Ticket},
     },
 };
@@ -42,6 +43,7 @@ pub fn routes() -> Router<App> {
             get(second_factor_form).post(set_up_second_factor),
         )
         .route("/profile/second-factor/forget", post(forget_second_factor))
+        .route("/profile/recovery-codes", get(renew_codes_form).post(renew_codes))
         .route("/tenants", get(tenants))
         .route("/tenants/enter", post(enter_tenant))
 }
@@ -187,8 +189,12 @@ struct ProfilePage {
     sessions: Vec<Session>,
     tenants: usize,
     second_factor: bool,
+    recovery_codes_left: i64,
     faults: Faults,
 }
+
+/// So few recovery codes are left that new ones should be made.
+const RECOVERY_CODES_FEW: i64 = 3;
 
 impl ProfilePage {
     async fn read(
@@ -202,6 +208,7 @@ impl ProfilePage {
         let sessions = sessions::list(&mut tx, &visitor.actor, person, presented).await?;
         let tenants = sessions::tenants(&mut tx).await?.len();
         let second_factor = second_factor::is_due(&mut tx, &visitor.actor, person).await?;
+        let recovery_codes_left = recovery::left(&mut tx, &visitor.actor, person).await?;
         tx.commit().await?;
         Ok(Self {
             role: visitor.actor.role().map_or("", |role| role.word()),
@@ -209,6 +216,7 @@ impl ProfilePage {
             sessions,
             tenants,
             second_factor,
+            recovery_codes_left,
             faults,
         })
     }
@@ -293,15 +301,90 @@ async fn set_up_second_factor(
     let secret = secret.0;
     let mut tx = app.db.begin(&visitor.actor).await?;
     match second_factor::set_up(&mut tx, &visitor.actor, &app.keys, person, &secret, &code).await {
-        Ok(()) => {
+        Ok(codes) => {
             tx.commit().await?;
-            let said = Said::done("From now on a code of your device is asked for when you sign in here.");
-            Ok(console::go_and_say("/profile", &said))
+            let mut visitor = visitor;
+            let said = "From now on a code of your device is asked for when you sign in here.";
+            visitor.said = Some(Said::done(said));
+            console::page(&RecoveryCodesPage::new(visitor, codes))
         }
         Err(failure) => {
             let faults = Faults::of(failure, &["/code"])?;
             let offer = second_factor::offer_again(secret.expose_secret(), &visitor.tenant, &visitor.name)?;
             console::refused(&SecondFactorPage::new(visitor, offer, faults))
+        }
+    }
+}
+
+/// The one time that recovery codes are shown.
+#[derive(Template)]
+#[template(path = "sessions/recovery_codes.html")]
+struct RecoveryCodesPage {
+    shell: Shell,
+    codes: Vec<SecretString>,
+}
+
+impl RecoveryCodesPage {
+    fn new(visitor: Visitor, codes: Vec<SecretString>) -> Self {
+        Self {
+            shell: Shell::new("Your recovery codes", visitor),
+            codes,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sessions/renew_codes.html")]
+struct RenewCodesPage {
+    shell: Shell,
+    faults: Faults,
+}
+
+impl RenewCodesPage {
+    fn new(visitor: Visitor, faults: Faults) -> Self {
+        Self {
+            shell: Shell::new("Make new recovery codes", visitor),
+            faults,
+        }
+    }
+}
+
+async fn renew_codes_form(visitor: Visitor) -> Result<Response, Failure> {
+    console::page(&RenewCodesPage::new(visitor, Faults::none()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenewCodesForm {
+    password: Secret,
+    code: String,
+}
+
+async fn renew_codes(
+    State(app): State<App>,
+    visitor: Visitor,
+    from: From,
+    Extension(TokenHash(presented)): Extension<TokenHash>,
+    Form(RenewCodesForm { password, code }): Form<RenewCodesForm>,
+) -> Result<Response, Failure> {
+    let person = only_by_session(&app, &visitor, &presented).await?;
+    let given = (password.0, code.as_str());
+    let passwords = &app.gate.passwords;
+    match recovery::renew(
+        &app.db,
+        &app.keys,
+        passwords,
+        &from,
+        &visitor.actor,
+        person,
+        given,
+    )
+    .await
+    {
+        Ok(codes) => console::page(&RecoveryCodesPage::new(visitor, codes)),
+        Err(failure) => {
+            let faults = Faults::of(failure, &["/password", "/code"])?;
+            console::refused(&RenewCodesPage::new(visitor, faults))
         }
     }
 }

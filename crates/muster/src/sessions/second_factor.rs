@@ -13,6 +13,7 @@ use crate::{
     db::{Db, Tx},
     problem::{Bug, Failure, Kind, Refusal},
     seal::{Keyring, Place},
+    sessions::recovery,
 };
 
 /// The bytes of a secret: as many as SHA-1 gives, which is what devices know.
@@ -116,7 +117,8 @@ async fn due(tx: &mut Tx, actor: &Actor, operator: OperatorId) -> Result<(bool, 
     Ok((row.due, row.now))
 }
 
-/// Sets it up, once the person has shown by a code that their device has the secret.
+/// Sets it up, once the person has shown by a code that their device has the secret. Gives their recovery codes, which are not shown
+/// again.
 ///
 /// # Errors
 /// That the secret is none, the code is wrong, or there is one already; or that the database fails.
@@ -127,7 +129,7 @@ pub async fn set_up(
     operator: OperatorId,
     secret: &SecretString,
     code: &str,
-) -> Result<(), Failure> {
+) -> Result<Vec<SecretString>, Failure> {
     let read = read(secret.expose_secret())?;
     let (_, now) = due(tx, actor, operator).await?;
     let step = step(&totp(read)?, code, now).ok_or_else(wrong_code)?;
@@ -146,7 +148,8 @@ pub async fn set_up(
         let detail = "you have a second factor already: take it away first";
         return Err(Refusal::conflict("already_exists", detail).into());
     }
-    record(tx, actor, "second_factor.set_up", operator).await
+    record(tx, actor, "second_factor.set_up", operator).await?;
+    recovery::make(tx, actor, operator).await
 }
 
 /// Takes it away from a person.
@@ -167,7 +170,8 @@ pub async fn forget(tx: &mut Tx, actor: &Actor, operator: OperatorId) -> Result<
     record(tx, actor, "second_factor.forget", operator).await
 }
 
-/// Checks a code of a person, in a transaction of its own, because a wrong one is counted. No code is right twice.
+/// Checks a code of a person, of their device or one for recovery, in a transaction of its own, because a wrong one is counted. No
+/// code is right twice.
 ///
 /// # Errors
 /// That it is wrong, or that there were too many wrong ones; or that the database fails.
@@ -198,7 +202,12 @@ pub async fn check(
     let secret = keys.open(&place(operator), &factor.secret_encrypted)?;
     let secret = Secret::try_from_base32(secret.expose_secret())
         .map_err(|_| Bug::new("a sealed second factor is none"))?;
-    let passed = step(&totp(secret)?, code, factor.now).filter(|step| *step > factor.last_step);
+    let shown = step(&totp(secret)?, code, factor.now).filter(|step| *step > factor.last_step);
+    let passed = match shown {
+        Some(step) => Some(step),
+        None if recovery::spend(&mut tx, actor, operator, code).await? => Some(factor.last_step),
+        None => None,
+    };
     match passed {
         Some(step) => {
             sqlx::query_file!("src/sessions/second_factor_passed.sql", tenant, operator_id, step)

@@ -74,8 +74,7 @@ impl TodayPage {
 
     /// A count that goes no further than [`COUNTED_MAX`].
     fn counted(&self, count: &i64) -> String {
-        let more = if *count >= COUNTED_MAX { "+" } else { "" };
-        ui::number(count) + more
+        ui::as_counted(*count, *count < COUNTED_MAX)
     }
 
     fn quiet(&self) -> bool {

@@ -45,8 +45,7 @@ struct BoardPage {
 impl BoardPage {
     /// A count, which is not counted further than so many.
     fn counted(&self, count: i64) -> String {
-        let more = if count >= BOARD_COUNTED_MAX { "+" } else { "" };
-        format!("{}{more}", ui::number(count))
+        ui::as_counted(count, count < BOARD_COUNTED_MAX)
     }
 
     /// The qualifier of what is held for a reason.

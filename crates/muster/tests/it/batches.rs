@@ -186,3 +186,154 @@ async fn a_batch_says_how_many_and_is_refused_when_it_is_another_number() {
         "forbidden"
     );
 }
+
+/// Accounts that were never given a proxy, whatever was made of them.
+async fn imported(app: &TestApp, count: usize) {
+    app.warm_accounts(count).await;
+    app.run(
+        "update accounts set lifecycle_state = 'cleanup', proxy_id = null, proxy_assigned_at = null;
+         update accounts set lifecycle_state = 'imported', warmup_started_at = null",
+    )
+    .await;
+}
+
+/// Does a batch of all accounts, to its end; gives its path.
+async fn done(app: &TestApp, event: &str, count: u32) -> String {
+    let batch = ask(app, json!({"event": event, "expected_count": count})).await;
+    run(app).await;
+    format!("/v1/batches/{}", batch["id"])
+}
+
+fn undo() -> Value {
+    json!({"reason": "that was the wrong list", "wait_secs": 0})
+}
+
+#[tokio::test]
+async fn what_a_batch_did_is_undone_for_each_account_that_nothing_happened_to_since() {
+    let app = TestApp::start().await;
+    imported(&app, 4).await;
+    let path = done(&app, "retire", 4).await;
+    assert_eq!(in_state(&app, "cleanup").await.as_deref(), Some("4"));
+    assert_eq!(app.owner.get(&path).await.expect(200)["undo"], "restore");
+    let restore = json!({"event": "restore", "reason": "this one was not meant"});
+    app.owner
+        .post("/v1/accounts/1/transitions", restore.clone())
+        .await
+        .expect(200);
+    let back = app.owner.post(&format!("{path}/undo"), undo()).await.expect(201);
+    assert_eq!(
+        (&back["event"], &back["accounts"]),
+        (&json!("restore"), &json!(4))
+    );
+    // Between the asking and the doing, too, something can happen to an account.
+    for event in [restore, json!({"event": "retire", "reason": "for good"})] {
+        app.owner
+            .post("/v1/accounts/2/transitions", event)
+            .await
+            .expect(200);
+    }
+    run(&app).await;
+    let undone = format!("/v1/batches/{}", back["id"]);
+    let detail = app.owner.get(&undone).await.expect(200);
+    assert_eq!(
+        (&detail["batch"]["moved"], &detail["batch"]["refused"]),
+        (&json!(2), &json!(2))
+    );
+    let left: Vec<_> = detail["refusals"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|r| (r["account_id"].as_i64(), r["reason"].as_str()))
+        .collect();
+    let since = Some("it was changed since, by restore");
+    assert_eq!(left, [(Some(1), since), (Some(2), since)]);
+    assert_eq!(
+        in_state(&app, "cleanup").await.as_deref(),
+        Some("1"),
+        "the second"
+    );
+    let history = "select string_agg(account_id || ' ' || user_id || ' ' || transition_reason, ', ' order by account_id)
+        from account_state_history where event = 'restore' and transition_reason like '%wrong list'";
+    let owner = app.owner_id;
+    assert_eq!(
+        app.look(history).await,
+        Some(format!(
+            "3 {owner} that was the wrong list, 4 {owner} that was the wrong list"
+        ))
+    );
+    assert_eq!(app.owner.get(&path).await.expect(200)["undone_by"], back["id"]);
+    assert_eq!(
+        detail["batch"]["undoes"].to_string(),
+        path.replace("/v1/batches/", "")
+    );
+    let again = app.owner.post(&format!("{path}/undo"), undo()).await;
+    assert_eq!(again.problem(409), "no_accounts", "each has been changed since");
+}
+
+#[tokio::test]
+async fn proxies_that_a_batch_gave_are_taken_back_but_not_the_one_that_was_exchanged_since() {
+    let app = TestApp::start().await;
+    imported(&app, 3).await;
+    let assign = json!({"event": "assign_proxy", "expected_count": 3});
+    let batch = ask(&app, assign).await;
+    run(&app).await;
+    app.warm_accounts(1).await;
+    app.run("update accounts set proxy_id = (select max(id) from proxies) where id = 3")
+        .await;
+    let path = format!("/v1/batches/{}/undo", batch["id"]);
+    let back = app.owner.post(&path, undo()).await.expect(201);
+    run(&app).await;
+    let detail = app
+        .owner
+        .get(&format!("/v1/batches/{}", back["id"]))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&detail["batch"]["moved"], &detail["refusals"][0]["reason"]),
+        (&json!(2), &json!("it was changed since, by another proxy"))
+    );
+    assert_eq!(in_state(&app, "proxy_assigned").await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_undone_says_why() {
+    let app = TestApp::start().await;
+    imported(&app, 2).await;
+    app.warm_accounts(1).await;
+    // That of the account that was warming up is lost with its retirement.
+    let path = done(&app, "retire", 3).await;
+    let ask_undo =
+        async |by: &crate::support::Caller, path: &str| by.post(&format!("{path}/undo"), undo()).await;
+    let reviewer = app.person(Role::Reviewer).await;
+    assert_eq!(ask_undo(&reviewer, &path).await.problem(403), "forbidden");
+    let faulty = json!({"reason": "", "wait_secs": 61});
+    assert_eq!(
+        app.owner.post(&format!("{path}/undo"), faulty).await.problem(422),
+        "invalid"
+    );
+    app.run("update batches set ended_at = now() - interval '25 hours'")
+        .await;
+    assert_eq!(ask_undo(&app.owner, &path).await.problem(409), "undo_too_late");
+    assert_eq!(app.owner.get(&path).await.expect(200).get("undo"), None);
+    app.run("update batches set ended_at = now()").await;
+    let back = ask_undo(&app.owner, &path).await.expect(201);
+    assert_eq!(
+        ask_undo(&app.owner, &format!("/v1/batches/{}", back["id"]))
+            .await
+            .problem(409),
+        "batch_open"
+    );
+    run(&app).await;
+    let detail = app
+        .owner
+        .get(&format!("/v1/batches/{}", back["id"]))
+        .await
+        .expect(200);
+    assert_eq!(detail["batch"]["moved"], 2);
+    assert_eq!(
+        detail["refusals"][0]["reason"],
+        "it was warming_up, and no event leads back there from cleanup"
+    );
+    let path = done(&app, "start_warmup", 3).await;
+    assert_eq!(ask_undo(&app.owner, &path).await.problem(409), "no_way_back");
+}

@@ -112,6 +112,58 @@ async fn many_accounts_are_changed_at_once_after_a_look_and_taken_back() {
 }
 
 #[tokio::test]
+async fn what_was_changed_by_mistake_is_undone_after_a_look() {
+    let app = TestApp::start().await;
+    app.warm_accounts(2).await;
+    for scripts in [true, false] {
+        app.run(
+            "update accounts set lifecycle_state = 'cleanup', proxy_id = null, proxy_assigned_at = null
+                where lifecycle_state = 'warming_up';
+             update accounts set lifecycle_state = 'imported', warmup_started_at = null where lifecycle_state = 'cleanup'",
+        )
+        .await;
+        let retire = json!({"event": "retire", "reason": "the wrong list", "filter": "", "expected_count": 2, "wait_secs": 0});
+        let batch = app.owner.post("/v1/batches", retire).await.expect(201);
+        let run = async || {
+            app.run("update batches set due_at = now()").await;
+            tick::do_batches(&app.app, &app.scheduler().await)
+                .await
+                .expect("the timer runs");
+        };
+        run().await;
+        let restore = json!({"event": "restore", "reason": "this one is needed"});
+        app.owner
+            .post("/v1/accounts/1/transitions", restore)
+            .await
+            .expect(200);
+        let page = Page::signed_in(&app, Role::Operator).await;
+        if !scripts {
+            page.scripts_off().await;
+        }
+        page.open(&format!("/batches/{}", batch["id"])).await;
+        page.click("Undo…").await;
+        page.see("1 of 2 accounts would go back to where they were, 1 would stay as it is")
+            .await;
+        page.see("it was changed since, by restore").await;
+        page.is_accessible_unless(!scripts).await;
+        page.fill("Why", "retired by mistake").await;
+        page.click("Undo").await;
+        page.see("It begins in a moment").await;
+        run().await;
+        if !scripts {
+            let back = app.look("select max(id) from batches").await.expect("a batch");
+            page.open(&format!("/batches/{back}")).await;
+        }
+        page.see("It is done").await;
+        page.see("model1.account1").await;
+        page.is_accessible_unless(!scripts).await;
+        page.click("an earlier bulk change").await;
+        page.see("a later bulk change").await;
+        page.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_view_is_kept_found_again_and_forgotten() {
     let app = TestApp::start().await;
     app.warm_accounts(2).await;

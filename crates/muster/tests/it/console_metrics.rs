@@ -66,6 +66,7 @@ async fn metrics_are_drawn_and_told_beside_those_of_the_period_before() {
         ] {
             page.see(seen).await;
         }
+        page.see("Models").await;
         page.click("7 days").await;
         page.arrives("/daily-metrics?from").await;
         page.see("beside the 7 days before").await;
@@ -82,6 +83,76 @@ async fn metrics_are_drawn_and_told_beside_those_of_the_period_before() {
         page.click("Show").await;
         page.see("there is no model").await;
         page.is_accessible_unless(!scripts).await;
+        page.close().await;
+    }
+}
+
+#[tokio::test]
+async fn models_are_told_beside_each_other_those_with_the_most_attempts_first() {
+    let app = TestApp::start().await;
+    let (first, second) = (app.warm_accounts(1).await, app.warm_accounts(1).await);
+    app.warm_accounts(1).await;
+    app.run(format!(
+        "update models set name = '<i>second</i>' where id = {second};
+         insert into daily_step_metrics (tenant_id, date, model_id, step_number, attempts, completed, failed, given_to_people,
+            unreported, bot_actions, bot_errors, timed, time_ms)
+         select {0}, (now() at time zone 'utc')::date - d, m, s, a, a - 1, 1, 0, 0, a, 1, a, 1500 * a
+         from generate_series(0, 13) d, generate_series(1, 2) s,
+            (values ({first}, 10), ({second}, 20), (null, 30)) x (m, a);
+         insert into daily_metrics (tenant_id, date, model_id, counted_at, proxy_places, proxy_accounts, warmups_finished, warmup_secs,
+            failed_accounts)
+         select {0}, (now() at time zone 'utc')::date - d, m, now(), 10, case when d < 7 then 5 else 2 end, 1, 7200, d / 7
+         from generate_series(0, 13) d, unnest(array[null, {first}]::bigint[]) m",
+        app.tenant
+    ))
+    .await;
+    let today = chrono::Utc::now().date_naive();
+    let from = today - chrono::Days::new(6);
+    for window in [Window::Desktop, Window::Phone] {
+        let page = Page::with(&app, window).await;
+        page.sign_in(&app, Role::Viewer).await;
+        page.open(&format!("/daily-metrics?from={from}&to={today}")).await;
+        let rows = page
+            .eval(
+                "[...document.querySelectorAll('[aria-labelledby=models-title] tbody tr')]
+                    .map((tr) => [...tr.cells].map((cell) => cell.innerText.replace(/\\s+/g, ' ').trim()))",
+            )
+            .await;
+        assert_eq!(
+            rows,
+            json!([
+                [
+                    "<i>second</i>",
+                    "280 (280)",
+                    "95.0 % (95.0 %)",
+                    "0 (0)",
+                    "– (–)",
+                    "5.0 % (5.0 %)",
+                    "1.5 s (1.5 s)"
+                ],
+                [
+                    "Model 1",
+                    "140 (140)",
+                    "90.0 % (90.0 %)",
+                    "0 (7)",
+                    "2.0 h (2.0 h)",
+                    "10.0 % (10.0 %)",
+                    "1.5 s (1.5 s)"
+                ]
+            ])
+        );
+        page.see("50.0 %").await;
+        page.see("before: 20.0 %").await;
+        page.is_small().await;
+        page.is_accessible().await;
+        page.click("Model 1").await;
+        page.see("140 attempts").await;
+        page.see_no("with the most attempts").await;
+        page.until(
+            "of one model there is nothing to set it beside",
+            "!document.querySelector('#models-title')".to_owned(),
+        )
+        .await;
         page.close().await;
     }
 }

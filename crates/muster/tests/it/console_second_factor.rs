@@ -58,7 +58,16 @@ async fn set_up(app: &TestApp, page: &Page) -> String {
     page.fill("Code", &code(app, &secret, 0).await).await;
     page.click("Set it up").await;
     page.see("From now on a code of your device is asked for").await;
+    page.see("this is the only time that they are shown").await;
     secret
+}
+
+/// The recovery codes that a page shows.
+async fn shown_codes(page: &Page) -> Vec<String> {
+    let shown = page.eval("document.querySelector('#codes').textContent").await;
+    let codes: Vec<_> = shown.as_str().expect("text").lines().map(str::to_owned).collect();
+    assert_eq!(codes.len(), 10, "{codes:?}");
+    codes
 }
 
 #[tokio::test]
@@ -111,6 +120,84 @@ async fn a_second_factor_is_set_up_and_asked_for_and_taken_away() {
     }
 }
 
+#[tokio::test]
+async fn recovery_codes_are_shown_once_let_in_once_and_are_made_anew() {
+    let app = TestApp::start().await;
+    with_password(&app).await;
+    for scripts in [true, false] {
+        let page = Page::signed_in(&app, Role::Owner).await;
+        page.expect_complaint("status of 422");
+        if !scripts {
+            page.scripts_off().await;
+        }
+        let secret = set_up(&app, &page).await;
+        let codes = shown_codes(&page).await;
+        page.is_accessible_unless(!scripts).await;
+        page.click("I have kept them").await;
+        page.see("10 recovery codes left").await;
+        for code in &codes {
+            page.see_no(code).await;
+        }
+        let there = Page::new(&app).await;
+        there.expect_complaint("status of 422");
+        if !scripts {
+            there.scripts_off().await;
+        }
+        let sign_in = async || {
+            there.open("/sign-in").await;
+            there.fill("E-mail address", "ana@example.com").await;
+            there.fill("Password", PASSWORD).await;
+            there.click("Sign in").await;
+            there.see("Give the code").await;
+        };
+        sign_in().await;
+        // As somebody writes it who reads it from paper.
+        there
+            .fill("Code", &codes[3].to_uppercase().replace('-', " "))
+            .await;
+        there.click("Sign in").await;
+        there.see("What needs somebody").await;
+        there.open("/profile").await;
+        there.see("9 recovery codes left").await;
+        there.close().await;
+        page.open("/profile").await;
+        page.click("Make new ones").await;
+        page.is_accessible_unless(!scripts).await;
+        next_code_is_right(&app).await;
+        page.fill("Password", "wrong, I think").await;
+        page.fill("Code", &code(&app, &secret, 0).await).await;
+        page.click("Make them").await;
+        page.see("this is not your password").await;
+        page.fill("Password", PASSWORD).await;
+        page.fill("Code", &codes[3]).await;
+        page.click("Make them").await;
+        page.see("this is not the code").await;
+        page.fill("Password", PASSWORD).await;
+        page.fill("Code", &code(&app, &secret, 0).await).await;
+        page.click("Make them").await;
+        page.see("this is the only time that they are shown").await;
+        let renewed = shown_codes(&page).await;
+        assert!(renewed.iter().all(|code| !codes.contains(code)));
+        page.click("I have kept them").await;
+        page.see("10 recovery codes left").await;
+        page.fill("Code", &codes[5]).await;
+        page.click("Take it away").await;
+        page.see("this is not the code").await;
+        page.fill("Code", &renewed[5]).await;
+        page.click("Take it away").await;
+        page.see("Your password alone lets you in here again").await;
+        assert_eq!(
+            app.look("select count(*) from recovery_codes").await.as_deref(),
+            Some("0")
+        );
+        page.close().await;
+    }
+    let used = "select string_agg(action || ' ' || (after ->> 'recovery_codes_left'), ', ' order by at, id)
+        from audit_log where action like 'recovery%'";
+    let once = "recovery_codes.make 10, recovery_codes.use 9, recovery_codes.make 10, recovery_codes.use 9";
+    assert_eq!(app.look(used).await, Some(format!("{once}, {once}")));
+}
+
 async fn sign_in(app: &TestApp, code: Option<&str>) -> Answer {
     let mut body = json!({"email": "ana@example.com", "password": PASSWORD});
     if let Some(code) = code {
@@ -126,6 +213,34 @@ async fn set_up_owner(app: &TestApp) -> String {
     let secret = set_up(app, &page).await;
     page.close().await;
     secret
+}
+
+#[tokio::test]
+async fn recovery_codes_are_throttled_with_the_codes_of_the_device_and_kept_as_hashes() {
+    let app = TestApp::start().await;
+    with_password(&app).await;
+    let page = Page::signed_in(&app, Role::Owner).await;
+    page.expect_complaint("status of 422");
+    set_up(&app, &page).await;
+    let codes = shown_codes(&page).await;
+    page.close().await;
+    let (sum, other) = (&codes[0], &codes[1]);
+    let kept = format!("select count(*) from recovery_codes where code_hash = sha256('{sum}')");
+    assert_eq!(app.look(kept).await.as_deref(), Some("1"));
+    app.run("update second_factors set failures = 9, failed_at = now()")
+        .await;
+    sign_in(&app, Some(sum)).await.expect(201);
+    let failures = "select failures from second_factors";
+    assert_eq!(
+        app.look(failures).await.as_deref(),
+        Some("0"),
+        "a right one counts"
+    );
+    assert_eq!(sign_in(&app, Some(sum)).await.problem(401), "wrong_code");
+    assert_eq!(app.look(failures).await.as_deref(), Some("1"));
+    app.run("update second_factors set failures = 10, failed_at = now()")
+        .await;
+    assert_eq!(sign_in(&app, Some(other)).await.problem(429), "too_many_codes");
 }
 
 #[tokio::test]

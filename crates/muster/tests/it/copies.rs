@@ -33,6 +33,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("memberships", "people are invited anew"),
     ("password_links", "of people"),
     ("second_factors", "of people"),
+    ("recovery_codes", "of people"),
     ("sessions", "of people"),
     (
         "tenant_keys",

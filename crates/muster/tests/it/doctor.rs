@@ -175,6 +175,10 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ),
     ("tokens", "update api_tokens set expires_at = 'infinity'", 1,
         Cure::Done("update api_tokens set revoked_at = now() where not isfinite(expires_at)")),
+    ("pictures", "insert into pictures (tenant_id, sha256, media_type, bytes)
+        select tenant_id, sha256('x'::bytea), 'image/png', 'x' from models where name = 'Brand'", 1, Cure::Repair),
+    ("pictures", "update model_content set image_url = '/v1/pictures/' || repeat('0', 64)", 1,
+        Cure::Done("update model_content set image_url = 'https://example.com/a.jpg'")),
     ("keys", "update tenant_keys set version = 2", 1, Cure::Superuser("update tenant_keys set version = 1")),
     ("isolation", "alter table models disable row level security", 1, Cure::Migrate),
     ("isolation", "alter table model_content no force row level security", 1, Cure::Migrate),

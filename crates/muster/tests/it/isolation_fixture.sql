@@ -10,6 +10,7 @@ insert into sessions (tenant_id, token_hash, operator_id, expires_at)
 insert into password_links (tenant_id, token_hash, operator_id, expires_at)
     select t, sha256(t::text::bytea), t, now() from generate_series(1, 2) t;
 insert into second_factors (tenant_id, operator_id, secret_encrypted, last_step) select t, t, '', 0 from generate_series(1, 2) t;
+insert into recovery_codes (tenant_id, operator_id, code_hash) select t, t, sha256('') from generate_series(1, 2) t;
 insert into bots (tenant_id, id, name) overriding system value select t, t, 'b' from generate_series(1, 2) t;
 insert into api_tokens (tenant_id, id, kind, name, hash, hint, bot_id, expires_at) overriding system value
     select t, t, 'bot', 'n', sha256(t::text::bytea), 'h', t, now() from generate_series(1, 2) t;

@@ -20,6 +20,8 @@ mod console_audit;
 mod console_bots;
 mod console_content;
 mod console_imports;
+mod console_large;
+mod console_live;
 mod console_metrics;
 mod console_proxies;
 mod console_reviews;

@@ -165,12 +165,213 @@ async fn what_is_no_picture_or_too_large_is_refused_whatever_it_is_called() {
     );
     let fits = [PNG, &vec![0; (8 << 20) - PNG.len()]].concat();
     upload(&app.owner, model, "post", &fits).await.expect(201);
+    for damaged in [
+        &PNG[..40],
+        b"\xff\xd8\xff\xe0\0\x10JFIF",
+        b"RIFF\x10\0\0\0WEBPVP8 ",
+    ] {
+        let refused = upload(&app.owner, model, "post", damaged).await;
+        assert_eq!(
+            refused.body["errors"][0]["code"], "damaged_picture",
+            "{damaged:?}"
+        );
+    }
     assert_eq!(upload(&app.owner, 99, "post", PNG).await.problem(422), "invalid");
     assert_eq!(
         value::<i64>(&app, "select count(*) from pictures").await,
         1,
         "what was refused left something"
     );
+}
+
+/// EXIF of a camera that lies on its side: its make, where it was, and that side 6 is up.
+fn exif() -> Vec<u8> {
+    let entry = |tag: u16, kind: u16, count: u32, value: u32| {
+        [
+            &tag.to_le_bytes()[..],
+            &kind.to_le_bytes(),
+            &count.to_le_bytes(),
+            &value.to_le_bytes(),
+        ]
+        .concat()
+    };
+    // Make and orientation, then where the GPS says it was, which is in a directory of its own.
+    let main = [
+        entry(0x010f, 2, 14, 80),
+        entry(0x0112, 3, 1, 6),
+        entry(0x8825, 4, 1, 50),
+    ];
+    let gps = [entry(0x001d, 2, 11, 96)];
+    let mut tiff = b"II*\0\x08\0\0\0\x03\0".to_vec();
+    tiff.extend(main.concat());
+    tiff.extend([0; 4]);
+    assert_eq!(tiff.len(), 50);
+    tiff.extend(b"\x01\0");
+    tiff.extend(gps.concat());
+    tiff.extend([0; 4]);
+    tiff.resize(80, 0);
+    tiff.extend(b"CANARY-camera\0\0\0CANARY:11:26\0");
+    tiff
+}
+
+/// A chunk of a PNG.
+fn chunk(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).expect("short").to_be_bytes();
+    let sum = crc32fast::hash(&[&kind[..], contents].concat()).to_be_bytes();
+    [&length[..], kind, contents, &sum].concat()
+}
+
+/// A chunk of a WebP.
+fn riff(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).expect("short").to_le_bytes();
+    let padding = if contents.len() % 2 == 1 { &[0][..] } else { &[] };
+    [&kind[..], &length, contents, padding].concat()
+}
+
+/// A segment of a JPEG.
+fn segment(marker: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(contents.len() + 2).expect("short").to_be_bytes();
+    [&[0xff, marker][..], &length, contents].concat()
+}
+
+const CANARY: &[u8] = b"CANARY";
+
+fn has(file: &[u8], what: &[u8]) -> bool {
+    file.windows(what.len()).any(|part| part == what)
+}
+
+#[tokio::test]
+async fn what_a_file_says_beside_its_picture_is_not_kept_and_the_picture_is_as_it_was() {
+    let app = TestApp::start().await;
+    let model = app.warm_accounts(1).await;
+    let page = Page::signed_in(&app, Role::Viewer).await;
+    // What a browser makes of a file: its size, and what is in it.
+    let looks = async |file: &[u8]| {
+        let bytes = serde_json::to_string(file).expect("JSON");
+        page.eval(&format!(
+            "(async () => {{ const image = await createImageBitmap(new Blob([new Uint8Array({bytes})]));
+                const canvas = document.createElement('canvas'); canvas.width = image.width; canvas.height = image.height;
+                const drawing = canvas.getContext('2d'); drawing.drawImage(image, 0, 0);
+                const all = drawing.getImageData(0, 0, canvas.width, canvas.height).data;
+                return [canvas.width, canvas.height, [...all].join()]; }})()"
+        ))
+        .await
+    };
+    page.open("/content/pictures").await;
+    // Files that a browser makes, 12 by 8 pixels: dark at one end, so that it is seen which side is up.
+    let made = async |kind: &str| {
+        let bytes = page
+            .eval(&format!(
+                "(() => {{ const canvas = document.createElement('canvas'); canvas.width = 12; canvas.height = 8;
+                    const drawing = canvas.getContext('2d'); drawing.fillStyle = '#fa5'; drawing.fillRect(0, 0, 12, 8);
+                    drawing.fillStyle = '#012'; drawing.fillRect(0, 0, 4, 8);
+                    return [...atob(canvas.toDataURL('{kind}', .9).split(',')[1])].map((c) => c.charCodeAt(0)); }})()"
+            ))
+            .await;
+        serde_json::from_value::<Vec<u8>>(bytes).expect("bytes")
+    };
+    let (jpeg, png, webp) = (
+        made("image/jpeg").await,
+        made("image/png").await,
+        made("image/webp").await,
+    );
+    assert_eq!(
+        &jpeg[6..11],
+        b"JFIF\0",
+        "what a browser makes begins with that alone"
+    );
+    let beside = [&b"Exif\0\0"[..], &exif()].concat();
+    let thumbnail = [&b"JFIF\0\x01\x01\0\0\x01\0\x01\x02\x01"[..], CANARY].concat();
+    let jpeg_said = [
+        &b"\xff\xd8"[..],
+        &segment(0xe0, &thumbnail),
+        &segment(0xe1, &beside),
+        &segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", CANARY].concat()),
+        &segment(0xe2, &[b"MPF\0", CANARY].concat()),
+        &segment(0xed, CANARY),
+        &segment(0xfe, CANARY),
+        &jpeg[20..jpeg.len() - 2],
+        &segment(0xfe, CANARY),
+        b"\xff\xd9",
+        CANARY,
+    ]
+    .concat();
+    let text = [b"Comment\0", CANARY].concat();
+    let png_said = [
+        &png[..33],
+        &chunk(b"eXIf", &exif()),
+        &chunk(b"tEXt", &text),
+        &chunk(b"iTXt", &text),
+        &chunk(b"tIME", b"CANARY\0"),
+        &chunk(b"prVt", CANARY),
+        &png[33..],
+        CANARY,
+    ]
+    .concat();
+    // A browser's begins with its flags, which here say that EXIF and XMP follow.
+    let mut flagged = webp[12..].to_vec();
+    assert_eq!(&flagged[..4], b"VP8X");
+    flagged[8] |= 0x0c;
+    let inner = [
+        flagged,
+        riff(b"EXIF", &exif()),
+        riff(b"XMP ", CANARY),
+        riff(b"PRIV", CANARY),
+    ]
+    .concat();
+    let webp_said = riff(b"RIFF", &[&b"WEBP"[..], &inner].concat());
+    for (kind, plain, said) in [
+        ("pfp", &jpeg, &jpeg_said),
+        ("story", &png, &png_said),
+        ("post", &webp, &webp_said),
+    ] {
+        let kept = upload(&app.owner, model, kind, said).await.expect(201);
+        let kept = kept["image_url"].as_str().expect("an address");
+        let (_, file) = seen(&app.owner, kept).await;
+        assert!(has(said, CANARY) && !has(&file, CANARY), "{kind}: {file:?}");
+        assert_eq!(looks(&file).await, looks(said).await, "{kind} looks as it did");
+        let (upright, turned) = (looks(plain).await, looks(&file).await);
+        assert_eq!((&upright[0], &upright[1]), (&json!(12), &json!(8)));
+        if kind == "pfp" {
+            assert_eq!(
+                (&turned[0], &turned[1]),
+                (&json!(8), &json!(12)),
+                "it lay on its side"
+            );
+        }
+        let again = upload(&app.owner, model, kind, &file).await.expect(201);
+        assert_eq!(again["image_url"], kept, "there is nothing left to take away");
+    }
+    page.close().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_stored_by_nobody() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    let mut db = app.superuser().await;
+    for address in [
+        "javascript:alert(1)",
+        "data:image/svg+xml,<svg/>",
+        "http:///x",
+        "https://exa mple.com",
+        "/v1/pictures/1",
+        "//example.com",
+        "",
+    ] {
+        for (table, column) in [
+            ("model_content", "image_url"),
+            ("accounts", "profile_picture_url"),
+        ] {
+            let statement = format!("update {table} set {column} = $1 where id = 1");
+            let stored = sqlx::query(sqlx::AssertSqlSafe(statement))
+                .bind(address)
+                .execute(&mut db)
+                .await;
+            let refused = stored.expect_err("it is refused").to_string();
+            assert!(refused.contains("check constraint"), "{address}: {refused}");
+        }
+    }
 }
 
 #[tokio::test]

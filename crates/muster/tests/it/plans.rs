@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 
-use crate::support::{CLUSTER, Caller, TestApp};
+use crate::support::{CLUSTER, Caller, TestApp, long};
 
-/// The accounts of both tenants; one of two hundred is the small one's.
-const ACCOUNTS: u32 = 200_000;
+/// The accounts of both tenants; one of two hundred is the small one's. In the long form of the test of screens they are a million.
+const ACCOUNTS: [u32; 2] = [200_000, 1_000_000];
 
 /// Shared buffers that a statement of a list, a count or a dashboard touches for a page of 50, at most.
-const PAGE_BUFFERS_MAX: i64 = 500;
+pub const PAGE_BUFFERS_MAX: i64 = 500;
 
 /// A table is large when it has more rows than this.
 const LARGE_ROWS: f64 = 10_000.0;
@@ -100,7 +100,7 @@ const PLANNED_EACH_TIME: &[&str] = &[
 ];
 
 /// Loads the rows, once for all tests of this file; gives the database.
-async fn database() -> &'static str {
+pub async fn database() -> &'static str {
     static DATABASE: OnceCell<String> = OnceCell::const_new();
     DATABASE
         .get_or_init(|| async {
@@ -108,7 +108,8 @@ async fn database() -> &'static str {
             let mut db = CLUSTER.superuser(&database).await;
             let settings = format!(
                 "set session_replication_role = replica; set maintenance_work_mem = '256MB';
-                 set fixture.accounts = {ACCOUNTS}; set fixture.events = 2"
+                 set fixture.accounts = {}; set fixture.events = 2",
+                ACCOUNTS[long()]
             );
             db.execute(AssertSqlSafe(settings)).await.expect("settings");
             db.execute(include_str!("plans_fixture.sql"))
@@ -150,10 +151,10 @@ struct Reading {
 }
 
 /// The tables that are large, each partition by the name of its parent.
-struct Large(BTreeMap<String, String>);
+pub struct Large(BTreeMap<String, String>);
 
 impl Large {
-    async fn of(db: &mut PgConnection) -> Self {
+    pub async fn of(db: &mut PgConnection) -> Self {
         let rows: Vec<(String, String)> = sqlx::query_as(
             "select c.relname::text, coalesce(p.relname, c.relname)::text
              from pg_class c
@@ -404,7 +405,7 @@ fn logged(from: u64) -> Vec<(String, Value)> {
     found
 }
 
-fn log_end() -> u64 {
+pub fn log_end() -> u64 {
     std::fs::metadata(CLUSTER.socket.join("log"))
         .expect("the server's log")
         .len()
@@ -416,12 +417,12 @@ fn buffers(plan: &Value) -> i64 {
 }
 
 /// A server on the loaded database.
-async fn served() -> TestApp {
+pub async fn served() -> TestApp {
     TestApp::start_on(database().await.to_owned(), ServeSettings::default()).await
 }
 
 /// Statements, by how they begin, whose buffers are bounded by something else.
-const BUFFERS_EXCEPTED: &[(&str, &str)] = &[
+pub const BUFFERS_EXCEPTED: &[(&str, &str)] = &[
     (
         "-- Gives the bots of the tenant",
         "counts the leases that bots hold now: as many as they work at, however many accounts there are",
@@ -544,7 +545,7 @@ async fn browse(caller: &Caller, list: &str) {
 }
 
 /// Checks what was run since `from`: gives the most buffers that each statement touched, by its first line.
-fn examine(large: &Large, from: u64, faults: &mut BTreeSet<String>) -> BTreeMap<String, i64> {
+pub fn examine(large: &Large, from: u64, faults: &mut BTreeSet<String>) -> BTreeMap<String, i64> {
     let mut most = BTreeMap::<String, i64>::new();
     for (text, plan) in logged(from) {
         let statement = text.trim_start().lines().next().unwrap_or_default().to_owned();

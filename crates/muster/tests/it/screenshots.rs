@@ -26,6 +26,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("reviews", "/reviews"),
     ("profile", "/profile"),
     ("second-factor", "/profile/second-factor"),
+    ("recovery-codes", "/profile/recovery-codes"),
     ("metrics", "/daily-metrics"),
     ("models", "/models"),
     ("bots", "/bots"),
