@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::support::{
+    http,
     load::{
         Acknowledged, Ground, Load, Served, host, lose, lost, nothing_lost, processes, serve_at, superuser,
     },
@@ -385,7 +386,7 @@ async fn when_every_connection_is_taken_clients_are_told_so_in_time_and_the_serv
     let hosts = [host(&ground.cluster)];
     let mut served = serve_at(&ground, &hosts, &["--connections", "10"]);
     let token = ground.bot_token().await;
-    let http = reqwest::Client::new();
+    let http = http();
     let held = format!("{}/v1/work/held", served.url);
     let ask = || http.get(&held).bearer_auth(token.expose_secret()).send();
     assert_eq!(ask().await.expect("an answer").status(), StatusCode::OK);

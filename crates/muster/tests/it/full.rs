@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::support::{
+    http,
     load::{Acknowledged, Ground, Load, Served, lost, processes, serve, superuser},
     long,
     volume::{Volume, with_wal_in},
@@ -118,7 +119,7 @@ struct Note {
 impl Note {
     fn new(url: &str, token: &SecretString) -> Self {
         Self {
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            http: http(),
             url: format!("{url}/v1/accounts/1/notes"),
             token: token.clone(),
         }

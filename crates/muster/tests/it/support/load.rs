@@ -96,7 +96,10 @@ impl Load {
             if self.count() > known {
                 (known, since) = (self.count(), Instant::now());
             }
-            assert!(since.elapsed() < PATIENCE, "work goes on");
+            assert!(
+                since.elapsed() < PATIENCE,
+                "no work goes on at {known}, wanted {until}"
+            );
         }
     }
 

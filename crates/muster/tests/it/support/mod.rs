@@ -49,6 +49,12 @@ pub fn long() -> usize {
     usize::from(std::env::var_os("MUSTER_FAULTS").is_some())
 }
 
+/// A client between which and the server no proxy from the environment comes.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}
+
 /// The cluster of this run. Stopped and deleted when the process ends, however it ends.
 pub struct Cluster {
     /// The folder with the socket.
@@ -422,11 +428,8 @@ pub struct Answer {
 impl Caller {
     /// A caller with this token, or none.
     pub fn new(url: &str, token: Option<SecretString>) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // No proxy from the environment may come between.
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
-            http,
+            http: http(),
             url: url.to_owned(),
             token,
         }

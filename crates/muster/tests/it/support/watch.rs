@@ -47,13 +47,12 @@ impl Watch {
     /// Watches whatever the address says, with a bot's token.
     pub fn start(url: &Arc<Mutex<String>>, token: &SecretString) -> Self {
         let (asked, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             let (url, token) = (url.clone(), token.clone());
             let (asked, stop) = (asked.clone(), stop.clone());
             clients.spawn(async move {
-                let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+                let http = super::http();
                 while !stop.load(Ordering::Relaxed) {
                     let held = format!("{}/v1/work/held", url.lock().expect("a lock"));
                     let at = Instant::now();
