@@ -1,12 +1,14 @@
 //! Taking back what a batch did: each account that is still as the batch left it goes back to where it was, by the event that leads
 //! there. What has happened to an account since is never undone with it.
 
+use chrono::{DateTime, Duration, Utc};
 use muster_wire::{
     BatchId, Event, State,
     accounts::{Account, NotMoved, REFUSALS_LISTED_MAX, RefusedAccount, Transitions},
     batches::{BATCH_UNDO_HOURS_MAX, Batch, UndoBatch},
     lifecycle::next,
 };
+use uuid::Uuid;
 
 use crate::{
     accounts::{self, lifecycle},
@@ -40,17 +42,55 @@ impl Moved {
     }
 }
 
+/// After the end of a batch, within which its last part is stored: parts are transactions of their own.
+const LAST_PART_MINUTES_MAX: i64 = 10;
+
+/// When a batch that is over did what it did, in whose request.
+struct Ended {
+    request_id: Uuid,
+    begun_at: DateTime<Utc>,
+    ended_at: DateTime<Utc>,
+    /// Whether it is not too long ago to be undone.
+    lately: bool,
+}
+
+/// That of a batch which changed something.
+async fn ended(tx: &mut Tx, actor: &Actor, id: BatchId) -> Result<Option<Ended>, Failure> {
+    let ended = sqlx::query_file_as!(
+        Ended,
+        "src/batches/ended.sql",
+        actor.tenant.0,
+        id.0,
+        BATCH_UNDO_HOURS_MAX
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(ended)
+}
+
 /// The accounts that a batch moved: those that go back, and those that do not, with the reason. Of these ids, where some are given.
 async fn moved(
     tx: &mut Tx,
     actor: &Actor,
-    id: BatchId,
+    batch: &Batch,
     back: Event,
     among: Option<&[i64]>,
 ) -> Result<(Vec<i64>, Vec<(i64, String)>), Failure> {
-    let moved = sqlx::query_file_as!(Moved, "src/batches/moved.sql", actor.tenant.0, id.0, among)
-        .fetch_all(&mut **tx)
-        .await?;
+    let Some(ended) = ended(tx, actor, batch.id).await? else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let moved = sqlx::query_file_as!(
+        Moved,
+        "src/batches/moved.sql",
+        actor.tenant.0,
+        ended.request_id,
+        batch.event.word(),
+        ended.begun_at,
+        ended.ended_at + Duration::minutes(LAST_PART_MINUTES_MAX),
+        among
+    )
+    .fetch_all(&mut **tx)
+    .await?;
     let (mut going, mut staying) = (Vec::new(), Vec::new());
     for account in moved {
         match account.obstacle(back) {
@@ -74,13 +114,13 @@ pub async fn way_back(tx: &mut Tx, actor: &Actor, batch: &Batch) -> Result<Resul
         let detail = format!("the lifecycle has no way back from {}", batch.event);
         return Ok(Err(Refusal::conflict("no_way_back", detail)));
     };
-    let hours = BATCH_UNDO_HOURS_MAX;
-    let undoable = sqlx::query_file_scalar!("src/batches/undoable.sql", actor.tenant.0, batch.id.0, hours)
-        .fetch_one(&mut **tx)
-        .await?;
-    if undoable {
+    if ended(tx, actor, batch.id)
+        .await?
+        .is_some_and(|ended| ended.lately)
+    {
         return Ok(Ok(back));
     }
+    let hours = BATCH_UNDO_HOURS_MAX;
     let detail =
         format!("it changed nothing, or it ended over {hours} hours ago: change the accounts themselves");
     Ok(Err(Refusal::conflict("undo_too_late", detail)))
@@ -99,7 +139,7 @@ pub async fn preview(
     let batch = batches::get(tx, actor, id).await?;
     let back = way_back(tx, actor, &batch).await??;
     lifecycle::allow(actor, back)?;
-    let (going, staying) = moved(tx, actor, id, back, None).await?;
+    let (going, staying) = moved(tx, actor, &batch, back, None).await?;
     let accounts = accounts::walk::read(tx, actor, &going[..sample.min(going.len())]).await?;
     let would = Transitions {
         matched: (going.len() + staying.len()) as i64,
@@ -128,7 +168,7 @@ pub async fn create(tx: &mut Tx, actor: &Actor, id: BatchId, asked: &UndoBatch) 
     let batch = batches::get(tx, actor, id).await?;
     let back = way_back(tx, actor, &batch).await??;
     lifecycle::allow(actor, back)?;
-    let (mut ids, staying) = moved(tx, actor, id, back, None).await?;
+    let (mut ids, staying) = moved(tx, actor, &batch, back, None).await?;
     if ids.is_empty() {
         let detail = "no account that it changed can go back: see the history of each";
         return Err(Refusal::conflict("no_accounts", detail).into());
@@ -153,5 +193,6 @@ pub(super) async fn part(
     ids: &[i64],
 ) -> Result<(Vec<i64>, Vec<(i64, String)>), Failure> {
     lifecycle::lock(tx, actor, ids).await?;
-    moved(tx, actor, undone, back, Some(ids)).await
+    let undone = batches::get(tx, actor, undone).await?;
+    moved(tx, actor, &undone, back, Some(ids)).await
 }

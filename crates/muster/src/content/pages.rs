@@ -57,6 +57,9 @@ const NAME_CHARS_MAX: usize = 60;
 /// Pictures of one form, at most.
 const UPLOADED_MAX: usize = 12;
 
+/// The models whose pools are on a page.
+const MODELS_SHOWN: u32 = 25;
+
 /// What a pool is called on screens.
 fn pool_name(pool: &str) -> &str {
     match pool {
@@ -114,8 +117,9 @@ impl CoveragePage {
 async fn coverage(
     State(app): State<App>,
     visitor: Visitor,
-    Query(query): Query<ListQuery>,
+    Query(mut query): Query<ListQuery>,
 ) -> Result<Response, Failure> {
+    query.limit = Some(MODELS_SHOWN);
     let filter = query.filter.clone().unwrap_or_default();
     let cursor = query.cursor.clone().unwrap_or_default();
     let (page, faults) = Faults::of_list(covered(&app, &visitor.actor, query).await)?;

@@ -8,18 +8,20 @@ with counted as (
         sum(x.failed_accounts)::bigint as failed_accounts, sum(x.warmups_finished)::bigint as warmups_finished,
         sum(x.warmup_secs)::bigint as warmup_secs, sum(x.reviews_approved)::bigint as reviews_approved,
         sum(x.reviews_resumed)::bigint as reviews_resumed, sum(x.reviews_rejected)::bigint as reviews_rejected
-    from (
+    from models m
+    cross join lateral (
         select s.model_id, s.date, s.attempts, s.completed, s.failed, s.given_to_people, s.unreported, s.bot_actions,
             s.bot_errors, s.timed, s.time_ms, 0 as failed_accounts, 0 as warmups_finished, 0 as warmup_secs,
             0 as reviews_approved, 0 as reviews_resumed, 0 as reviews_rejected
         from daily_step_metrics s
-        where s.tenant_id = $1 and s.date between $2 and $4 and s.model_id is not null
+        where s.tenant_id = $1 and s.model_id = m.id and s.date between $2 and $4
         union all
         select d.model_id, d.date, 0, 0, 0, 0, 0, 0, 0, 0, 0, d.failed_accounts, d.warmups_finished, d.warmup_secs,
             d.reviews_approved, d.reviews_resumed, d.reviews_rejected
         from daily_metrics d
-        where d.tenant_id = $1 and d.date between $2 and $4 and d.model_id is not null
+        where d.tenant_id = $1 and d.model_id = m.id and d.date between $2 and $4
     ) x
+    where m.tenant_id = $1
     group by 1, 2
 ), shown as (
     select model_id, coalesce(max(attempts) filter (where now), 0) as most from counted

@@ -18,6 +18,12 @@ pub fn routes() -> Router<App> {
     Router::new().route("/", get(today))
 }
 
+/// The models whose accounts are shown, in the order of their names.
+const MODELS_SHOWN: usize = 50;
+
+/// The pools that are shown, those with nothing at all first.
+const POOLS_SHOWN: usize = 20;
+
 /// The height of the tallest bar of the pulse, in the units of its picture.
 const BAR_MAX: i64 = 56;
 
@@ -75,6 +81,16 @@ impl TodayPage {
     /// A count that goes no further than [`COUNTED_MAX`].
     fn counted(&self, count: &i64) -> String {
         ui::as_counted(*count, *count < COUNTED_MAX)
+    }
+
+    /// How many models there are that are not shown.
+    fn models_more(&self) -> i64 {
+        self.today.funnel.len().saturating_sub(MODELS_SHOWN) as i64
+    }
+
+    /// How many pools there are that are not shown.
+    fn pools_more(&self) -> i64 {
+        self.today.needs.pools.len().saturating_sub(POOLS_SHOWN) as i64
     }
 
     fn quiet(&self) -> bool {

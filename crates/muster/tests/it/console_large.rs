@@ -7,8 +7,8 @@ use muster_wire::Role;
 use reqwest::Method;
 
 use crate::{
-    plans::{BUFFERS_EXCEPTED, Large, PAGE_BUFFERS_MAX, examine, log_end, served},
-    support::Caller,
+    plans::{BUFFERS_EXCEPTED, Large, PAGE_BUFFERS_MAX, examine, log_end},
+    support::{Caller, TestApp},
 };
 
 /// The screens that show what there is much of, and what a list of them is asked for.
@@ -52,18 +52,23 @@ const SCREENS_EXCEPTED: &[(&str, &str)] = &[
         "adds up all proxies of the tenant, which are what its page is about",
     ),
     (
+        "-- Gives, for each step, the leases of a tenant",
+        "counts the leases that are held now: no further than a thousand at a step",
+    ),
+    (
+        "-- Gives the leases that a bot or an operator holds",
+        "looks through the leases that are held now: as many as are worked at, however many accounts there are",
+    ),
+    (
         "-- What each of these models",
         "adds up what is in the pools that it shows, whole",
     ),
 ];
 
-#[tokio::test]
-async fn a_screen_is_small_and_touches_few_buffers_however_many_accounts_there_are() {
-    let app = served().await;
-    let large = Large::of(&mut app.superuser().await).await;
+/// Opens each screen, and notes which is too large, reads a table whole or touches many buffers.
+pub async fn screens(app: &TestApp, large: &Large, faults: &mut BTreeSet<String>) {
     let cookie = app.session(Role::Owner).await;
     let browser = Caller::new(&app.url, None);
-    let mut faults = BTreeSet::new();
     for screen in SCREENS {
         let places = [
             ("MODEL", "12"),
@@ -89,7 +94,8 @@ async fn a_screen_is_small_and_touches_few_buffers_however_many_accounts_there_a
         if bytes > PAGE_BYTES_MAX {
             faults.insert(format!("{screen}: {bytes} bytes"));
         }
-        for (statement, touched) in examine(&large, from, &mut faults) {
+        let mut whole = BTreeSet::new();
+        for (statement, touched) in examine(large, from, &mut whole) {
             let excepted = BUFFERS_EXCEPTED
                 .iter()
                 .chain(SCREENS_EXCEPTED)
@@ -98,6 +104,7 @@ async fn a_screen_is_small_and_touches_few_buffers_however_many_accounts_there_a
                 faults.insert(format!("{screen}: {touched} buffers: {statement}"));
             }
         }
+        whole.retain(|fault| !SCREENS_EXCEPTED.iter().any(|(text, _)| fault.starts_with(text)));
+        faults.extend(whole);
     }
-    assert!(faults.is_empty(), "{faults:#?}");
 }

@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 
-use crate::support::{CLUSTER, Caller, TestApp, long};
+use crate::{
+    console_large::screens,
+    support::{CLUSTER, Caller, TestApp, long},
+};
 
-/// The accounts of both tenants; one of two hundred is the small one's. In the long form of the test of screens they are a million.
+/// The accounts of both tenants; one of two hundred is the small one's. In the long form they are a million.
 const ACCOUNTS: [u32; 2] = [200_000, 1_000_000];
 
 /// Shared buffers that a statement of a list, a count or a dashboard touches for a page of 50, at most.
@@ -417,7 +420,7 @@ fn buffers(plan: &Value) -> i64 {
 }
 
 /// A server on the loaded database.
-pub async fn served() -> TestApp {
+async fn served() -> TestApp {
     TestApp::start_on(database().await.to_owned(), ServeSettings::default()).await
 }
 
@@ -426,6 +429,10 @@ pub const BUFFERS_EXCEPTED: &[(&str, &str)] = &[
     (
         "-- Gives the bots of the tenant",
         "counts the leases that bots hold now: as many as they work at, however many accounts there are",
+    ),
+    (
+        "-- What happened from $3 to $4, and from $2 until then",
+        "adds up the days of each model: by the number of models, however many accounts there are",
     ),
     (
         "-- The pools that have nothing unused",
@@ -615,6 +622,7 @@ async fn neither_a_page_nor_a_change_reads_a_table_whole_and_a_page_touches_few_
             }
         }
     }
+    screens(&app, &large, &mut faults).await;
     let from = log_end();
     change(&app).await;
     examine(&large, from, &mut faults);
