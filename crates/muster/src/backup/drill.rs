@@ -47,8 +47,9 @@ struct Count {
 
 impl Repository {
     /// Restores the newest backup, or the moment `at`, into a scratch cluster beside the live one; starts it without touching
-    /// the archive; examines it; and writes down what came of it, in the database and as a file in `DIR/drills`. What is wrong
-    /// with the backup is not an error but among the record's faults.
+    /// the archive; examines it; looks through what of the repositories was not restored, as [`Repository::check`] does; and
+    /// writes down what came of it, in the database and as a file in `DIR/drills`. What is wrong is not an error but among
+    /// the record's faults.
     ///
     /// # Errors
     /// When no verdict could be reached or written down: the live cluster does not run, or another drill does.
@@ -65,6 +66,7 @@ impl Repository {
             record.faults.push(error.to_string());
         }
         cluster::discard(&scratch).await?;
+        record.faults.extend(self.look_through().await.faults);
         let record = self.write_down(record).await?;
         let name = record.started_at.format("%Y-%m-%dT%H-%M-%SZ.json");
         let text = serde_json::to_string_pretty(&record).expect("a record is plain text and numbers");

@@ -48,6 +48,7 @@ mod plans;
 mod probe;
 mod proxies;
 mod reading;
+mod recovery;
 mod replicas;
 mod reviews;
 mod schemathesis;
