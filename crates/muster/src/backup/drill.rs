@@ -117,7 +117,13 @@ impl Repository {
             .url(cluster::SUPERUSER, cluster::DATABASE)
             .connect()
             .await?;
-        let (there, here) = (counts(&mut superuser, until).await?, counts(live, until).await?);
+        let kept_from = sqlx::query_file_scalar!("src/backup/kept_from.sql")
+            .fetch_one(&mut *live)
+            .await?;
+        let (there, here) = (
+            counts(&mut superuser, until, kept_from).await?,
+            counts(live, until, kept_from).await?,
+        );
         faults.extend(compare(&there, &here));
         superuser.close().await?;
         let scheduler = SchedulerDb::connect(restored.url(cluster::SCHEDULER, cluster::DATABASE)).await?;
@@ -176,9 +182,13 @@ pub(super) async fn mark(live: &mut PgConnection) -> Result<(Target, DateTime<Ut
     }
 }
 
-async fn counts(db: &mut PgConnection, until: DateTime<Utc>) -> Result<Vec<Count>, sqlx::Error> {
+async fn counts(
+    db: &mut PgConnection,
+    until: DateTime<Utc>,
+    kept_from: DateTime<Utc>,
+) -> Result<Vec<Count>, sqlx::Error> {
     let settled = until - TimeDelta::minutes(TRANSACTION_MINUTES_MAX);
-    sqlx::query_file_as!(Count, "src/backup/counts.sql", until, settled)
+    sqlx::query_file_as!(Count, "src/backup/counts.sql", until, settled, kept_from)
         .fetch_all(db)
         .await
 }
