@@ -619,6 +619,32 @@ CREATE FUNCTION public.counted_accounts(p_tenant bigint) RETURNS TABLE(model_id 
     select model_id, lifecycle_state, status, change from account_count_changes where tenant_id = p_tenant
 $$;
 
+CREATE FUNCTION public.drop_partitions(p_months integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+declare
+    item record;
+    dropped integer := 0;
+begin
+    if p_months < 3 then
+        raise exception 'at least three months are kept' using errcode = '22023';
+    end if;
+    if not is_backed_up() then
+        return 0;
+    end if;
+    perform pg_advisory_xact_lock(hashtext('muster.make_partitions'));
+    for item in select o.partition, o.month from old_partitions(p_months) o loop
+        execute format('drop table %I', item.partition);
+        insert into retention as r (kept_from) values (item.month + interval '1 month')
+        on conflict (only_row) do update set kept_from = greatest(r.kept_from, excluded.kept_from);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+
 CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -789,6 +815,15 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.is_backed_up() RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+select coalesce(
+    (select d.good and coalesce(d.recovery_point > now() - interval '26 hours', false)
+     from backup_runs d where d.event = 'drill' order by d.started_at desc limit 1),
+    false)
+$$;
+
 CREATE FUNCTION public.make_partition(p_parent text, p_month date) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -955,6 +990,18 @@ CREATE FUNCTION public.my_tenants() RETURNS TABLE(tenant_id bigint, name text, r
     where m.operator_id = nullif(current_setting('muster.operator_id', true), '')::bigint and o.disabled_at is null
     order by m.tenant_id
 $$;
+
+CREATE FUNCTION public.old_partitions(p_months integer) RETURNS TABLE(partition text, month date)
+    LANGUAGE sql STABLE
+    AS $_$
+select c.relname::text, m.month
+from pg_inherits i
+join pg_class c on c.oid = i.inhrelid
+cross join lateral to_date(substring(c.relname from '_([0-9]{4}_[0-9]{2})$'), 'YYYY_MM') m (month)
+where i.inhparent in ('account_state_history'::regclass, 'warmup_step_logs'::regclass)
+    and m.month < (date_trunc('month', now() at time zone 'utc') - make_interval(months => p_months))::date
+order by 2, 1
+$_$;
 
 CREATE FUNCTION public.pictures_left() RETURNS trigger
     LANGUAGE plpgsql
@@ -1308,7 +1355,7 @@ begin
         where r.tenant_id = p_tenant;
     else
         v_days := array(select generate_series(
-            greatest(p_from, v_today - p_keep_days + 1), least(p_to, v_today), interval '1 day')::date);
+            greatest(p_from, v_today - p_keep_days + 1, (select r.kept_from from retention r)), least(p_to, v_today), interval '1 day')::date);
     end if;
 
     foreach v_day in array v_days loop
@@ -2185,6 +2232,15 @@ CREATE TABLE public.recovery_codes (
 
 ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.retention (
+    only_row boolean DEFAULT true NOT NULL,
+    kept_from date NOT NULL,
+    CONSTRAINT retention_kept_from_check CHECK ((EXTRACT(day FROM kept_from) = (1)::numeric)),
+    CONSTRAINT retention_only_row_check CHECK (only_row)
+);
+
+ALTER TABLE ONLY public.retention FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.second_factors (
     tenant_id bigint NOT NULL,
     operator_id bigint NOT NULL,
@@ -2440,6 +2496,9 @@ ALTER TABLE ONLY public.proxies
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (tenant_id, operator_id, code_hash);
+
+ALTER TABLE ONLY public.retention
+    ADD CONSTRAINT retention_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY public.second_factors
     ADD CONSTRAINT second_factors_pkey PRIMARY KEY (tenant_id, operator_id);
@@ -2772,6 +2831,8 @@ CREATE POLICY everyone ON public.backup_runs FOR SELECT TO muster_owner, muster_
 
 CREATE POLICY everyone ON public.lifecycle_transitions FOR SELECT TO muster_owner, muster_app USING (true);
 
+CREATE POLICY everyone ON public.retention FOR SELECT TO muster_app USING (true);
+
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.import_rows ENABLE ROW LEVEL SECURITY;
@@ -2796,6 +2857,8 @@ CREATE POLICY owner ON public.memberships FOR SELECT TO muster_owner USING (true
 
 CREATE POLICY owner ON public.operators TO muster_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.retention TO muster_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.tenants FOR SELECT TO muster_owner USING (true);
 
 ALTER TABLE public.password_links ENABLE ROW LEVEL SECURITY;
@@ -2805,6 +2868,8 @@ ALTER TABLE public.pictures ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.retention ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_scheduler USING (true);
 
@@ -3024,6 +3089,9 @@ GRANT ALL ON FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], 
 REVOKE ALL ON FUNCTION public.counted_accounts(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.counted_accounts(p_tenant bigint) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.drop_partitions(p_months integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_partitions(p_months integer) TO muster_scheduler;
+
 REVOKE ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) TO muster_app;
 
@@ -3046,6 +3114,9 @@ GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.is_backed_up() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_backed_up() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.make_partition(p_parent text, p_month date) FROM PUBLIC;
 
@@ -3112,6 +3183,9 @@ GRANT ALL ON FUNCTION public.muster_triggered_by() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.my_tenants() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_tenants() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.old_partitions(p_months integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.old_partitions(p_months integer) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.pictures_left() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.pictures_left() TO muster_app;
@@ -3446,6 +3520,8 @@ GRANT UPDATE(created_at) ON TABLE public.pictures TO muster_app;
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO muster_app;
+
+GRANT SELECT ON TABLE public.retention TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.second_factors TO muster_app;
 

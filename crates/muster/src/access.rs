@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     actor::{Actor, Who},
     app::App,
+    cluster::Space,
     limits::{ANONYMOUS_REQUESTS_PER_MINUTE, Allowance, Limits},
     problem::{Bug, Failure, Kind, Refusal},
     sessions::passwords::Passwords,
@@ -559,6 +560,9 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
     if !endpoint.access.allows(identity.who) {
         let detail = "the role or kind of this token does not allow this; ask an admin for one that does";
         return Err(Refusal::new(Kind::Forbidden, "forbidden", detail).into());
+    }
+    if !request.method().is_safe() && app.wal_space().is_some_and(Space::is_short) {
+        return Err(Refusal::no_space().into());
     }
     let request_id = request
         .extensions()

@@ -24,6 +24,7 @@ use crate::{
     access::{self, Gate, Identity, RequestId},
     actor::{Actor, Who},
     backup,
+    cluster::Space,
     config::ServeSettings,
     console::{self, live::Live},
     db::Db,
@@ -88,6 +89,14 @@ impl App {
             claims: Arc::default(),
             reports: Arc::default(),
         }
+    }
+
+    /// The room for WAL now, where the PostgreSQL is one of ours.
+    pub fn wal_space(&self) -> Option<Space> {
+        let folder = self.settings.wal.as_ref()?;
+        Space::at(folder)
+            .inspect_err(|error| tracing::error!(%error, "how much room there is for WAL cannot be seen"))
+            .ok()
     }
 
     /// Serves until `stop` is done; then finishes the requests that are under way.
@@ -195,11 +204,13 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The server can do its work: the database answers. What is wrong with its backups stands on lines of its own.
+/// The server can do its work: the database answers. What is wrong with its backups, and that its disk fills, stands on lines of
+/// their own.
 #[utoipa::path(get, path = "/readyz", tag = "server", security(()),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 503, body = Problem)))]
 async fn readyz(State(app): State<App>) -> Result<String, Failure> {
-    let worries = backup::worries(&backups(&app).await?);
+    let mut worries = backup::worries(&backups(&app).await?);
+    worries.extend(app.wal_space().and_then(Space::worry));
     Ok(worries.iter().fold("ready\n".to_owned(), |text, worry| {
         text + "warning: " + worry + "\n"
     }))
@@ -219,7 +230,9 @@ async fn backups(app: &App) -> Result<Vec<backup::State>, Failure> {
 async fn metrics(State(app): State<App>) -> Response {
     // The other figures are there however the database does.
     let backups = backups(&app).await.unwrap_or_default();
-    let text = app.telemetry.render(app.db.connections(), &backups);
+    let text = app
+        .telemetry
+        .render(app.db.connections(), &backups, app.wal_space());
     (
         [(
             header::CONTENT_TYPE,

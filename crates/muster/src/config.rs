@@ -51,9 +51,18 @@ pub struct ServeSettings {
     #[arg(long, env = "MUSTER_COPIES", value_name = "DIR")]
     pub copies: Option<PathBuf>,
 
+    /// The folder of WAL, where the PostgreSQL is one of ours: writes are refused before its disk is full.
+    #[arg(skip)]
+    pub wal: Option<PathBuf>,
+
     /// Days that metrics are kept.
     #[arg(long, env = "MUSTER_METRICS_DAYS", default_value_t = METRICS_DAYS_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub metrics_days: u32,
+
+    /// Months of history and step logs that are kept beside the present one: what is older is dropped, once the last drill has
+    /// found good a backup that holds it. Everything is kept unless this says otherwise.
+    #[arg(long, env = "MUSTER_HISTORY_MONTHS", value_parser = clap::value_parser!(u32).range(3..=1_200))]
+    pub history_months: Option<u32>,
 
     /// Write logs as JSON.
     #[arg(long, env = "MUSTER_LOG_JSON")]
@@ -73,7 +82,9 @@ impl Default for ServeSettings {
                 .expect("it is written above"),
             probe_allow: Vec::new(),
             copies: None,
+            wal: None,
             metrics_days: METRICS_DAYS_DEFAULT,
+            history_months: None,
             log_json: false,
         }
     }

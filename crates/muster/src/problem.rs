@@ -11,6 +11,9 @@ use muster_wire::problem::{Fault, Problem};
 use tracing::error;
 use uuid::Uuid;
 
+/// When to try again what was refused because the disk is nearly full.
+const NO_SPACE_RETRY_SECS: u64 = 30;
+
 /// The kinds of refusal; each is one HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -131,6 +134,18 @@ impl Refusal {
         Self {
             retry_after_secs: Some(1),
             ..Self::new(Kind::Unavailable, "unavailable", detail)
+        }
+    }
+
+    /// The disk is nearly full.
+    pub fn no_space() -> Self {
+        Self {
+            retry_after_secs: Some(NO_SPACE_RETRY_SECS),
+            ..Self::new(
+                Kind::Unavailable,
+                "no_space",
+                "the server's disk is nearly full, so it writes nothing until there is room; reading goes on",
+            )
         }
     }
 

@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::{io::AsyncReadExt, time::Instant};
+use url::Url;
 use uuid::Uuid;
 
 use crate::cluster::{self, Archive, Cluster, ClusterError, Layout, Settings};
@@ -202,9 +203,9 @@ pub async fn create(of: &SecretString, dir: &Path, sync: bool) -> Result<Created
         sync,
     };
     let text = serde_json::to_string_pretty(&origin).expect("it is plain text");
-    folder.write(FILE, &(text + "\n"))?;
+    folder.write_secret(FILE, &(text + "\n"))?;
     let fresh = folder.fresh_data()?;
-    let copied = base_backup(&folder, &binaries.folder, &primary, of, &slot, &fresh).await;
+    let copied = base_backup(&folder, &binaries.folder, of, &slot, &fresh).await;
     if let Err(error) = copied {
         let _ = sqlx::query_scalar!("select pg_drop_replication_slot($1::text)::text", slot)
             .fetch_one(&mut db)
@@ -226,7 +227,6 @@ pub async fn create(of: &SecretString, dir: &Path, sync: bool) -> Result<Created
 async fn base_backup(
     layout: &Layout,
     binaries: &Path,
-    primary: &PgConnectOptions,
     of: &SecretString,
     slot: &str,
     into: &Path,
@@ -235,7 +235,7 @@ async fn base_backup(
     command
         .arg("--pgdata")
         .arg(into)
-        .arg(format!("--dbname={}", conninfo(primary, slot)))
+        .arg(format!("--dbname={}", conninfo(of.expose_secret(), slot)?))
         .args(["--create-slot", "--slot", slot, "--write-recovery-conf"])
         .args(["--checkpoint=fast", "--wal-method=stream", "--no-password"])
         .stdin(Stdio::null())
@@ -506,7 +506,7 @@ fn address(of: &str) -> Result<PgConnectOptions, ReplicaError> {
 }
 
 fn password(of: &str) -> Option<String> {
-    let url: url::Url = of.parse().ok()?;
+    let url: Url = of.parse().ok()?;
     // Decoded as the value of a form, in which these two would mean something.
     let encoded = url.password()?.replace('+', "%2B").replace('&', "%26");
     let form = format!("p={encoded}");
@@ -514,17 +514,58 @@ fn password(of: &str) -> Option<String> {
     Some(password.into_owned())
 }
 
-/// How `libpq` connects there, without the password.
-fn conninfo(primary: &PgConnectOptions, name: &str) -> String {
-    let host = primary.get_socket().map_or_else(
-        || primary.get_host().to_owned(),
-        |socket| socket.display().to_string(),
-    );
-    let quoted = |text: &str| format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"));
-    format!(
-        "host={} port={} user={} application_name={name} connect_timeout=5 keepalives_idle=10 tcp_user_timeout=10000",
-        quoted(&host),
-        primary.get_port(),
-        quoted(primary.get_username()),
-    )
+/// How `libpq` connects there: as the address says, its TLS settings too, without the password.
+fn conninfo(of: &str, name: &str) -> Result<String, ReplicaError> {
+    let mut url: Url = of.parse().map_err(|_| ReplicaError::Address)?;
+    url.set_password(None).map_err(|()| ReplicaError::Address)?;
+    if url.username().is_empty() {
+        let user = address(of)?.get_username().to_owned();
+        url.set_username(&user).map_err(|()| ReplicaError::Address)?;
+    }
+    let theirs: Vec<_> = url
+        .query_pairs()
+        .filter(|(name, _)| {
+            name.starts_with("ssl") || matches!(&**name, "host" | "hostaddr" | "port" | "user")
+        })
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    let ours = [
+        ("application_name", name),
+        ("connect_timeout", "5"),
+        ("keepalives_idle", "10"),
+        ("tcp_user_timeout", "10000"),
+    ];
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(theirs)
+        .extend_pairs(ours);
+    // libpq takes a + for what it is.
+    Ok(url.as_str().replace('+', "%20"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_handed_on_without_its_password() {
+        let of = "postgres://rep%40x:a%2Bb+c%26@db.example.com:5433?sslmode=verify-full&sslrootcert=/etc/my+ca.pem";
+        assert_eq!(password(of).as_deref(), Some("a+b+c&"));
+        assert_eq!(
+            conninfo(of, "muster_0").expect("an address"),
+            "postgres://rep%40x@db.example.com:5433?sslmode=verify-full&sslrootcert=%2Fetc%2Fmy%20ca.pem\
+             &application_name=muster_0&connect_timeout=5&keepalives_idle=10&tcp_user_timeout=10000"
+        );
+        let socket = conninfo("postgres://postgres@%2Fvar%2Flib%2Fmuster%2Frun", "m").expect("an address");
+        assert!(
+            socket.starts_with("postgres://postgres@%2Fvar%2Flib%2Fmuster%2Frun?application_name=m&"),
+            "{socket}"
+        );
+        let socket = conninfo("postgres://postgres@localhost?host=/srv/run", "m").expect("an address");
+        assert!(
+            socket.contains("?host=%2Fsrv%2Frun&application_name=m&"),
+            "{socket}"
+        );
+        assert_eq!(password("postgres://postgres@one"), None);
+    }
 }

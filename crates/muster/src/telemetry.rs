@@ -19,7 +19,7 @@ use prometheus_client::{
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::backup::State;
+use crate::{backup::State, cluster::Space};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -38,6 +38,11 @@ struct EventLabels {
     event: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VolumeLabels {
+    volume: &'static str,
+}
+
 /// The figures that `/metrics` shows.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -50,6 +55,7 @@ pub struct Telemetry {
     connections_idle: Gauge,
     backup_ages: Family<EventLabels, Gauge>,
     backups_good: Family<EventLabels, Gauge>,
+    free_bytes: Family<VolumeLabels, Gauge>,
     bugs: AtomicU64,
 }
 
@@ -77,6 +83,7 @@ impl Default for Telemetry {
             connections_idle: Gauge::default(),
             backup_ages: Family::default(),
             backups_good: Family::default(),
+            free_bytes: Family::default(),
             bugs: AtomicU64::new(0),
         };
         {
@@ -117,6 +124,11 @@ impl Default for Telemetry {
                 "Whether the last backup, drill or archiving of WAL was good",
                 this.backups_good.clone(),
             );
+            registry.register(
+                "free_bytes",
+                "The room on the disk that WAL is on, where the PostgreSQL is Muster's",
+                this.free_bytes.clone(),
+            );
         }
         this
     }
@@ -144,7 +156,13 @@ impl Telemetry {
     }
 
     /// The figures as text.
-    pub fn render(&self, (open, idle): (u32, usize), backups: &[State]) -> String {
+    pub fn render(&self, (open, idle): (u32, usize), backups: &[State], wal: Option<Space>) -> String {
+        if let Some(wal) = wal {
+            let free = i64::try_from(wal.free_bytes).unwrap_or(i64::MAX);
+            self.free_bytes
+                .get_or_create(&VolumeLabels { volume: "wal" })
+                .set(free);
+        }
         for state in backups {
             let labels = EventLabels {
                 event: state.event.clone(),

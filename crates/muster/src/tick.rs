@@ -1,5 +1,5 @@
 //! What the server does by itself, by the clock: reaps leases that ran out, counts what was used and what there is, tests proxies
-//! that failed again, forgets old keys, makes partitions. Every timer is also a function of its own, so that it can be called once.
+//! that failed again, forgets old keys, makes and drops partitions. Every timer is also a function of its own, so that it can be called once.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -14,7 +14,9 @@ use crate::{
     accounts,
     actor::Actor,
     app::App,
-    batches, copies,
+    batches,
+    cluster::Space,
+    copies,
     db::{SchedulerDb, Tx},
     metrics,
     problem::{Bug, Failure},
@@ -42,10 +44,13 @@ const TIMERS: &[(&str, u64, Operation)] = &[
     ("forget keys", 3_600, |app, db| Box::pin(forget_keys(app, db))),
     ("copy tenants", 60, |app, db| Box::pin(copy_tenants(app, db))),
     ("make partitions", 3_600, |_, db| Box::pin(make_partitions(db))),
+    ("drop partitions", 3_600, |app, db| {
+        Box::pin(drop_partitions(app, db))
+    }),
 ];
 
 /// Runs the timers until `stop`; what is under way then is finished, and claims that wait are answered. A timer that fails
-/// says so once, with an id, is tried again at its next time, and stops no other.
+/// says so once, with an id, is tried again at its next time, and stops no other. While the disk is nearly full they stand still.
 pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
     let mut timers = JoinSet::new();
     for (name, period_secs, operation) in TIMERS {
@@ -55,6 +60,9 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut failing = false;
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                if app.wal_space().is_some_and(Space::is_short) {
+                    continue;
+                }
                 let done = AssertUnwindSafe(operation(&app, &scheduler)).catch_unwind().await;
                 let done = done.unwrap_or_else(|_| Err(Bug::new("it panicked").into()));
                 match &done {
@@ -252,6 +260,25 @@ pub async fn make_partitions(scheduler: &SchedulerDb) -> Result<u64, Failure> {
         .fetch_one(&mut scheduler.connection().await?)
         .await?;
     Ok(u64::from(made.unsigned_abs()))
+}
+
+/// Drops the partitions of history and step log that are older than is kept, where they are in a backup that the last drill
+/// found good; gives how many.
+///
+/// # Errors
+/// When the database fails, or somebody reads them just now.
+pub async fn drop_partitions(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
+    let Some(months) = app.settings.history_months else {
+        return Ok(0);
+    };
+    let months = i32::try_from(months).map_err(Bug::new)?;
+    let dropped = sqlx::query_file_scalar!("src/tick/drop_partitions.sql", months)
+        .fetch_one(&mut *scheduler.connection().await?)
+        .await?;
+    if dropped > 0 {
+        info!("{dropped} old partitions of history and step log were dropped");
+    }
+    Ok(u64::from(dropped.unsigned_abs()))
 }
 
 /// Every tenant there is.

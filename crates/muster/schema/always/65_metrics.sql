@@ -9,7 +9,7 @@ $$
 $$;
 
 -- Counts days of a tenant again, in UTC: those from p_from to p_to, or, where these are null, those on which something can have
--- happened since it was counted last; gives how many. Deletes those older than p_keep_days. Whatever the order and the
+-- happened since it was counted last; gives how many. Days whose step log was dropped stay as they are. Deletes those older than p_keep_days. Whatever the order and the
 -- number of calls, what is stored of a day is what happened on it. One at a time: the next waits.
 create or replace function roll_up_metrics(p_tenant bigint, p_from date, p_to date, p_keep_days integer) returns integer
     language plpgsql set plan_cache_mode = force_custom_plan as
@@ -55,7 +55,7 @@ begin
         where r.tenant_id = p_tenant;
     else
         v_days := array(select generate_series(
-            greatest(p_from, v_today - p_keep_days + 1), least(p_to, v_today), interval '1 day')::date);
+            greatest(p_from, v_today - p_keep_days + 1, (select r.kept_from from retention r)), least(p_to, v_today), interval '1 day')::date);
     end if;
 
     foreach v_day in array v_days loop

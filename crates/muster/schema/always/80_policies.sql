@@ -47,6 +47,10 @@ create policy owner on lifecycle_transitions for all to muster_owner using (true
 -- What became of backups is the server's, and shown to whoever asks how it is; the superuser alone writes it.
 create policy everyone on backup_runs for select to muster_app, muster_owner using (true);
 
+-- From when history is kept is the server's, too.
+create policy everyone on retention for select to muster_app using (true);
+create policy owner on retention for all to muster_owner using (true) with check (true);
+
 -- The timer's role sees which tenants have work for it, and no more.
 create policy scheduler on tenants for select to muster_scheduler using (true);
 create policy scheduler on work_queue for select to muster_scheduler using (state = 'leased');

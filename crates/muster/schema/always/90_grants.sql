@@ -11,15 +11,15 @@ end
 $$;
 revoke all on all functions in schema public from public;
 grant execute on all functions in schema public to muster_app;
-revoke execute on function make_partition(text, date), begin_restore(bigint), restore_rows(bigint, text, jsonb), finish_restore(bigint)
+revoke execute on function make_partition(text, date), drop_partitions(integer), begin_restore(bigint), restore_rows(bigint, text, jsonb), finish_restore(bigint)
     from muster_app;
-grant execute on function make_partitions(integer) to muster_scheduler;
+grant execute on function make_partitions(integer), drop_partitions(integer) to muster_scheduler;
 grant usage on schema public to muster_app, muster_scheduler;
 
 -- Append-only: what happened is not changed.
 grant select, insert on account_state_history, warmup_step_logs, audit_log, authorisations to muster_app;
 
-grant select on tenants, tenant_keys, lifecycle_transitions, backup_runs to muster_app;
+grant select on tenants, tenant_keys, lifecycle_transitions, backup_runs, retention to muster_app;
 grant update (name, paused_at, pause_reason, requests_per_minute) on tenants to muster_app;
 grant insert on tenant_keys to muster_app;
 grant update (wrapped, master_key_id) on tenant_keys to muster_app;

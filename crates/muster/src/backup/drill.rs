@@ -47,8 +47,9 @@ struct Count {
 
 impl Repository {
     /// Restores the newest backup, or the moment `at`, into a scratch cluster beside the live one; starts it without touching
-    /// the archive; examines it; and writes down what came of it, in the database and as a file in `DIR/drills`. What is wrong
-    /// with the backup is not an error but among the record's faults.
+    /// the archive; examines it; looks through what of the repositories was not restored, as [`Repository::check`] does; and
+    /// writes down what came of it, in the database and as a file in `DIR/drills`. What is wrong is not an error but among
+    /// the record's faults.
     ///
     /// # Errors
     /// When no verdict could be reached or written down: the live cluster does not run, or another drill does.
@@ -65,6 +66,7 @@ impl Repository {
             record.faults.push(error.to_string());
         }
         cluster::discard(&scratch).await?;
+        record.faults.extend(self.look_through().await.faults);
         let record = self.write_down(record).await?;
         let name = record.started_at.format("%Y-%m-%dT%H-%M-%SZ.json");
         let text = serde_json::to_string_pretty(&record).expect("a record is plain text and numbers");
@@ -115,7 +117,13 @@ impl Repository {
             .url(cluster::SUPERUSER, cluster::DATABASE)
             .connect()
             .await?;
-        let (there, here) = (counts(&mut superuser, until).await?, counts(live, until).await?);
+        let kept_from = sqlx::query_file_scalar!("src/backup/kept_from.sql")
+            .fetch_one(&mut *live)
+            .await?;
+        let (there, here) = (
+            counts(&mut superuser, until, kept_from).await?,
+            counts(live, until, kept_from).await?,
+        );
         faults.extend(compare(&there, &here));
         superuser.close().await?;
         let scheduler = SchedulerDb::connect(restored.url(cluster::SCHEDULER, cluster::DATABASE)).await?;
@@ -174,9 +182,13 @@ pub(super) async fn mark(live: &mut PgConnection) -> Result<(Target, DateTime<Ut
     }
 }
 
-async fn counts(db: &mut PgConnection, until: DateTime<Utc>) -> Result<Vec<Count>, sqlx::Error> {
+async fn counts(
+    db: &mut PgConnection,
+    until: DateTime<Utc>,
+    kept_from: DateTime<Utc>,
+) -> Result<Vec<Count>, sqlx::Error> {
     let settled = until - TimeDelta::minutes(TRANSACTION_MINUTES_MAX);
-    sqlx::query_file_as!(Count, "src/backup/counts.sql", until, settled)
+    sqlx::query_file_as!(Count, "src/backup/counts.sql", until, settled, kept_from)
         .fetch_all(db)
         .await
 }

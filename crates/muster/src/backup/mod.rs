@@ -10,6 +10,7 @@
 //!   backup/repository/      the backups, encrypted, unless the own settings say `repo1-path`
 //! ```
 
+mod check;
 mod drill;
 mod error;
 mod key;
@@ -26,6 +27,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 
+pub use check::Checked;
 pub use error::BackupError;
 pub use key::{BackupKey, KEY_FILE};
 use program::Program;
@@ -72,6 +74,8 @@ pub struct Backup {
     pub stored_bytes: u64,
     /// Whether pgBackRest met damaged pages while it copied.
     pub damaged: bool,
+    /// The first segment of WAL that it needs.
+    pub first_segment: String,
 }
 
 /// What there is in the repository.
@@ -81,15 +85,6 @@ pub struct Listing {
     pub backups: Vec<Backup>,
     /// The newest segment of WAL in the archive.
     pub archived_until: Option<String>,
-}
-
-/// What a check of the repository looked at.
-#[derive(Debug, Clone, Serialize)]
-pub struct Checked {
-    /// Backups whose every file has the checksum that it had when it was made.
-    pub backups: usize,
-    /// How long it took.
-    pub milliseconds: u64,
 }
 
 /// The repository of a cluster's backups.
@@ -205,25 +200,6 @@ impl Repository {
         listing(&self.program.answer("info", &["--output=json"]).await?)
     }
 
-    /// Has a segment of WAL archived, and holds every file of the repository against its checksum.
-    ///
-    /// # Errors
-    /// [`BackupError::Damaged`] with what is; or as [`Repository::run`].
-    pub async fn check(&self) -> Result<Checked, BackupError> {
-        let begun = std::time::Instant::now();
-        self.program.run("check", &[], |_| ()).await?;
-        let mut backups = 0;
-        for number in self.settings.repositories() {
-            let repository = format!("--repo={number}");
-            let arguments = ["--output=text", "--verbose", &repository];
-            backups += verified_backups(&self.program.answer("verify", &arguments).await?)?;
-        }
-        Ok(Checked {
-            backups,
-            milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        })
-    }
-
     /// Leaves the sealed key at the top of a repository that is a folder, as the user who owns it.
     async fn deposit_key(&self) -> Result<(), BackupError> {
         let Some(folder) = self.settings.folder() else {
@@ -277,7 +253,12 @@ fn listing(json: &str) -> Result<Listing, BackupError> {
         timestamp: Timestamp,
         database: Database,
         info: Info,
+        archive: Needed,
         error: Option<bool>,
+    }
+    #[derive(Deserialize)]
+    struct Needed {
+        start: String,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -333,6 +314,7 @@ fn listing(json: &str) -> Result<Listing, BackupError> {
             database_bytes: entry.info.size,
             stored_bytes: entry.info.repository.delta,
             damaged: entry.error.unwrap_or(false),
+            first_segment: entry.archive.start,
         })
     });
     Ok(Listing {
@@ -341,55 +323,9 @@ fn listing(json: &str) -> Result<Listing, BackupError> {
     })
 }
 
-/// How many backups `verify` found good. It is judged by what it says: it succeeds however much is damaged.
-fn verified_backups(said: &str) -> Result<usize, BackupError> {
-    let wrong: Vec<_> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| {
-            line.starts_with("status: error")
-                || line.contains("status: invalid")
-                || line.starts_with("error")
-                || (line.starts_with("missing: ") && line.contains(|c: char| ('1'..='9').contains(&c)))
-        })
-        .collect();
-    if !wrong.is_empty() || !said.contains("status: ok") {
-        let found = if wrong.is_empty() {
-            said.trim()
-        } else {
-            &wrong.join("; ")
-        };
-        return Err(BackupError::Damaged {
-            found: found.to_owned(),
-        });
-    }
-    Ok(said.matches("status: valid").count())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_verify_that_succeeds_over_damage_is_damage() {
-        let good = "stanza: muster\nstatus: ok\n  archiveId: 15-1, total WAL checked: 6, total valid WAL: 6\n    missing: 0, checksum invalid: 0, size invalid: 0, other: 0\n  backup: 20261125-212421F, status: valid, total files checked: 966, total valid files: 966\n    missing: 0, checksum invalid: 0, size invalid: 0, other: 0\n";
-        assert_eq!(verified_backups(good).expect("it is good"), 1);
-        for (from, to) in [
-            ("status: ok", "status: error"),
-            ("status: valid", "status: invalid"),
-            (
-                "size invalid: 0, other: 0\n  backup",
-                "size invalid: 2, other: 0\n  backup",
-            ),
-        ] {
-            let bad = good.replacen(from, to, 1);
-            assert!(
-                matches!(verified_backups(&bad), Err(BackupError::Damaged { .. })),
-                "{bad}"
-            );
-        }
-        assert!(verified_backups("").is_err(), "silence is not good news");
-    }
 
     #[test]
     fn a_repository_that_does_not_open_is_no_empty_one() {

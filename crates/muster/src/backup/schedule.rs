@@ -7,7 +7,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{BackupError, Event, Kind, Repository};
-use crate::cluster;
+use crate::cluster::{self, Space};
 
 /// How often it is looked whether something is due; the first time after this.
 const LOOK_SECS: u64 = 60;
@@ -42,6 +42,10 @@ pub async fn keep(repository: Repository, stop: CancellationToken) {
 
 /// Makes what is due; whether it was made, so that something else may be due now.
 async fn make_what_is_due(repository: &Repository) -> bool {
+    // A backup or a drill would take what is left.
+    if Space::at(&repository.layout.wal()).is_ok_and(Space::is_short) {
+        return false;
+    }
     let due = match look(repository).await {
         Ok(due) => due,
         Err(error) => {

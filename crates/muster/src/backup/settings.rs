@@ -142,6 +142,10 @@ fn own_settings(text: &str) -> Result<BTreeMap<String, String>, Vec<String>> {
             faults.push(fault(&format!(
                 "remove {name}: every repository is encrypted with the key of the backups"
             )));
+        } else if name.contains("-retention-archive") {
+            faults.push(fault(&format!(
+                "remove {name}: any moment since the oldest backup is to be restored, so all WAL since then is kept"
+            )));
         } else if settings.insert(name.to_owned(), value.to_owned()).is_some() {
             faults.push(fault(&format!("{name} is there twice: keep one")));
         }
@@ -159,11 +163,11 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_own_settings_is_told_at_once() {
-        let text = "# mine\n[global]\nrepo2-type=s3\nrepo2-type=s3\nrepo2-cipher-pass=x\npg1-path=/x\narchive-push-queue-max=1GB\n";
+        let text = "# mine\n[global]\nrepo2-type=s3\nrepo2-type=s3\nrepo2-cipher-pass=x\nrepo2-retention-archive=1\npg1-path=/x\narchive-push-queue-max=1GB\n";
         let faults = own_settings(text).expect_err("there are faults");
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        assert_eq!(faults.len(), 6, "{faults:?}");
         assert!(faults[0].starts_with("line 2: write name=value"), "{faults:?}");
-        assert!(faults[4].contains("drop WAL"), "{faults:?}");
+        assert!(faults[5].contains("drop WAL"), "{faults:?}");
     }
 
     #[test]

@@ -200,8 +200,60 @@ async fn run(matches: &ArgMatches) -> Result<(), Exit> {
 
 #[cfg(test)]
 mod tests {
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    /// The lines of a page's shell examples, each with what it goes on to, without variables before and comments behind.
+    fn commands(page: &str) -> Vec<Vec<String>> {
+        let examples = page
+            .split("```sh\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        let lines: Vec<String> = examples
+            .flat_map(|example| {
+                example
+                    .replace("\\\n", " ")
+                    .lines()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        lines
+            .iter()
+            .filter_map(|line| {
+                let line = line.split(['#', '>']).next()?;
+                let words = line
+                    .split_whitespace()
+                    .map(|word| word.trim_matches(['\'', '"']).to_owned());
+                let words: Vec<_> = words.skip_while(|word| word != "muster").collect();
+                (!words.is_empty()).then_some(words)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_commands_of_the_runbook_are_ours() {
+        let commands = commands(include_str!("../../../../docs/operate.md"));
+        assert!(commands.len() > 15, "{commands:?}");
+        for words in commands {
+            let parsed = command().try_get_matches_from(&words);
+            // What is required may come from the environment, which the example sets before.
+            let fault = parsed
+                .err()
+                .filter(|error| error.kind() != ErrorKind::MissingRequiredArgument);
+            assert!(fault.is_none(), "{words:?}: {fault:?}");
+        }
+        let unknown = command().try_get_matches_from(["muster", "backup", "drill", "--to-moment", "x"]);
+        assert_eq!(
+            unknown.map_err(|error| error.kind()).err(),
+            Some(ErrorKind::UnknownArgument),
+            "the control"
+        );
+    }
+
     #[test]
     fn every_command_can_be_built() {
-        super::command().debug_assert();
+        command().debug_assert();
     }
 }

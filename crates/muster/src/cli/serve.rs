@@ -257,6 +257,7 @@ impl Up {
         settings
             .copies
             .get_or_insert_with(|| cluster.dir().join("copies"));
+        settings.wal = Some(cluster.layout().wal());
         if demo {
             // Who watches does not want to wait half a minute for a retry.
             settings.retry_ms = settings.retry_ms.min(DEMO_RETRY_MS);

@@ -70,6 +70,12 @@ impl Layout {
         })
     }
 
+    /// The folder of WAL, which can be on a disk of its own.
+    #[must_use]
+    pub fn wal(&self) -> PathBuf {
+        self.data.join("pg_wal")
+    }
+
     /// A program that runs as the server does, without our environment, which may hold secrets.
     #[must_use]
     pub fn command(&self, program: &Path, cwd: &Path) -> Command {
@@ -95,13 +101,25 @@ impl Layout {
     /// # Errors
     /// [`ClusterError::Io`].
     pub fn write(&self, name: &str, text: &str) -> Result<(), ClusterError> {
+        self.replace(name, text, 0o640)
+    }
+
+    /// Replaces a file of `DIR` durably, readable by us alone, because there is a secret in it.
+    ///
+    /// # Errors
+    /// [`ClusterError::Io`].
+    pub fn write_secret(&self, name: &str, text: &str) -> Result<(), ClusterError> {
+        self.replace(name, text, 0o600)
+    }
+
+    fn replace(&self, name: &str, text: &str, mode: u32) -> Result<(), ClusterError> {
         let (path, new) = (self.dir.join(name), self.dir.join(format!("{name}.new")));
         let written = || {
             let _ = fs::remove_file(&new);
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
-                .mode(0o640)
+                .mode(mode)
                 .open(&new)?;
             file.write_all(text.as_bytes())?;
             if geteuid().is_root() {

@@ -20,6 +20,7 @@ mod conf;
 mod error;
 mod folder;
 mod server;
+mod space;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -39,6 +40,7 @@ pub use error::ClusterError;
 pub use folder::{Folder, Layout};
 use secrecy::SecretString;
 use server::Server;
+pub use space::Space;
 
 /// The role that `initdb` makes; only set-up, backup and `muster doctor` take it.
 pub const SUPERUSER: &str = "postgres";

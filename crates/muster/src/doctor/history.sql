@@ -1,4 +1,4 @@
--- Accounts whose state is not the one that their history ends with, or which have no history.
+-- Accounts whose state is not the one that their history ends with, or which have no history although it is kept.
 select 'account ' || a.id || ': is ' || a.lifecycle_state || '; '
         || coalesce('its history ends with ' || h.to_state, 'it has no history') as "example!",
     count(*) over () as "count!"
@@ -10,5 +10,7 @@ left join lateral (
     limit 1
 ) h on true
 where a.tenant_id = $1 and h.to_state is distinct from a.lifecycle_state
+    and (h.to_state is not null
+        or a.state_changed_at >= coalesce((select r.kept_from::timestamp at time zone 'utc' from retention r), '-infinity'))
 order by a.id
 limit $2

@@ -8,7 +8,14 @@ pub mod pages;
 
 use muster_wire::doctor::Finding;
 
-use crate::{actor::Actor, backup, db::Tx, problem::Failure};
+use crate::{
+    actor::Actor,
+    app::App,
+    backup,
+    cluster::Space,
+    db::Tx,
+    problem::{Bug, Failure},
+};
 
 /// Examples given with a finding, at most.
 pub const EXAMPLES_MAX: i64 = 20;
@@ -194,6 +201,48 @@ async fn examine_tenant(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fail
     .into_iter()
     .flatten()
     .collect())
+}
+
+/// As [`examine`], and what the settings of this server ask for: that old months are dropped, that there is room.
+///
+/// # Errors
+/// When the database fails.
+pub async fn examine_here(app: &App, actor: &Actor) -> Result<Vec<Finding>, Failure> {
+    let mut tx = app.db.begin_snapshot(actor).await?;
+    let mut findings = examine(&mut tx, actor).await?;
+    if let Some(months) = app.settings.history_months {
+        findings.extend(retention(&mut tx, months).await?);
+    }
+    tx.commit().await?;
+    findings.extend(app.wal_space().and_then(space));
+    Ok(findings)
+}
+
+/// What waits to be dropped.
+async fn retention(tx: &mut Tx, months: u32) -> Result<Option<Finding>, Failure> {
+    let retention = Ailment {
+        code: "retention",
+        what: "months of history and step log that are to be dropped, and are kept until a backup that holds them is known to be \
+               good",
+        cure: "run `muster backup drill`, and mend what it finds; where Muster makes no backups it drops nothing: see \
+               docs/operate.md",
+        repair: None,
+    };
+    let months = i32::try_from(months).map_err(Bug::new)?;
+    Ok(retention.found(check!(tx, "src/doctor/retention.sql", months)))
+}
+
+/// What is wrong with the room for WAL, which no statement sees.
+fn space(space: Space) -> Option<Finding> {
+    let ailment = Ailment {
+        code: "space",
+        what: "disks that fill",
+        cure: "see in log/postgres.log of the data folder whether WAL is archived, because it is kept until it is; make room or \
+               give the disk more; never remove anything from pg/",
+        repair: None,
+    };
+    let example = space.worry()?;
+    ailment.found(vec![Wrong { example, count: 1 }])
 }
 
 async fn examine_server(tx: &mut Tx) -> Result<Vec<Finding>, Failure> {

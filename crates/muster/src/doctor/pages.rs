@@ -42,9 +42,7 @@ async fn show(
 ) -> Result<Response, Failure> {
     let mut findings = None;
     if query.examine.is_some() {
-        let mut tx = app.db.begin_snapshot(&visitor.actor).await?;
-        findings = Some(doctor::examine(&mut tx, &visitor.actor).await?);
-        tx.commit().await?;
+        findings = Some(doctor::examine_here(&app, &visitor.actor).await?);
     }
     console::page(&HealthPage {
         shell: Shell::new("Administration", visitor),

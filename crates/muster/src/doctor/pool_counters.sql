@@ -1,4 +1,5 @@
--- Content and texts whose counters, with the uses not yet folded in, are not what the step log says.
+-- Content and texts whose counters, with the uses not yet folded in, are not what the step log says; or less than that, where
+-- the log is not whole any more.
 with logged as (
     select k.pool, k.item_id, count(*) as used, count(*) filter (where l.status = 'completed') as succeeded
     from warmup_step_logs l
@@ -24,7 +25,13 @@ select c.pool || ' ' || c.id || ': counters say ' || c.usage_count + coalesce(p.
 from counted c
 left join pending p on p.pool = c.pool and p.item_id = c.id
 left join logged l on l.pool = c.pool and l.item_id = c.id
-where (c.usage_count + coalesce(p.used, 0), c.success_count + coalesce(p.succeeded, 0))
-    <> (coalesce(l.used, 0), coalesce(l.succeeded, 0))
+where case
+        when exists (select from retention) then
+            c.usage_count + coalesce(p.used, 0) < coalesce(l.used, 0)
+            or c.success_count + coalesce(p.succeeded, 0) < coalesce(l.succeeded, 0)
+        else
+            (c.usage_count + coalesce(p.used, 0), c.success_count + coalesce(p.succeeded, 0))
+            <> (coalesce(l.used, 0), coalesce(l.succeeded, 0))
+    end
 order by c.pool, c.id
 limit $2

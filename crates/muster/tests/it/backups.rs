@@ -1,6 +1,13 @@
 //! Backups that are made and restored, and an archive that fails.
 
-use std::{fs, os::unix::fs::MetadataExt, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use muster::{
@@ -306,4 +313,133 @@ async fn the_configuration_for_another_server_has_a_passphrase_of_its_own() {
         !said.contains("invalid") && !said.contains("WARN"),
         "pgBackRest does not understand it: {said}"
     );
+}
+
+/// A store of buckets that speaks S3, on this machine. Ended when dropped.
+struct Store {
+    child: Child,
+    url: String,
+}
+
+impl Store {
+    /// Starts it with a certificate that nobody vouches for, where `scripts/setup --test` could install it.
+    fn start(folder: &Path) -> Option<Self> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/moto_server");
+        if !program.exists() {
+            return None;
+        }
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "1",
+                "-subj",
+                "/CN=store",
+                "-keyout",
+            ])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl runs");
+        assert!(made.status.success(), "{made:?}");
+        let mut child = Command::new(program)
+            .args(["-H", "127.0.0.1", "-p", "0", "-c"])
+            .arg(certificate)
+            .arg("-k")
+            .arg(key)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let url = lines
+            .find_map(|line| Some(line.ok()?.split_once("Running on ")?.1.trim().to_owned()))
+            .expect("it says where it listens");
+        // What else it says is not read, and must not stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Self { child, url })
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_restores_what_a_lost_folder_had() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(store) = Store::start(folder.path()) else {
+        println!("not shown here: scripts/setup --test could not install moto");
+        return;
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .danger_accept_invalid_certs(true)
+        .build()
+        .expect("a client");
+    let made = http
+        .put(format!("{}/muster-backups", store.url))
+        .send()
+        .await
+        .expect("it answers");
+    assert!(made.status().is_success(), "{made:?}");
+    let port = store.url.rsplit(':').next().expect("a port");
+    let ground = Ground::make_with(&format!(
+        "repo2-type=s3\nrepo2-s3-endpoint=127.0.0.1\nrepo2-storage-port={port}\nrepo2-storage-verify-tls=n\n\
+         repo2-s3-uri-style=path\nrepo2-s3-region=eu-1\nrepo2-s3-bucket=muster-backups\nrepo2-s3-key=key\n\
+         repo2-s3-key-secret=secret\nrepo2-path=/muster\nrepo2-retention-full-type=count\nrepo2-retention-full=4\n"
+    ))
+    .await;
+    ground.backup(&["run", "--full"]).await.expect(0);
+    ground.account("after.the.backup").await;
+    ground.archive().await;
+    let checked = ground.backup(&["check"]).await.expect(0);
+    assert!(
+        checked.contains("2 backups and their WAL are as they were written"),
+        "{checked}"
+    );
+
+    // All that is left is the bucket, and what the runbook says to keep copies of.
+    let (kept, restored) = (ground.path("kept"), ground.path("restored"));
+    fs::create_dir(&kept).expect("a folder");
+    for name in ["master.key", "backup.key"] {
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(ground.path("live").join(name))
+            .arg(&kept)
+            .status();
+        assert!(copied.expect("cp runs").success());
+    }
+    let own = fs::read_to_string(ground.path("live/pgbackrest.local.conf")).expect("the settings");
+    fs::write(
+        kept.join("pgbackrest.local.conf"),
+        own.replace("repo2-", "repo1-"),
+    )
+    .expect("written");
+    fs::rename(ground.folder(), ground.path("lost")).expect("it is lost");
+    let tenant = ground.tenant;
+    let text = |path: &PathBuf| path.to_str().expect("text").to_owned();
+    let arguments = [
+        "backup",
+        "restore",
+        "--latest",
+        "--data",
+        &text(&kept),
+        "--into",
+        &text(&restored),
+    ];
+    muster(&arguments).await.expect(0);
+    assert_eq!(accounts(&restored, tenant).await, [NAME, "after.the.backup"]);
+    fs::rename(ground.path("lost"), ground.folder()).expect("it is back");
+    ground.end().await;
 }

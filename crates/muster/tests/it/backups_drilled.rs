@@ -1,10 +1,6 @@
-//! Drills, of backups that are good and of backups that were damaged.
+//! Drills, of backups that are good, and of a live database that is not as it was. Damaged backups are in `recovery.rs`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
 
 use chrono::{DateTime, Utc};
 use muster::backup::Kind;
@@ -112,97 +108,4 @@ async fn a_drill_tells_a_good_backup_and_writes_its_verdict_down() {
         "{metrics}"
     );
     ground.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn damaged_backups_are_noticed_by_the_drill() {
-    let ground = Ground::make().await;
-    ground.repository.run(Kind::Full, |_| ()).await.expect("a backup");
-    ground.account("after.the.backup").await;
-    ground.archive().await;
-    let (folder, kept) = (ground.folder(), ground.path("kept"));
-    copy(&folder, &kept);
-    let labelled = |path: &&PathBuf| path.display().to_string().contains("F/");
-    let backup_files: Vec<_> = files(&folder)
-        .into_iter()
-        .filter(|path| labelled(&path) && !path.display().to_string().contains("manifest"))
-        .collect();
-    let largest = backup_files
-        .iter()
-        .max_by_key(|path| fs::metadata(path).expect("a file").len())
-        .expect("a file");
-    let smallest = backup_files
-        .iter()
-        .filter(|path| path.display().to_string().contains("pg_data"))
-        .min_by_key(|path| fs::metadata(path).expect("a file").len())
-        .expect("a file");
-    let wal: Vec<_> = files(&folder.join("archive"))
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "zst"))
-        .collect();
-    type Damage<'a> = (&'a str, &'a Path, fn(&Path));
-    let damages: [Damage; 5] = [
-        ("a byte flipped at the end of the largest file", largest, |file| {
-            flip(file, 9, 10)
-        }),
-        (
-            "a byte flipped at the beginning of the largest file",
-            largest,
-            |file| flip(file, 1, 10),
-        ),
-        ("the smallest file cut", smallest, cut),
-        ("the largest file removed", largest, |file| {
-            fs::remove_file(file).expect("removed")
-        }),
-        (
-            "the newest segment of WAL removed",
-            wal.last().expect("a segment"),
-            |file| {
-                fs::remove_file(file).expect("removed");
-            },
-        ),
-    ];
-    for (what, file, damage) in damages {
-        damage(file);
-        let record = ground.repository.drill(None, |_| ()).await.expect("a verdict");
-        assert!(
-            !record.is_good(),
-            "{what} ({}) was not noticed: {record:?}",
-            file.display()
-        );
-        copy(&kept, &folder);
-    }
-    let record = ground.repository.drill(None, |_| ()).await.expect("a verdict");
-    assert_eq!(record.faults, Vec::<String>::new(), "the control");
-    let mut db = ground.superuser().await;
-    let verdicts: Vec<bool> =
-        sqlx::query_scalar("select good from backup_runs where event = 'drill' order by id")
-            .fetch_all(&mut db)
-            .await
-            .expect("the verdicts");
-    assert_eq!(verdicts, [false, false, false, false, false, true]);
-    ground.end().await;
-}
-
-/// Copies what is in a folder over another, with owners and times.
-fn copy(from: &Path, to: &Path) {
-    let copied = Command::new("cp")
-        .args(["-a", "--no-target-directory"])
-        .args([from, to])
-        .status();
-    assert!(copied.expect("cp runs").success());
-}
-
-/// Flips a byte at this part of the file.
-fn flip(file: &Path, part: usize, of: usize) {
-    let mut bytes = fs::read(file).expect("a file");
-    let at = bytes.len() * part / of;
-    bytes[at] ^= 0x10;
-    fs::write(file, bytes).expect("written");
-}
-
-/// Cuts the file in half.
-fn cut(file: &Path) {
-    let bytes = fs::read(file).expect("a file");
-    fs::write(file, &bytes[..bytes.len() / 2]).expect("written");
 }

@@ -13,6 +13,7 @@ const WITHOUT_TENANT: &[(&str, &str)] = &[
         "operators",
         "a person may belong to several tenants; seen through their memberships",
     ),
+    ("retention", "the server's, written by what drops partitions"),
     ("tenants", "its id is the tenant"),
 ];
 
@@ -31,6 +32,7 @@ const KEYS_WITHOUT_TENANT: &[(&str, &str)] = &[
         "a person is one operator; found only by the function that signs in",
     ),
     ("operators_pkey", "operators have no tenant"),
+    ("retention_pkey", "no tenant's"),
     ("tenants_name_key", "only the owner's role makes tenants"),
     ("tenants_pkey", "its id is the tenant"),
 ];
@@ -51,6 +53,7 @@ const INDEXES_WITHOUT_TENANT: &[(&str, &str)] = &[
 /// Functions that run as their owner; each says in its file why it must.
 const DEFINER_FUNCTIONS: &[&str] = &[
     "add_member(text,text,text)",
+    "drop_partitions(integer)",
     "make_partitions(integer)",
     "may_set_password(bigint)",
     "my_tenants()",
@@ -68,6 +71,8 @@ const FURTHER_POLICIES: &[&str] = &[
     "memberships owner r {muster_owner} true -",
     "operators colleague * {muster_app} MEMBERS MEMBERS",
     "operators owner * {muster_owner} true true",
+    "retention everyone r {muster_app} true -",
+    "retention owner * {muster_owner} true true",
     "tenants owner r {muster_owner} true -",
     "tenants scheduler r {muster_scheduler} true -",
     "work_queue scheduler r {muster_scheduler} (state = 'leased'::text) -",
@@ -324,7 +329,7 @@ async fn the_serving_roles_own_nothing_and_have_named_grants_only() {
     .await;
     assert_eq!(
         functions,
-        ["make_partitions(integer)"],
+        ["drop_partitions(integer)", "make_partitions(integer)"],
         "no other function is the scheduler's or everybody's to call"
     );
 }

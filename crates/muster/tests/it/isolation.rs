@@ -22,6 +22,7 @@ const OWNER_SEES: &[&str] = &[
     "lifecycle_transitions",
     "memberships",
     "operators",
+    "retention",
     "tenants",
 ];
 
@@ -59,6 +60,17 @@ struct Table {
 
 /// Name, whether a partition, whether with tenant_id; whether granted select and delete, a column to update; its columns.
 type TableRow = (String, bool, bool, bool, bool, Option<String>, String);
+
+impl Table {
+    /// A column that anybody can try to change.
+    fn column(&self) -> &str {
+        match (self.tenant, self.name.as_str()) {
+            (Some(tenant), _) => tenant,
+            (None, "retention") => "kept_from",
+            (None, _) => "event",
+        }
+    }
+}
 
 async fn tables(db: &mut PgConnection, only: Option<&str>) -> Vec<Table> {
     let rows: Vec<TableRow> = sqlx::query_as(
@@ -196,10 +208,7 @@ fn attacks(table: &Table, own: Option<i64>) -> Vec<(String, Vec<Result<i64, Stri
             format!("update {name} set {column} = {column}"),
             when(true, own_rows),
         ),
-        None => (
-            format!("update {name} set {0} = {0}", table.tenant.unwrap_or("event")),
-            refused(),
-        ),
+        None => (format!("update {name} set {0} = {0}", table.column()), refused()),
     });
     let Some(tenant) = table.tenant else {
         list.push((format!("insert into {name} default values"), refused()));
@@ -283,9 +292,10 @@ fn owner_tries(table: &Table, setting: Option<&str>) -> Vec<(String, Result<i64,
         (false, _) => 0,
     };
     let mut tries = vec![(format!("select count(*) from {name}"), Ok(seen))];
-    // Who migrates stores the lifecycle, and who makes tenants makes their first operator.
+    // Who migrates stores the lifecycle, who drops partitions says so, and who makes tenants makes their first operator.
     match name.as_str() {
         "operators" => tries.push((format!("update {name} set name = name"), Ok(table.rows))),
+        "retention" => tries.push((format!("update {name} set kept_from = kept_from"), Ok(table.rows))),
         "lifecycle_transitions" => tries.push((format!("update {name} set event = event"), Ok(table.rows))),
         _ => {}
     }
@@ -298,7 +308,7 @@ fn scheduler_tries(table: &Table) -> Vec<(String, Result<i64, String>)> {
         format!("select count({name}.*) from {name}"),
         format!("delete from {name}"),
         format!("truncate {name}"),
-        format!("update {name} set {0} = {0}", table.tenant.unwrap_or("event")),
+        format!("update {name} set {0} = {0}", table.column()),
         format!("insert into {name} default values"),
     ]
     .into_iter()

@@ -61,3 +61,4 @@ insert into batch_accounts (tenant_id, batch_id, account_id) select t, t, t from
 insert into views (tenant_id, id, name, filter) overriding system value select t, t, 'v', '' from generate_series(1, 2) t;
 insert into account_notes (tenant_id, account_id, operator_id, text) select t, t, t, 'n' from generate_series(1, 2) t;
 insert into backup_runs (event, started_at, ended_at, good) values ('full', now(), now(), true);
+insert into retention (kept_from) values ('2020-01-01');

@@ -6,10 +6,12 @@ use std::{path::Path, process::Command};
 use muster::schema::{self, CheckError, MigrateError};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
-use crate::support::CLUSTER;
+use crate::support::{CLUSTER, long};
 
-/// At how many places a migration is killed, from its first command to its last.
-const KILLS: i64 = 12;
+/// At how many places a migration is killed at most, from its first command to its last: in the long form at each.
+const KILLS: [i64; 2] = [6, i64::MAX];
+/// The last migration before those that move what is there to where it is today.
+const BEFORE_MOVES: i64 = 4;
 
 /// A database with nothing in it.
 async fn empty_database(name: &str) -> PgConnectOptions {
@@ -200,25 +202,53 @@ async fn a_server_is_told_whether_the_schema_is_missing_older_or_newer() {
     assert!(matches!(check(&database).await, Err(CheckError::Unmigrated)));
 }
 
-/// Migrates with a trap: at its n-th command that changes the schema, the migration's own backend is ended, and whatever it
-/// was at is rolled back as in a crash. Says how many commands there were.
+/// Migrates with a trap: at its n-th command that changes the schema or rows, the migration's own backend is ended, and
+/// whatever it was at is rolled back as in a crash. Says how many commands there were.
 async fn migrate_and_die_at(database: &str, n: i64) -> i64 {
     let mut db = CLUSTER.superuser(database).await;
-    // The counter is a sequence, because what is rolled back must be counted too.
+    // The counter is a sequence, because what is rolled back must be counted too. A table gets its own trap when it is made.
     db.execute(AssertSqlSafe(format!(
-        "create sequence public.command; grant usage on sequence public.command to public;
-         create function public.die() returns event_trigger language plpgsql security definer as $$
+        "create schema trap; grant usage on schema trap to public;
+         create sequence trap.command; grant usage on sequence trap.command to public;
+         create function trap.die() returns void language plpgsql security definer as $$
          begin
-             if nextval('public.command') = {n} then perform pg_terminate_backend(pg_backend_pid()); end if;
+             if nextval('trap.command') = {n} then perform pg_terminate_backend(pg_backend_pid()); end if;
          end $$;
-         create event trigger die on ddl_command_end execute function public.die()"
+         create function trap.at_rows() returns trigger language plpgsql as $$
+         begin
+             perform trap.die();
+             return null;
+         end $$;
+         create function trap.lay(p_table text) returns void language plpgsql as $$
+         begin
+             execute format('create trigger trap after insert or update or delete on %s for each statement
+                 execute function trap.at_rows()', p_table);
+         end $$;
+         create function trap.at_commands() returns event_trigger language plpgsql as $$
+         declare
+             command record;
+         begin
+             for command in select * from pg_event_trigger_ddl_commands() loop
+                 if command.object_identity like 'trap on %' then
+                     return;
+                 end if;
+                 if command.command_tag = 'CREATE TABLE' and command.object_type = 'table'
+                     and not (select relispartition from pg_class where oid = command.objid) then
+                     perform trap.lay(command.object_identity);
+                 end if;
+             end loop;
+             perform trap.die();
+         end $$;
+         select trap.lay(oid::regclass::text) from pg_class
+         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition;
+         create event trigger die on ddl_command_end execute function trap.at_commands()"
     )))
     .await
     .expect("the trap is laid");
     let died = schema::migrate(&CLUSTER.options("muster_owner", database))
         .await
         .is_err();
-    let commands: i64 = sqlx::query_scalar("select last_value from public.command")
+    let commands: i64 = sqlx::query_scalar("select last_value from trap.command")
         .fetch_one(&mut db)
         .await
         .expect("a count");
@@ -227,38 +257,112 @@ async fn migrate_and_die_at(database: &str, n: i64) -> i64 {
         commands == n,
         "it was to die at {n} and had {commands} commands"
     );
-    db.execute("drop event trigger die; drop function public.die(); drop sequence public.command")
+    db.execute("set client_min_messages = error; drop event trigger die; drop schema trap cascade")
         .await
         .expect("the trap is taken away");
     db.close().await.expect("closed");
     commands
 }
 
-#[tokio::test]
-async fn a_migration_killed_at_any_statement_is_finished_by_the_next() {
+/// Kills a migration of what `template` holds at each place, and has it finished by the next; `look` sees the rows that
+/// must be there then.
+async fn kill_everywhere(template: &str, look: &str) {
     let reference = dump("template_muster");
-    empty_database("not_killed").await;
-    let commands = migrate_and_die_at("not_killed", i64::MAX).await;
-    assert!(commands > KILLS, "there are {commands} commands");
-    for round in 0..KILLS {
-        let at = 1 + round * (commands - 1) / (KILLS - 1);
-        let database = format!("killed_{round}");
-        let owner = empty_database(&database).await;
+    let unharmed = copy_of(template, "not_killed").await;
+    let commands = migrate_and_die_at(&unharmed, i64::MAX).await;
+    let rows = rows(&unharmed, look).await;
+    let kills = KILLS[long()].min(commands);
+    assert!(kills > 1, "there are {commands} commands");
+    for round in 0..kills {
+        let at = 1 + round * (commands - 1) / (kills - 1);
+        let database = copy_of(template, "killed").await;
         assert_eq!(migrate_and_die_at(&database, at).await, at);
-        schema::migrate(&owner)
+        schema::migrate(&CLUSTER.options("muster_owner", &database))
             .await
             .unwrap_or_else(|error| panic!("after dying at {at}: {error}"));
         assert_eq!(reference, dump(&database), "after dying at {at}");
+        assert_eq!(rows, self::rows(&database, look).await, "after dying at {at}");
         schema::check(&CLUSTER.options("muster_app", &database))
             .await
             .expect("it can be served");
-        drop_database(&database).await;
     }
+    println!("{template}: killed at {kills} of {commands} commands, and finished by the next each time");
 }
 
-async fn drop_database(name: &str) {
+/// A new copy of a database, in the place of the last one.
+async fn copy_of(template: &str, name: &str) -> String {
+    let database = format!("{template}_{name}");
     let mut db: PgConnection = CLUSTER.superuser("postgres").await;
-    db.execute(AssertSqlSafe(format!("drop database {name} with (force)")))
+    db.execute(AssertSqlSafe(format!(
+        "drop database if exists {database} with (force)"
+    )))
+    .await
+    .expect("dropped");
+    db.execute(AssertSqlSafe(format!(
+        "create database {database} template {template} owner muster_owner"
+    )))
+    .await
+    .expect("a database");
+    database
+}
+
+async fn rows(database: &str, look: &str) -> Vec<String> {
+    sqlx::query_scalar(AssertSqlSafe(look.to_owned()))
+        .fetch_all(&mut CLUSTER.superuser(database).await)
         .await
-        .expect("dropped");
+        .expect("the rows")
+}
+
+#[tokio::test]
+async fn an_installation_killed_at_any_statement_is_finished_by_the_next() {
+    empty_database("migrate_new").await;
+    kill_everywhere(
+        "migrate_new",
+        "select version::text from _sqlx_migrations order by version",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_upgrade_of_what_is_there_killed_at_any_statement_is_finished_by_the_next() {
+    let owner = empty_database("migrate_old").await;
+    let mut db = PgConnection::connect_with(&owner).await.expect("a connection");
+    schema::MIGRATIONS
+        .run_direct(Some(BEFORE_MOVES), &mut db, false)
+        .await
+        .expect("it migrates");
+    db.close().await.expect("closed");
+    let mut db = CLUSTER.superuser("migrate_old").await;
+    db.execute(
+        "insert into tenants (name) values ('First');
+         insert into models (tenant_id, name) values (1, 'Northside');
+         insert into model_content (tenant_id, model_id, content_type, image_url)
+         values (1, 1, 'pfp', 'https://example.com/1.jpg');
+         insert into content_uses (tenant_id, pool, item_id, used, succeeded, at) values (1, 'content', 1, 3, 2, now());
+         insert into accounts (
+             tenant_id, username, email, model_id, assigned_at, warmup_step, retry_count, last_bot_action_by)
+         select 1, 'account' || g, 'a@example.com', 1, now(), g % 5 + 1, g, 'bot' from generate_series(1, 50) g;
+         create table warmup_step_logs_2026_01 partition of warmup_step_logs
+         for values from ('2026-01-01 00:00:00+00') to ('2026-02-01 00:00:00+00');
+         insert into warmup_step_logs (
+             tenant_id, account_id, lease, started_at, step_number, step_name, status, content_used)
+         select 1, g, 1, '2026-01-10 00:00:00+00', 1, 'change_pfp', 'completed', '{\"content\": 1}' from generate_series(1, 50) g;
+         alter table warmup_step_logs_2026_01 owner to muster_owner",
+    )
+    .await
+    .expect("what an older Muster had");
+    db.close().await.expect("closed");
+    kill_everywhere(
+        "migrate_old",
+        "select format('%s is at step %s after %s attempts by %s', account_id, step, attempt, last_bot_action_by)
+         from work_queue
+         union all
+         select format('%s published %s of %s', account_id, content_id, model_id) from warmup_step_logs
+         union all
+         select format('%s was used %s times', id, usage_count) from model_content
+         union all
+         select format('%s are %s', accounts, lifecycle_state) from account_counts
+         order by 1",
+    )
+    .await;
 }

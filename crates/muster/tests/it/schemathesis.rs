@@ -183,7 +183,7 @@ async fn whatever_is_asked_the_answer_is_one_that_the_document_tells_of() {
     let answered = app
         .app
         .telemetry
-        .render((0, 0), &[])
+        .render((0, 0), &[], None)
         .lines()
         .filter(|line| line.contains("status=\"2"))
         .count();
