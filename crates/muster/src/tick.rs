@@ -273,7 +273,7 @@ pub async fn drop_partitions(app: &App, scheduler: &SchedulerDb) -> Result<u64, 
     };
     let months = i32::try_from(months).map_err(Bug::new)?;
     let dropped = sqlx::query_file_scalar!("src/tick/drop_partitions.sql", months)
-        .fetch_one(&mut *scheduler.connection().await?)
+        .fetch_one(&mut scheduler.connection().await?)
         .await?;
     if dropped > 0 {
         info!("{dropped} old partitions of history and step log were dropped");

@@ -141,7 +141,7 @@ async fn everything_is_kept_where_nothing_is_said() {
     );
     let refused = sqlx::query("select drop_partitions(2)")
         .execute(
-            &mut *app
+            &mut app
                 .scheduler()
                 .await
                 .connection()
