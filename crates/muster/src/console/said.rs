@@ -126,6 +126,10 @@ mod tests {
         headers.insert(header::COOKIE, format!("a=b; {cookie}").parse().expect("a value"));
         assert_eq!(Said::read(&headers), Some(said));
         headers.insert(BACKGROUND, HeaderValue::from_static("1"));
-        assert_eq!(Said::read(&headers), None, "a page that reads itself again takes nothing away");
+        assert_eq!(
+            Said::read(&headers),
+            None,
+            "a page that reads itself again takes nothing away"
+        );
     }
 }

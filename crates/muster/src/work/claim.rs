@@ -5,8 +5,8 @@ use std::time::Duration;
 use muster_wire::{
     ModelId, Step, TenantId,
     work::{
-        Claim, Claimed, HELD_LEASES_MAX, HeldLeases, Lease, Leases, WorkAccount,
-        WorkContent, WorkItem, WorkProxy, WorkText,
+        Claim, Claimed, HELD_LEASES_MAX, HeldLeases, Lease, Leases, WorkAccount, WorkContent, WorkItem,
+        WorkProxy, WorkText,
     },
 };
 use tokio::time::Instant;

@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use muster_wire::{
     TenantId,
-    work::{
-        Lease, Outcome, Receipt, Report, Reported, STEP_ATTEMPTS_MAX, StepResult, Verdict,
-    },
+    work::{Lease, Outcome, Receipt, Report, Reported, STEP_ATTEMPTS_MAX, StepResult, Verdict},
 };
 
 use super::{

@@ -23,7 +23,13 @@ async fn with_password(app: &TestApp) {
 
 /// The code that a device with this secret shows now, or in some half minutes.
 async fn code(app: &TestApp, secret: &str, later: u64) -> String {
-    code_of(app, secret, "select floor(extract(epoch from now()) / 30)::bigint", later).await
+    code_of(
+        app,
+        secret,
+        "select floor(extract(epoch from now()) / 30)::bigint",
+        later,
+    )
+    .await
 }
 
 /// The code that was right last.
