@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// The wait before a restart, doubled after each start that fails.
 const RESTART_DELAY_MIN: Duration = Duration::from_millis(100);
 /// The longest wait between restarts: what it could not start for, a full disk for example, is over sooner or later.
-const RESTART_DELAY_MAX: Duration = Duration::from_secs(4);
+const RESTART_DELAY_MAX: Duration = Duration::from_secs(2);
 /// How often the size of the log is looked at.
 const LOG_CHECK: Duration = Duration::from_secs(60);
 /// A log of this size is put aside as `postgres.log.1`, whose predecessor is dropped.

@@ -98,13 +98,13 @@ async fn bot(client: Client, seen: Arc<Seen>, claims: u64) {
             continue;
         }
         let turn = before / 10;
-        let dawdles = turn % DAWDLES_EVERY == 0;
+        let dawdles = turn.is_multiple_of(DAWDLES_EVERY);
         if dawdles {
             // This is what is tested.
             tokio::time::sleep(Duration::from_secs(LEASE_SECS.unsigned_abs() + 1)).await;
         }
         let until = Utc::now();
-        if dawdles || turn % 4 == 0 {
+        if dawdles || turn.is_multiple_of(4) {
             let report = report(&items);
             let receipts = client.report(&report).await.expect("it reports").receipts;
             for (item, receipt) in items.iter().zip(receipts) {
