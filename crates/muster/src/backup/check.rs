@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Backup, BackupError, BackupKey, KEY_FILE, Repository, STANZA};
+use super::{Backup, BackupError, BackupKey, KEY_FILE, Repository};
 
 /// Segments of WAL that are counted by the second of the three numbers in their names.
 const SEGMENTS_OF_A_FILE: u64 = 0x100;
@@ -66,12 +66,14 @@ impl Repository {
                 Ok(whole) => seen.whole_backups += whole,
                 Err(error) => seen.faults.push(error.to_string()),
             }
-            let archive = format!("archive/{STANZA}");
-            let list = ["--output=json", "--recurse", &repository, &archive];
+            let list = ["--output=json", "--recurse", &repository];
             let listed = self.program.answer("repo-ls", &list).await;
-            let oldest = backups.iter().find(|backup| backup.repository == number);
-            match listed.and_then(|json| missing_wal(&json, oldest)) {
-                Ok(missing) => seen.faults.extend(missing),
+            match listed.and_then(|json| file_names(&json)) {
+                Ok(files) => {
+                    let oldest = backups.iter().find(|backup| backup.repository == number);
+                    seen.faults.extend(missing_wal(&files, oldest));
+                    seen.faults.extend(self.broken_pairs(&repository, &files).await);
+                }
                 Err(error) => seen.faults.push(error.to_string()),
             }
         }
@@ -87,6 +89,47 @@ impl Repository {
         }
         seen
     }
+
+    /// The files that say what there is, and of which there are two, because nothing can be restored without one: those that differ
+    /// from their copies. pgBackRest takes the other one and is silent, `verify` too.
+    async fn broken_pairs(&self, repository: &str, files: &BTreeSet<String>) -> Vec<String> {
+        let mut broken = Vec::new();
+        for file in paired(files) {
+            let copy = format!("{file}.copy");
+            let read = async |path: &str| self.program.answer("repo-get", &[repository, path]).await.ok();
+            let (one, other) = (read(&file).await, read(&copy).await);
+            if one.is_none() || one != other {
+                broken.push(format!(
+                    "{file} is not what its copy is: one of them is damaged or missing"
+                ));
+            }
+        }
+        broken
+    }
+}
+
+/// The paths of all files of a repository.
+fn file_names(listed: &str) -> Result<BTreeSet<String>, BackupError> {
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let entries: BTreeMap<String, Entry> =
+        serde_json::from_str(listed).map_err(|error| BackupError::NotUnderstood(error.to_string()))?;
+    let files = entries.into_iter().filter(|(_, entry)| entry.kind == "file");
+    Ok(files.map(|(path, _)| path).collect())
+}
+
+/// The files that have, or had, a copy beside them.
+fn paired(files: &BTreeSet<String>) -> BTreeSet<String> {
+    const PAIRED: [&str; 3] = ["archive.info", "backup.info", "backup.manifest"];
+    files
+        .iter()
+        .map(|path| path.strip_suffix(".copy").unwrap_or(path))
+        .filter(|path| path.rsplit('/').next().is_some_and(|name| PAIRED.contains(&name)))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// How many backups `verify` found good. It is judged by what it says: it succeeds however much is damaged.
@@ -115,16 +158,12 @@ fn verified_backups(said: &str) -> Result<usize, BackupError> {
 }
 
 /// The holes in the WAL of a repository since its oldest backup, of each timeline for itself. `verify` does not see them.
-fn missing_wal(listed: &str, oldest: Option<&Backup>) -> Result<Vec<String>, BackupError> {
-    let not_understood = |what: &str| BackupError::NotUnderstood(what.to_owned());
-    let files: BTreeMap<String, serde_json::Value> =
-        serde_json::from_str(listed).map_err(|error| not_understood(&error.to_string()))?;
-    let Some(oldest) = oldest else {
-        return Ok(Vec::new());
+fn missing_wal(files: &BTreeSet<String>, oldest: Option<&Backup>) -> Vec<String> {
+    let Some(first) = oldest.and_then(|oldest| segment(&oldest.first_segment)) else {
+        return Vec::new();
     };
-    let first = segment(&oldest.first_segment).ok_or_else(|| not_understood(&oldest.first_segment))?;
     let mut timelines: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::from([(first.0, BTreeSet::new())]);
-    let names = files.keys().filter_map(|path| path.rsplit('/').next());
+    let names = files.iter().filter_map(|path| path.rsplit('/').next());
     // A segment is stored as NAME-CHECKSUM.COMPRESSION.
     let segments = names.filter_map(|name| segment(name.split_once('-')?.0));
     for (timeline, number) in segments.filter(|segment| *segment >= first) {
@@ -149,7 +188,7 @@ fn missing_wal(listed: &str, oldest: Option<&Backup>) -> Result<Vec<String>, Bac
             ));
         }
     }
-    Ok(missing)
+    missing
 }
 
 /// The timeline and the number of a segment of WAL.
@@ -202,12 +241,10 @@ mod tests {
             first_segment: "0000000100000000000000FE".to_owned(),
         };
         let missing = |names: &[&str]| {
-            let files: BTreeMap<String, ()> = names
+            let files = names
                 .iter()
-                .map(|name| (format!("15-1/{}/{name}-0123abcd.zst", &name[..16]), ()))
-                .collect();
-            let listed = serde_json::to_string(&files).expect("text");
-            missing_wal(&listed, Some(&oldest)).expect("it is understood")
+                .map(|name| format!("archive/muster/15-1/{}/{name}-0123abcd.zst", &name[..16]));
+            missing_wal(&files.collect(), Some(&oldest))
         };
         let (fe, ff, next) = (
             "0000000100000000000000FE",
@@ -228,5 +265,22 @@ mod tests {
             missing(&[fe, next, second[0], "000000020000000100000001"]).len(),
             2
         );
+    }
+
+    #[test]
+    fn what_has_a_copy_is_known_when_either_is_gone() {
+        let listed = r#"{".":{"type":"path"},"archive/muster/archive.info":{"type":"file","size":1},
+            "backup/muster/backup.info.copy":{"type":"file"},"backup/muster/A/backup.manifest":{"type":"file"},
+            "backup/muster/A/backup.manifest.copy":{"type":"file"},"backup/muster/A/bundle/1":{"type":"file"},
+            "backup/muster/latest":{"type":"link"}}"#;
+        let files = file_names(listed).expect("it is understood");
+        assert_eq!(files.len(), 5);
+        let expected = [
+            "archive/muster/archive.info",
+            "backup/muster/A/backup.manifest",
+            "backup/muster/backup.info",
+        ];
+        assert_eq!(paired(&files).into_iter().collect::<Vec<_>>(), expected);
+        assert!(file_names("[]").is_err());
     }
 }
