@@ -47,6 +47,7 @@ mod models;
 mod operators;
 mod pictures;
 mod plans;
+mod plans_lists;
 mod probe;
 mod proxies;
 mod reading;
