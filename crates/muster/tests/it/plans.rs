@@ -15,8 +15,8 @@ use tokio::sync::OnceCell;
 
 use crate::{
     console_large::screens,
-    plans_lists::{COUNTED, LISTS},
-    support::{CLUSTER, Caller, TestApp, long},
+    plans_lists::{LISTS, browse},
+    support::{CLUSTER, TestApp, long},
 };
 
 /// The accounts of both tenants; one of two hundred is the small one's. In the long form they are a million.
@@ -38,11 +38,11 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("schema/", "of the catalogue"),
     ("tick/", "the scheduler's, over all tenants"),
     ("tenants/", "the owner's"),
-    ("doctor/", "counts everything again, which is what it is for"),
     (
         "batches/moved",
-        "looks for what one request did in the minutes that it took, by time",
+        "looks through the minutes of a batch in the history, which are found for all tenants together",
     ),
+    ("doctor/", "counts everything again, which is what it is for"),
     ("keys/sample", "takes some of every kind of secret, for a drill"),
     ("keys/stale", "goes through every secret, for a new data key"),
     ("keys/versions", "counts every secret, for a new data key"),
@@ -444,29 +444,6 @@ pub const BUFFERS_EXCEPTED: &[(&str, &str)] = &[
         "looks into each pool of each model once: by the number of models, however many accounts there are",
     ),
 ];
-
-/// Calls a list, goes on twice, and counts.
-async fn browse(caller: &Caller, list: &str) {
-    let (path, filter) = list.split_once("?filter=").unwrap_or((list, ""));
-    let get = async |path: &str, query: &[(&str, &str)]| {
-        let request = caller.request(reqwest::Method::GET, path).query(query);
-        caller.send(request).await.expect(200)
-    };
-    let mut cursor = None::<String>;
-    for _ in 0..3 {
-        let mut query = vec![("filter", filter)];
-        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        query.retain(|(_, value)| !value.is_empty());
-        let page = get(path, &query).await;
-        cursor = page["next"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if COUNTED.contains(&path) {
-        get(&format!("{path}/count"), &[("filter", filter)]).await;
-    }
-}
 
 /// Checks what was run since `from`: gives the most buffers that each statement touched, by its first line.
 pub fn examine(large: &Large, from: u64, faults: &mut BTreeSet<String>) -> BTreeMap<String, i64> {

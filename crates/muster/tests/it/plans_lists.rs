@@ -1,4 +1,8 @@
-//! The lists whose plans are looked at.
+//! The lists that are opened where statements are looked at among two hundred thousand accounts: see `plans.rs`.
+
+use reqwest::Method;
+
+use crate::support::Caller;
 
 /// Lists and what they are filtered by; the words in capitals stand for ids.
 pub const LISTS: &[&str] = &[
@@ -86,4 +90,27 @@ pub const LISTS: &[&str] = &[
 ];
 
 /// Lists that are counted too.
-pub const COUNTED: &[&str] = &["/v1/accounts", "/v1/reviews"];
+const COUNTED: &[&str] = &["/v1/accounts", "/v1/reviews"];
+
+/// Calls a list, goes on twice, and counts.
+pub async fn browse(caller: &Caller, list: &str) {
+    let (path, filter) = list.split_once("?filter=").unwrap_or((list, ""));
+    let get = async |path: &str, query: &[(&str, &str)]| {
+        let request = caller.request(Method::GET, path).query(query);
+        caller.send(request).await.expect(200)
+    };
+    let mut cursor = None::<String>;
+    for _ in 0..3 {
+        let mut query = vec![("filter", filter)];
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        query.retain(|(_, value)| !value.is_empty());
+        let page = get(path, &query).await;
+        cursor = page["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if COUNTED.contains(&path) {
+        get(&format!("{path}/count"), &[("filter", filter)]).await;
+    }
+}
