@@ -324,8 +324,8 @@ struct Store {
 impl Store {
     /// Starts it with a certificate that nobody vouches for, where `scripts/setup --test` could install it.
     fn start(folder: &Path) -> Option<Self> {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/moto_server");
-        if !program.exists() {
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin");
+        if !programs.join("moto_server").exists() {
             return None;
         }
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
@@ -348,8 +348,21 @@ impl Store {
             .output()
             .expect("openssl runs");
         assert!(made.status.success(), "{made:?}");
-        let mut child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0", "-c"])
+        // It ends TLS before it ends a connection, which of itself it does not: pgBackRest rightly takes that for a cut.
+        let program = "
+import contextlib, sys
+from werkzeug.serving import BaseWSGIServer
+from moto.server import main
+def end(self, request):
+    with contextlib.suppress(OSError):
+        request.setblocking(False)
+        request.unwrap()
+    self.close_request(request)
+BaseWSGIServer.shutdown_request = end
+main(sys.argv[1:])
+";
+        let mut child = Command::new(programs.join("python3"))
+            .args(["-c", program, "-H", "127.0.0.1", "-p", "0", "-c"])
             .arg(certificate)
             .arg("-k")
             .arg(key)

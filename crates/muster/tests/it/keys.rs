@@ -269,7 +269,14 @@ async fn no_column_of_secrets_is_forgotten() {
     .fetch_all(&mut app.superuser().await)
     .await
     .expect("columns");
-    let hashes = ["hash", "token_hash", "code_hash", "request_hash", "sha256", "picture"];
+    let hashes = [
+        "hash",
+        "token_hash",
+        "code_hash",
+        "request_hash",
+        "sha256",
+        "picture",
+    ];
     let sealed: Vec<_> = columns
         .iter()
         .filter(|name| {
