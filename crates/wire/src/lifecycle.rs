@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_event_is_undone_where_another_leads_back_that_people_can_ask_for() {
-        for event in Event::ALL {
+        for event in Event::ALL.iter().filter(|event| !event.roles().is_empty()) {
             let leads_back = |back: &Event| {
                 let there = TABLE.iter().filter(|t| t.event == *event);
                 !back.roles().is_empty()

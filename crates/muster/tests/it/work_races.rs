@@ -167,8 +167,16 @@ async fn work_goes_on_while_its_causes_change() {
     let model_sql = format!("where tenant_id = {} and model_id = {model}", app.tenant);
     for round in 0..20 {
         let odd = format!("{model_sql} and id % 3 = {}", round % 3);
-        app.run(format!(
-            "update accounts set status = 'suspended' {odd} and lifecycle_state = 'warming_up'"
+        // As everybody does: accounts are locked in their order, and rows of the queue in that of their accounts.
+        let accounts = |status: &str, which: &str| {
+            format!(
+                "update accounts set status = '{status}'
+                 where id = any (array(select id from accounts {which} order by id for no key update))"
+            )
+        };
+        app.run(accounts(
+            "suspended",
+            &format!("{odd} and lifecycle_state = 'warming_up'"),
         ))
         .await;
         app.run(format!("update models set status = 'paused' where id = {model}"))
@@ -179,10 +187,15 @@ async fn work_goes_on_while_its_causes_change() {
         .await;
         app.run(format!("update models set status = 'active' where id = {model}"))
             .await;
-        app.run("update work_queue set leased_until = now() - interval '1 ms' where state = 'leased' and account_id % 5 = 0").await;
+        app.run(
+            "update work_queue set leased_until = now() - interval '1 ms'
+             where account_id = any (array(
+                 select account_id from work_queue where state = 'leased' and account_id % 5 = 0
+                 order by account_id for no key update)) and state = 'leased'",
+        )
+        .await;
         app.reap().await;
-        app.run(format!("update accounts set status = 'active' {odd}"))
-            .await;
+        app.run(accounts("active", &odd)).await;
         app.run(format!(
             "insert into model_content (tenant_id, model_id, content_type, image_url)
             values ({0}, {model}, 'pfp', 'https://example.com/p'), ({0}, {model}, 'story', 'https://example.com/s')",
