@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     GROUP_STEPS_MAX, count, holder, holders, lease_secs, refuse, release,
-    together::{self, Group, Worked},
+    together::{self, Group},
 };
 use crate::{
     actor::Actor,
@@ -134,7 +134,7 @@ impl Group for Wanted {
         (steps + next.max) as usize <= GROUP_STEPS_MAX
     }
 
-    async fn work(&self, app: &App, asks: &[&Claimer]) -> Result<Worked<Found>, Failure> {
+    async fn serve(&self, app: &App, asks: &[&Claimer]) -> Result<Vec<Found>, Failure> {
         look(app, self, asks).await
     }
 
@@ -159,7 +159,7 @@ async fn give_back(app: &App, actor: &Actor, leases: Vec<Lease>) -> Result<(), F
 }
 
 /// Looks for work once, for all of these.
-async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Worked<Found>, Failure> {
+async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<Found>, Failure> {
     let (bots, operators) = holders(claimers.iter().map(|claimer| &claimer.actor))?;
     let maxes: Vec<i32> = claimers.iter().map(|claimer| count(claimer.max)).collect();
     let steps: Vec<i16> = wanted.steps.iter().map(|step| step.number()).collect();
@@ -206,7 +206,8 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Worke
             (one.paused, one.due_in_ms) = (row.paused, row.due_in_ms);
         }
     }
-    Ok(Worked { answers: found, tx })
+    tx.commit().await?;
+    Ok(found)
 }
 
 /// What a claim gives, as the database gives it.

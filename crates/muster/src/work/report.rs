@@ -9,12 +9,11 @@ use muster_wire::{
 
 use super::{
     GROUP_STEPS_MAX, columns, count, holder, holders, refuse,
-    together::{self, Group, Worked},
+    together::{self, Group},
 };
 use crate::{
     actor::Actor,
     app::App,
-    db::Tx,
     problem::{Bug, Failure},
 };
 
@@ -68,7 +67,7 @@ impl Group for Reports {
         !others.any(|result| leases.contains(&result.lease))
     }
 
-    async fn work(&self, app: &App, asks: &[&Reporter]) -> Result<Worked<Reported>, Failure> {
+    async fn serve(&self, app: &App, asks: &[&Reporter]) -> Result<Vec<Reported>, Failure> {
         settle(app, self.0, asks).await
     }
 
@@ -79,7 +78,7 @@ impl Group for Reports {
 /// A result, and whose it is: the number of the reporter, from 0.
 type Item<'a> = (usize, &'a StepResult);
 
-async fn settle(app: &App, tenant: TenantId, reporters: &[&Reporter]) -> Result<Worked<Reported>, Failure> {
+async fn settle(app: &App, tenant: TenantId, reporters: &[&Reporter]) -> Result<Vec<Reported>, Failure> {
     // A lease that is named twice counts once. In the order of their accounts, in which everybody locks.
     let mut items: Vec<Item<'_>> = reporters
         .iter()
@@ -89,12 +88,11 @@ async fn settle(app: &App, tenant: TenantId, reporters: &[&Reporter]) -> Result<
     items.sort_by_key(|(_, result)| result.lease);
     items.dedup_by_key(|(_, result)| result.lease);
     for _ in 0..BEGINNINGS_MAX {
-        if let Some((verdicts, tx)) = settle_once(app, tenant, reporters, &items).await? {
+        if let Some(verdicts) = settle_once(app, tenant, reporters, &items).await? {
             let answers = reporters
                 .iter()
                 .map(|reporter| receipts(&reporter.report, &verdicts));
-            let answers = answers.collect();
-            return Ok(Worked { answers, tx });
+            return Ok(answers.collect());
         }
     }
     Err(Bug::new("what a report read was changed each time before it was written").into())
@@ -128,7 +126,7 @@ async fn settle_once(
     tenant: TenantId,
     reporters: &[&Reporter],
     items: &[Item<'_>],
-) -> Result<Option<(Verdicts, Tx)>, Failure> {
+) -> Result<Option<Verdicts>, Failure> {
     let (bots, operators) = holders(reporters.iter().map(|reporter| &reporter.actor))?;
     let requests: Vec<_> = reporters.iter().map(|r| r.actor.request).collect();
     let addresses: Vec<_> = reporters.iter().map(|r| r.actor.address.as_deref()).collect();
@@ -173,6 +171,7 @@ async fn settle_once(
         }
         rows => rows?,
     };
+    tx.commit().await?;
     let stale = (Verdict::Stale, None);
     let mut verdicts: Verdicts = items.iter().map(|(_, result)| (result.lease, stale)).collect();
     for row in rows {
@@ -180,7 +179,7 @@ async fn settle_once(
         let (_, result) = item.ok_or_else(|| Bug::new("a verdict on a result that was not reported"))?;
         verdicts.insert(result.lease, (row.verdict, row.outcome));
     }
-    Ok(Some((verdicts, tx)))
+    Ok(Some(verdicts))
 }
 
 /// Counts what became of a report, for `/metrics`.

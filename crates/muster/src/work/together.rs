@@ -1,8 +1,7 @@
 //! Together: what several callers ask for at the same time is done for all of them at once. Whoever asks while nobody is at
 //! work is served at once and alone; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
-//! then served with all who wait. A group costs the database much the same however few are in it, so another one is worked on
-//! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock; or else
-//! when the work is done and the commit is being written to disk, which costs time and nothing else.
+//! then served with all who wait. A group costs the database much the same however few are in it, so another one is served
+//! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,20 +14,17 @@ use std::{
 
 use futures_util::FutureExt;
 use muster_wire::TenantId;
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::sync::oneshot;
 
 use crate::{
     actor::Actor,
     app::App,
-    db::Tx,
     problem::{Bug, Failure, Kind},
 };
 
-/// Groups of one key that are worked on at the same time, at most.
+/// Groups of one key that are served at the same time, at most: enough that one is worked on while another one's commit is
+/// written to disk.
 const GROUPS_AT_WORK_MAX: usize = 2;
-
-/// Groups whose commits are under way while the next one is worked on, at most, for each that is worked on. Each has a connection.
-const COMMITS_UNDER_WAY_MAX: usize = 2;
 
 /// How long a caller waits for the group that is being served before another one is begun beside it.
 const PATIENCE_MS: u64 = 100;
@@ -43,31 +39,15 @@ pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
     /// Whether an ask can be served with these.
     fn fits(asks: &[&Self::Ask], next: &Self::Ask) -> bool;
 
-    /// Does what these ask for, but for the commit.
-    fn work(
+    /// Serves these, and gives an answer to each, in their order.
+    fn serve(
         &self,
         app: &App,
         asks: &[&Self::Ask],
-    ) -> impl Future<Output = Result<Worked<Self::Answer>, Failure>> + Send;
+    ) -> impl Future<Output = Result<Vec<Self::Answer>, Failure>> + Send;
 
     /// Takes back an answer whose caller has gone away.
     fn take_back(&self, app: &App, ask: Self::Ask, answer: Self::Answer) -> impl Future<Output = ()> + Send;
-}
-
-/// What was done for a group.
-#[derive(Debug)]
-pub struct Worked<Answer> {
-    /// The answer to each, in their order, when this is committed.
-    pub answers: Vec<Answer>,
-    /// To be committed.
-    pub tx: Tx,
-}
-
-impl<Answer> Worked<Answer> {
-    async fn commit(self) -> Result<Vec<Answer>, Failure> {
-        self.tx.commit().await?;
-        Ok(self.answers)
-    }
 }
 
 /// The groups that are being served, and those who wait to be.
@@ -164,19 +144,10 @@ impl<G: Group> Together<G> {
         lane.at_work += 1;
         let (these, app, group) = (self.clone(), app.clone(), group.clone());
         tokio::spawn(async move {
-            let mut commits = JoinSet::new();
             while let Some(calls) = these.next(&group) {
-                let asks: Vec<&G::Ask> = calls.iter().map(|call| &call.ask).collect();
                 // Those whose serving panics are told so by their channel; the others go on.
-                let Ok(worked) = AssertUnwindSafe(group.work(&app, &asks)).catch_unwind().await else {
-                    continue;
-                };
-                commits.spawn(finish(group.clone(), app.clone(), calls, worked));
-                if commits.len() > COMMITS_UNDER_WAY_MAX {
-                    commits.join_next().await;
-                }
+                let _ = AssertUnwindSafe(serve(&group, &app, calls)).catch_unwind().await;
             }
-            commits.detach_all();
         });
     }
 
@@ -196,31 +167,25 @@ impl<G: Group> Together<G> {
     }
 }
 
-/// Commits what was done for these calls, and answers each. Where they fail together each is served alone, so that only those
-/// fail that should; but not where nobody can be served now, or all may have been.
-async fn finish<G: Group>(
-    group: G,
-    app: App,
-    calls: Vec<Call<G>>,
-    worked: Result<Worked<G::Answer>, Failure>,
-) {
-    let committed = match worked {
-        Ok(worked) => worked.commit().await,
-        Err(failure) => Err(failure),
-    };
-    let mut answers = match committed {
+/// Serves these calls, and answers each. Where they fail together each is served alone, so that only those fail that
+/// should; but not where nobody can be served now, or all may have been.
+async fn serve<G: Group>(group: &G, app: &App, calls: Vec<Call<G>>) {
+    let asks: Vec<&G::Ask> = calls.iter().map(|call| &call.ask).collect();
+    let mut answers = match group.serve(app, &asks).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(failure) if calls.len() == 1 => vec![Err(failure)],
+        Err(failure) if asks.len() == 1 => vec![Err(failure)],
         Err(Failure::Refused(refusal))
             if matches!(refusal.kind, Kind::Unavailable | Kind::OutcomeUnknown) =>
         {
-            let all = calls.iter().map(|_| Err(Failure::Refused(refusal.clone())));
-            all.collect()
+            asks.iter()
+                .map(|_| Err(Failure::Refused(refusal.clone())))
+                .collect()
         }
         Err(_) => {
-            let mut answers = Vec::with_capacity(calls.len());
-            for Call { ask, .. } in &calls {
-                answers.push(alone(&group, &app, ask).await);
+            let mut answers = Vec::with_capacity(asks.len());
+            for ask in &asks {
+                let alone = group.serve(app, &[*ask]).await;
+                answers.push(alone.and_then(|mut one| Ok(one.pop().ok_or_else(|| Bug::new("no answer"))?)));
             }
             answers
         }
@@ -231,14 +196,9 @@ async fn finish<G: Group>(
             .next()
             .unwrap_or_else(|| Err(Bug::new("no answer").into()));
         if let Err(Ok(given)) = answer.send(given) {
-            group.take_back(&app, ask, given).await;
+            group.take_back(app, ask, given).await;
         }
     }
-}
-
-async fn alone<G: Group>(group: &G, app: &App, ask: &G::Ask) -> Result<G::Answer, Failure> {
-    let mut one = group.work(app, &[ask]).await?.commit().await?;
-    Ok(one.pop().ok_or_else(|| Bug::new("no answer"))?)
 }
 
 /// Who acts for these: the one that there is; for several the server, which names each of them where it matters.
