@@ -41,7 +41,7 @@ pub async fn write(tx: &mut Borrowed, actor: &Actor, entries: &[Entry<'_>]) -> R
     insert(tx, actor, entries).await
 }
 
-/// As [`write`], in a transaction of the schema's owner.
+/// As [`write()`], in a transaction of the schema's owner.
 ///
 /// # Errors
 /// When the database fails.
