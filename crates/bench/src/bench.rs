@@ -193,21 +193,7 @@ impl Bench {
     /// # Errors
     /// When the binary or the database refuses.
     pub async fn template(&self, name: &str, fills: &[Fill]) -> Result<Template> {
-        self.cluster.create(name, None).await?;
-        self.binary.migrate(&self.cluster, name).await?;
-        let mut owner = self.cluster.connect(OWNER, name).await?;
-        for made in [
-            include_str!("../sql/schema.sql"),
-            include_str!("../sql/act.sql"),
-            include_str!("../sql/fill.sql"),
-            include_str!("../sql/advance.sql"),
-            include_str!("../sql/drain.sql"),
-            include_str!("../sql/stored_columns.sql"),
-            include_str!("../sql/copy_out.sql"),
-            include_str!("../sql/copy_in.sql"),
-        ] {
-            sqlx::raw_sql(made).execute(&mut owner).await?;
-        }
+        self.cluster.create(name, Some(EMPTY)).await?;
         let began = Instant::now();
         let mut owner = self.cluster.connect(OWNER, name).await?;
         let mut owners = Vec::with_capacity(fills.len());
