@@ -18,7 +18,10 @@ use muster::{
 use serde_json::Value;
 use sqlx::{ConnectOptions, Executor};
 
-use crate::support::backed::{CANARY, Ground, NAME, accounts, files, holds, muster, rfc3339};
+use crate::support::{
+    backed::{CANARY, Ground, NAME, accounts, files, holds, muster, rfc3339},
+    certificate,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_written_is_restored_to_the_latest_to_a_time_and_to_a_name() {
@@ -328,26 +331,7 @@ impl Store {
         if !programs.join("moto_server").exists() {
             return None;
         }
-        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "1",
-                "-subj",
-                "/CN=store",
-                "-keyout",
-            ])
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .expect("openssl runs");
-        assert!(made.status.success(), "{made:?}");
+        let (certificate, key) = certificate(folder, "store");
         // It ends TLS before it ends a connection, which of itself it does not: pgBackRest rightly takes that for a cut.
         let program = "
 import contextlib, sys

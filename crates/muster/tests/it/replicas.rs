@@ -18,7 +18,10 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::{
     cli::Ran,
-    support::load::{Ground, host, lose, superuser},
+    support::{
+        certificate,
+        load::{Ground, host, lose, superuser},
+    },
 };
 
 /// Runs a command of the binary on this data folder.
@@ -140,26 +143,7 @@ async fn listening(above: &Path) -> (Cluster, String) {
         .expect("it starts");
     let user = made.layout().server.clone();
     made.stop().await.expect("it stops");
-    let (certificate, key) = (data.join("server.crt"), data.join("server.key"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=primary",
-            "-keyout",
-        ])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl runs");
-    assert!(made.status.success(), "{made:?}");
+    let (certificate, key) = certificate(&data, "primary");
     for file in [&certificate, &key] {
         chown(file, Some(user.uid.into()), Some(user.gid.into())).expect("an owner");
         fs::set_permissions(file, Permissions::from_mode(0o600)).expect("a mode");
