@@ -11,7 +11,7 @@ run: ## Start Muster with the sample files of examples/, on an embedded PostgreS
 
 test: ## Run every test
 	@scripts/setup --test
-	cargo test --workspace --locked
+	RUST_BACKTRACE=0 cargo test --workspace --locked
 
 faults: ## Run the tests of faults in their long form: what make test does once or twice, done often
 	@scripts/setup --test

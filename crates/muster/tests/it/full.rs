@@ -155,16 +155,26 @@ async fn on_a_volume_of_wal(volume: &Volume, elsewhere: &TempDir) -> (Ground, Se
     (ground, served, watch, load)
 }
 
-/// Fills the volume and has WAL written until PostgreSQL gives up. Whatever does not wait for WAL gets so many steps further each
-/// time.
+/// Fills the volume and has WAL written until PostgreSQL gives up, which the work that goes on may also make it do. Whatever does
+/// not wait for WAL gets so many steps further each time.
 async fn run_out_of_wal(ground: &Ground, volume: &Volume, load: &Load, steps: u64) {
-    let mut db = ground.superuser().await;
+    let (mut db, mut sleeper) = (ground.superuser().await, ground.superuser().await);
     volume.fill();
-    let begun = Instant::now();
-    while db.execute("select pg_switch_wal()").await.is_ok() {
-        load.progress(steps).await;
-        assert!(begun.elapsed() < PATIENCE, "it is not full");
-    }
+    let fill = async {
+        while db.execute("select pg_switch_wal()").await.is_ok() {
+            load.progress(steps).await;
+        }
+    };
+    let gives_up = async {
+        tokio::select! {
+            () = fill => {}
+            // Ends early with PostgreSQL.
+            _ = sleeper.execute("select pg_sleep(3600)") => {}
+        }
+    };
+    tokio::time::timeout(PATIENCE, gives_up)
+        .await
+        .expect("it is full");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

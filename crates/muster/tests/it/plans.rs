@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use crate::{
     console_large::screens,
     plans_lists::{LISTS, browse},
-    support::{CLUSTER, TestApp, long},
+    support::{CLUSTER, Caller, TestApp, long},
 };
 
 /// The accounts of both tenants; one of two hundred is the small one's. In the long form they are a million.
@@ -476,6 +476,19 @@ async fn neither_a_page_nor_a_change_reads_a_table_whole_and_a_page_touches_few_
         (TenantId(1), TenantId(2)),
         "the tenants of the fixture"
     );
+    let mut faults = look(&app, &small_owner, "planned").await;
+    if !faults.is_empty() {
+        // Statistics are of a sample: what is at fault is so with another one too.
+        println!("looked at again: {faults:#?}");
+        let mut db = app.superuser().await;
+        db.execute("vacuum (analyze)").await.expect("statistics");
+        faults = look(&app, &small_owner, "planned again").await;
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// Asks for everything, and changes something of everything as a bot of this name; gives what is at fault.
+async fn look(app: &TestApp, small_owner: &Caller, bot: &str) -> BTreeSet<String> {
     let large = Large::of(&mut app.superuser().await).await;
     let mut faults = BTreeSet::new();
     let places = [
@@ -489,7 +502,7 @@ async fn neither_a_page_nor_a_change_reads_a_table_whole_and_a_page_touches_few_
             ],
         ),
         (
-            &small_owner,
+            small_owner,
             [
                 ("MODEL", "10"),
                 ("PROXY", "200007"),
@@ -516,16 +529,16 @@ async fn neither_a_page_nor_a_change_reads_a_table_whole_and_a_page_touches_few_
             }
         }
     }
-    screens(&app, &large, &mut faults).await;
+    screens(app, &large, &mut faults).await;
     let from = log_end();
-    change(&app).await;
+    change(app, bot).await;
     examine(&large, from, &mut faults);
-    assert!(faults.is_empty(), "{faults:#?}");
+    faults
 }
 
 /// Does a bit of everything that changes accounts, models, proxies and the queue.
-async fn change(app: &TestApp) {
-    let (_, bot) = app.bot("planned").await;
+async fn change(app: &TestApp, name: &str) {
+    let (bot_id, bot) = app.bot(name).await;
     let claim = async |max: u32| {
         let claimed = bot
             .post("/v1/work/claim", json!({ "max": max }))
@@ -563,8 +576,10 @@ async fn change(app: &TestApp) {
             .expect(200);
     }
     claim(50).await;
-    app.run("update work_queue set leased_until = now() where state = 'leased' and bot_id = (select id from bots where name = 'planned')")
-        .await;
+    app.run(&format!(
+        "update work_queue set leased_until = now() where state = 'leased' and bot_id = {bot_id}"
+    ))
+    .await;
     app.reap().await;
     app.fold().await;
     app.owner.post("/v1/metrics/rollup", json!({})).await.expect(200);
