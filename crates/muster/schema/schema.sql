@@ -941,6 +941,18 @@ CREATE FUNCTION public.muster_act(p_accounts bigint[], p_actors integer[], p_bot
         set_config('muster.act_requests', p_requests::text, true)
 $$;
 
+CREATE FUNCTION public.muster_act_as(p_tenant bigint, p_triggered_by text, p_operator bigint, p_bot bigint, p_request uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform set_config('muster.tenant_id', p_tenant::text, true), set_config('muster.triggered_by', p_triggered_by, true),
+        set_config('muster.operator_id', coalesce(p_operator::text, ''), true),
+        set_config('muster.bot_id', coalesce(p_bot::text, ''), true),
+        set_config('muster.request_id', p_request::text, true), set_config('muster.reason', '', true);
+    return p_tenant;
+end
+$$;
+
 CREATE FUNCTION public.muster_acts() RETURNS TABLE(account_id bigint, bot_id bigint, operator_id bigint, request_id uuid)
     LANGUAGE sql STABLE
     AS $$
@@ -3159,6 +3171,9 @@ GRANT ALL ON FUNCTION public.models_updated() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.muster_act(p_accounts bigint[], p_actors integer[], p_bots bigint[], p_operators bigint[], p_requests uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.muster_act(p_accounts bigint[], p_actors integer[], p_bots bigint[], p_operators bigint[], p_requests uuid[]) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.muster_act_as(p_tenant bigint, p_triggered_by text, p_operator bigint, p_bot bigint, p_request uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.muster_act_as(p_tenant bigint, p_triggered_by text, p_operator bigint, p_bot bigint, p_request uuid) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.muster_acts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.muster_acts() TO muster_app;

@@ -67,8 +67,17 @@ impl Db {
         let options = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
-        let pool = hosts.into().pool(options, "muster").await?;
+        let pool = hosts.into().pool(options, "muster", STATEMENT_MS_MAX).await?;
         Ok(Self { pool })
+    }
+
+    /// A connection for one statement that is a transaction of its own, in one round trip. It has to say itself who acts, with
+    /// `muster_act_as`: nothing can be seen before. What it fails with is to be told by [`not_committed`].
+    ///
+    /// # Errors
+    /// Unavailable when no connection is free in time, or the database cannot be reached.
+    pub async fn for_one_statement(&self) -> Result<Borrowed, Failure> {
+        Ok(self.connection(STATEMENT_MS_MAX).await?)
     }
 
     /// Opens a transaction for the actor. The tenant and the actor are set in the same round trip, and end with it.
@@ -90,18 +99,17 @@ impl Db {
     }
 
     async fn open(&self, begin: &'static str, actor: &Actor, statement_ms_max: u64) -> Result<Tx, Failure> {
+        let null_or = |id: Option<i64>| id.map_or_else(|| "null".to_owned(), |id| id.to_string());
         let tenant = actor.tenant.0;
         let by = actor.triggered_by();
-        let operator = actor.operator().map(|id| id.0.to_string()).unwrap_or_default();
-        let bot = actor.bot().map(|id| id.0.to_string()).unwrap_or_default();
+        let operator = null_or(actor.operator().map(|id| id.0));
+        let bot = null_or(actor.bot().map(|id| id.0));
         let request = actor.request;
         let idle_ms_max = statement_ms_max.min(LONG_IDLE_MS_MAX) + WORD_MS_MAX;
         // Numbers, a UUID and one of four words: there is nothing to escape.
         let statement = format!(
-            "{begin}; select set_config('muster.tenant_id', '{tenant}', true), \
-             set_config('muster.triggered_by', '{by}', true), set_config('muster.operator_id', '{operator}', true), \
-             set_config('muster.bot_id', '{bot}', true), set_config('muster.request_id', '{request}', true), \
-             set_config('muster.reason', '', true), set_config('statement_timeout', '{statement_ms_max}', true), \
+            "{begin}; select muster_act_as({tenant}, '{by}', {operator}, {bot}, '{request}'), \
+             set_config('statement_timeout', '{statement_ms_max}', true), \
              set_config('idle_in_transaction_session_timeout', '{idle_ms_max}', true)"
         );
         let mut tx = self.connection(statement_ms_max).await?;
@@ -212,13 +220,7 @@ impl Tx {
     /// # Errors
     /// That it was not committed, where the database says so; where it is lost before it answers, that this is not known.
     pub async fn commit(self) -> Result<(), Failure> {
-        self.0.commit().await.map_err(|error| {
-            let code = error.as_database_error().and_then(|said| said.code());
-            match code {
-                Some(code) if !code.starts_with("57P") && !code.starts_with("08") => error.into(),
-                _ => Refusal::outcome_unknown().into(),
-            }
-        })
+        self.0.commit().await.map_err(not_committed)
     }
 
     /// Gives statements [`LONG_STATEMENT_MS_MAX`], for work on very much at once.
@@ -268,6 +270,16 @@ impl Tx {
     }
 }
 
+/// What a commit, or a statement that is a transaction of its own, failed with: that it was not committed, where the database says
+/// so; where it is lost before it answers, that this is not known.
+pub fn not_committed(error: sqlx::Error) -> Failure {
+    let code = error.as_database_error().and_then(|said| said.code());
+    match code {
+        Some(code) if !code.starts_with("57P") && !code.starts_with("08") => error.into(),
+        _ => Refusal::outcome_unknown().into(),
+    }
+}
+
 /// How long a statement of the actor may take.
 fn statement_ms_max(actor: &Actor) -> u64 {
     match actor.who {
@@ -308,7 +320,8 @@ impl SchedulerDb {
     /// When the database cannot be reached.
     pub async fn connect(hosts: impl Into<Hosts>) -> Result<Self, sqlx::Error> {
         let options = PgPoolOptions::new().max_connections(1);
-        let pool = hosts.into().pool(options, "muster-scheduler").await?;
+        let limit = SCHEDULER_STATEMENT_MS_MAX;
+        let pool = hosts.into().pool(options, "muster-scheduler", limit).await?;
         Ok(Self { pool })
     }
 

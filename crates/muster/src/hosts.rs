@@ -99,16 +99,21 @@ impl Hosts {
         &self,
         options: PgPoolOptions,
         application: &str,
+        statement_ms_max: u64,
     ) -> Result<PgPool, sqlx::Error> {
-        let named = |host: &PgConnectOptions| named(host, application);
+        let hosts = self.0.iter().map(|host| {
+            let host = host.clone().application_name(application).options(KEEPALIVES);
+            host.options([("statement_timeout", statement_ms_max)])
+        });
+        let hosts = Self(hosts.collect());
         // sqlx waits for ever, and keeps the connection's place, when the other side is gone and did not say so.
         let options = options
             .test_before_acquire(false)
             .before_acquire(|connection, known| Box::pin(is_still_alive(connection, known.idle_for)));
-        if let [one] = self.0.as_slice() {
-            return options.connect_with(named(one)).await;
+        if let [one] = hosts.0.as_slice() {
+            return options.connect_with(one.clone()).await;
         }
-        let writable = self.find().await?;
+        let writable = hosts.find().await?;
         let followed = Arc::new(Mutex::new(Followed {
             writable,
             since: Instant::now(),
@@ -132,21 +137,18 @@ impl Hosts {
                 let idle_for = known.idle_for;
                 Box::pin(async move { Ok(newer && is_still_alive(connection, idle_for).await?) })
             })
-            .connect_with(named(&self.0[writable.host]))
+            .connect_with(hosts.0[writable.host].clone())
             .await?;
-        let (hosts, follower) = (self.clone(), pool.clone());
-        let application = application.to_owned();
+        let follower = pool.clone();
         tokio::spawn(async move {
             let mut closed = follower.close_event();
-            closed
-                .do_until(hosts.follow(&follower, &application, &followed))
-                .await
+            closed.do_until(hosts.follow(&follower, &followed)).await
         });
         Ok(pool)
     }
 
     /// Has the pool connect to whichever host takes writes.
-    async fn follow(&self, pool: &PgPool, application: &str, followed: &Mutex<Followed>) {
+    async fn follow(&self, pool: &PgPool, followed: &Mutex<Followed>) {
         let mut ticks = tokio::time::interval(Duration::from_millis(ASK_EVERY_MS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -157,7 +159,7 @@ impl Hosts {
                 continue;
             };
             let host = &self.0[found.host];
-            pool.set_connect_options(named(host, application));
+            pool.set_connect_options(host.clone());
             *followed.lock().expect("no holder of this lock panics") = Followed {
                 writable: found,
                 since: Instant::now(),
@@ -217,11 +219,6 @@ fn newest(answers: &[Result<Option<i64>, sqlx::Error>], known: Option<Writable>)
 
 fn current(followed: &Mutex<Followed>) -> Followed {
     *followed.lock().expect("no holder of this lock panics")
-}
-
-/// How a pool connects to a host.
-fn named(host: &PgConnectOptions, application: &str) -> PgConnectOptions {
-    host.clone().application_name(application).options(KEEPALIVES)
 }
 
 /// Whether a connection still leads somewhere, after it idled for so long.

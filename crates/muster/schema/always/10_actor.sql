@@ -1,4 +1,18 @@
--- Who is acting, as the transaction says. Set by the one place that opens transactions, local to the transaction.
+-- Who is acting, as the transaction says, local to it.
+
+-- Says who acts in this transaction, and gives their tenant. A statement that is a transaction of its own says so in its first
+-- argument: arguments are known before the function is called.
+create or replace function muster_act_as(
+    p_tenant bigint, p_triggered_by text, p_operator bigint, p_bot bigint, p_request uuid) returns bigint language plpgsql as
+$$
+begin
+    perform set_config('muster.tenant_id', p_tenant::text, true), set_config('muster.triggered_by', p_triggered_by, true),
+        set_config('muster.operator_id', coalesce(p_operator::text, ''), true),
+        set_config('muster.bot_id', coalesce(p_bot::text, ''), true),
+        set_config('muster.request_id', p_request::text, true), set_config('muster.reason', '', true);
+    return p_tenant;
+end
+$$;
 
 create or replace function muster_tenant() returns bigint language sql stable parallel safe as
 $$ select nullif(current_setting('muster.tenant_id', true), '')::bigint $$;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     actor::Actor,
     app::App,
-    db::Tx,
+    db::{Tx, not_committed},
     problem::{Bug, Failure},
     texts::template::Variables,
 };
@@ -164,7 +164,6 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
     let maxes: Vec<i32> = claimers.iter().map(|claimer| count(claimer.max)).collect();
     let steps: Vec<i16> = wanted.steps.iter().map(|step| step.number()).collect();
     let actor = together::actor(wanted.tenant, claimers.iter().map(|claimer| &claimer.actor));
-    let mut tx = app.db.begin(&actor).await?;
     let rows = sqlx::query_file_as!(
         Row,
         "src/work/claim.sql",
@@ -174,10 +173,15 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         &maxes,
         &steps,
         wanted.model.map(|id| id.0),
-        count(lease_secs(&app.settings, wanted.for_people))
+        count(lease_secs(&app.settings, wanted.for_people)),
+        actor.triggered_by(),
+        actor.operator().map(|id| id.0),
+        actor.bot().map(|id| id.0),
+        actor.request
     )
-    .fetch_all(&mut *tx)
-    .await?;
+    .fetch_all(&mut app.db.for_one_statement().await?)
+    .await
+    .map_err(not_committed)?;
     let nothing = || Found {
         items: Vec::new(),
         paused: None,
@@ -193,6 +197,7 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
             .push(row.item()?);
     }
     if found.iter().any(|one| one.items.is_empty()) {
+        let mut tx = app.db.begin(&actor).await?;
         let rows = sqlx::query_file!(
             "src/work/idle.sql",
             wanted.tenant.0,
@@ -206,7 +211,6 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
             (one.paused, one.due_in_ms) = (row.paused, row.due_in_ms);
         }
     }
-    tx.commit().await?;
     Ok(found)
 }
 

@@ -6,4 +6,4 @@ select claimer as "claimer!", account_id as "account_id!: muster_wire::AccountId
     scheme as "scheme!", host as "host!", port as "port!", proxy_username,
     content_id as "content_id: muster_wire::ContentId", image_url, content_text, content_is_template,
     text_id as "text_id: muster_wire::TextId", text_content, text_is_template
-from claim_steps($1, $2, $3, $4, $5, $6, $7)
+from claim_steps(muster_act_as($1, $8, $9, $10, $11), $2, $3, $4, $5, $6, $7)

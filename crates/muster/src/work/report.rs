@@ -14,6 +14,7 @@ use super::{
 use crate::{
     actor::Actor,
     app::App,
+    db::not_committed,
     problem::{Bug, Failure},
 };
 
@@ -144,7 +145,6 @@ async fn settle_once(
     let responses: Vec<_> = items.iter().map(|(_, r)| r.response.as_ref()).collect();
     let errors: Vec<_> = items.iter().map(|(_, r)| r.error.as_deref()).collect();
     let actor = together::actor(tenant, reporters.iter().map(|reporter| &reporter.actor));
-    let mut tx = app.db.begin(&actor).await?;
     let rows = sqlx::query_file!(
         "src/work/report.sql",
         tenant.0,
@@ -161,17 +161,20 @@ async fn settle_once(
         &outcomes as &[&str],
         &times_ms,
         &responses as &[Option<&serde_json::Value>],
-        &errors as &[Option<&str>]
+        &errors as &[Option<&str>],
+        actor.triggered_by(),
+        actor.operator().map(|id| id.0),
+        actor.bot().map(|id| id.0),
+        actor.request
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut app.db.for_one_statement().await?)
     .await;
     let rows = match rows {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SERIALIZATION_FAILURE) => {
             return Ok(None);
         }
-        rows => rows?,
+        rows => rows.map_err(not_committed)?,
     };
-    tx.commit().await?;
     let stale = (Verdict::Stale, None);
     let mut verdicts: Verdicts = items.iter().map(|(_, result)| (result.lease, stale)).collect();
     for row in rows {
