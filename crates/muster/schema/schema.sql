@@ -378,14 +378,12 @@ declare
     -- The claimer of each step that may be given.
     v_turns integer[];
     v_given integer := 0;
-    v_step smallint;
-    v_content text;
-    v_text text;
     v_found integer;
     v_wanted integer;
     v_tids tid[];
     v_accounts bigint[];
     v_models bigint[];
+    v_steps smallint[];
     v_lapsed bigint[];
     v_leased integer;
 begin
@@ -396,130 +394,134 @@ begin
         where not exists (select from tenants t where t.id = p_tenant and t.paused_at is not null)
             and not exists (select from bots b where b.tenant_id = p_tenant and b.id = c.bot and b.status = 'paused')
         order by turn, c.claimer);
-    foreach v_step in array '{5,4,3,2,1}'::smallint[] loop
-        continue when cardinality(p_steps) > 0 and v_step <> all (p_steps);
-        v_content := step_content(v_step);
-        v_text := step_text(v_step);
-        -- Again while what was found turned out to be held. Bounded, so that no claim takes long.
-        for v_pass in 1 .. 100 loop
-            v_wanted := cardinality(v_turns) - v_given;
-            exit when v_wanted = 0;
-            select count(*), array_agg(c.tid) filter (where c.authorised_until > now()),
-                array_agg(c.account_id) filter (where c.authorised_until > now()),
-                array_agg(c.model_id) filter (where c.authorised_until > now()),
-                array_agg(c.account_id) filter (where c.authorised_until <= now())
-            into v_found, v_tids, v_accounts, v_models, v_lapsed
-            from (
-                select q.ctid as tid, q.account_id, q.model_id, q.authorised_until from work_queue q
-                where q.tenant_id = p_tenant and q.for_people = (p_bots[1] is null) and q.step = v_step
+    -- Again while what was found turned out to be held. Bounded, so that no claim takes long.
+    for v_pass in 1 .. 100 loop
+        v_wanted := cardinality(v_turns) - v_given;
+        exit when v_wanted = 0;
+        -- The steps are looked through in their order, and no further than to the last that is wanted.
+        select count(*), array_agg(c.tid) filter (where c.authorised_until > now()),
+            array_agg(c.account_id) filter (where c.authorised_until > now()),
+            array_agg(c.model_id) filter (where c.authorised_until > now()),
+            array_agg(c.step) filter (where c.authorised_until > now()),
+            array_agg(c.account_id) filter (where c.authorised_until <= now())
+        into v_found, v_tids, v_accounts, v_models, v_steps, v_lapsed
+        from (
+            select q.*
+            from unnest('{5,4,3,2,1}'::smallint[]) s (step)
+            cross join lateral (
+                select q.ctid as tid, q.account_id, q.model_id, q.step, q.authorised_until from work_queue q
+                where q.tenant_id = p_tenant and q.for_people = (p_bots[1] is null) and q.step = s.step
                     and q.state = 'ready' and q.run_at <= now() and (p_model is null or q.model_id = p_model)
                 order by q.run_at limit v_wanted for no key update skip locked
-            ) c;
-            exit when v_found = 0;
-            if v_lapsed is not null then
-                update work_queue q set state = 'held', hold = 'authorisation_lapsed'
-                where q.tenant_id = p_tenant and q.account_id = any (v_lapsed);
-            end if;
-            if v_accounts is not null then
-                return query
-                    with wanted as materialized (
-                        select u.model_id, count(*) as steps, array_agg(u.tid) as tids, array_agg(u.account_id) as accounts
-                        from unnest(v_tids, v_accounts, v_models) u (tid, account_id, model_id)
-                        group by u.model_id
-                    ), served as (
-                        select m.id as model_id, m.name as model, u.tid, u.account_id,
-                            v_turns[v_given + row_number() over ()] as claimer,
-                            c.ids[place.content] as content_id,
-                            c.urls[place.content] as image_url,
-                            c.texts[place.content] as content_text,
-                            c.templates[place.content] as content_is_template,
-                            t.ids[place.text] as text_id,
-                            t.texts[place.text] as text_content,
-                            t.templates[place.text] as text_is_template
-                        from wanted w
-                        join models m on m.tenant_id = p_tenant and m.id = w.model_id
-                        cross join lateral (
-                            select count(*) as items, count(*) filter (where i.used = i.least) as equal,
-                                array_agg(i.used) as used,
-                                array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
-                                array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
-                                array_agg(i.is_template) as templates
+            ) q
+            where cardinality(p_steps) = 0 or s.step = any (p_steps)
+            limit v_wanted
+        ) c;
+        exit when v_found = 0;
+        if v_lapsed is not null then
+            update work_queue q set state = 'held', hold = 'authorisation_lapsed'
+            where q.tenant_id = p_tenant and q.account_id = any (v_lapsed);
+        end if;
+        if v_accounts is not null then
+            return query
+                with wanted as materialized (
+                    select u.model_id, u.step, step_content(u.step) as content, step_text(u.step) as text, count(*) as steps,
+                        array_agg(u.tid) as tids, array_agg(u.account_id) as accounts
+                    from unnest(v_tids, v_accounts, v_models, v_steps) u (tid, account_id, model_id, step)
+                    group by u.model_id, u.step
+                ), served as (
+                    select m.id as model_id, m.name as model, w.step, u.tid, u.account_id,
+                        v_turns[v_given + row_number() over ()] as claimer,
+                        c.ids[place.content] as content_id,
+                        c.urls[place.content] as image_url,
+                        c.texts[place.content] as content_text,
+                        c.templates[place.content] as content_is_template,
+                        t.ids[place.text] as text_id,
+                        t.texts[place.text] as text_content,
+                        t.templates[place.text] as text_is_template
+                    from wanted w
+                    join models m on m.tenant_id = p_tenant and m.id = w.model_id
+                    cross join lateral (
+                        select count(*) as items, count(*) filter (where i.used = i.least) as equal,
+                            array_agg(i.used) as used,
+                            array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
+                            array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
+                            array_agg(i.is_template) as templates
+                        from (
+                            select l.*, greatest(l.usage_count, l.least) as used
                             from (
-                                select l.*, greatest(l.usage_count, l.least) as used
+                                select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
                                 from (
-                                    select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
-                                    from (
-                                        (select id, usage_count, order_priority, image_url, text_content, is_template
-                                        from model_content
-                                        where tenant_id = p_tenant and model_id = m.id and content_type = v_content
-                                        order by usage_count, order_priority, id limit w.steps + 8)
-                                        union all
-                                        (select id, usage_count, order_priority, image_url, text_content, is_template
-                                        from model_content
-                                        where tenant_id = p_tenant and model_id = m.id and content_type = 'any'
-                                            and v_content is not null
-                                        order by usage_count, order_priority, id limit w.steps + 8)
-                                    ) e
-                                ) l
-                                order by used, l.order_priority, random()
-                            ) i
-                        ) c
-                        cross join lateral (
-                            select count(*) as items, count(*) filter (where i.used = i.least) as equal,
-                                array_agg(i.used) as used,
-                                array_agg(i.id) as ids, array_agg(i.text_content) as texts,
-                                array_agg(i.is_template) as templates
+                                    (select id, usage_count, order_priority, image_url, text_content, is_template
+                                    from model_content
+                                    where tenant_id = p_tenant and model_id = m.id and content_type = w.content
+                                    order by usage_count, order_priority, id limit w.steps + 8)
+                                    union all
+                                    (select id, usage_count, order_priority, image_url, text_content, is_template
+                                    from model_content
+                                    where tenant_id = p_tenant and model_id = m.id and content_type = 'any'
+                                        and w.content is not null
+                                    order by usage_count, order_priority, id limit w.steps + 8)
+                                ) e
+                            ) l
+                            order by used, l.order_priority, random()
+                        ) i
+                    ) c
+                    cross join lateral (
+                        select count(*) as items, count(*) filter (where i.used = i.least) as equal,
+                            array_agg(i.used) as used,
+                            array_agg(i.id) as ids, array_agg(i.text_content) as texts,
+                            array_agg(i.is_template) as templates
+                        from (
+                            select l.*, greatest(l.usage_count, l.least) as used
                             from (
-                                select l.*, greatest(l.usage_count, l.least) as used
+                                select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
                                 from (
-                                    select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
-                                    from (
-                                        select id, usage_count, text_content, is_template from text_pools
-                                        where tenant_id = p_tenant and model_id = m.id and content_type = v_text
-                                        order by usage_count, id limit w.steps + 8
-                                    ) e
-                                ) l
-                                order by used, random()
-                            ) i
-                        ) t
-                        -- Those that are equal get turns, in their order; they are spread only where there are others too.
-                        cross join lateral (
-                            select case when c.equal < least(w.steps, c.items)
-                                then spread_uses(c.used, c.priorities, w.steps) end as places
-                        ) cs
-                        cross join lateral (
-                            select case when t.equal < least(w.steps, t.items)
-                                then spread_uses(t.used, null, w.steps) end as places
-                        ) ts
-                        cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
-                        cross join lateral (
-                            select coalesce(cs.places[u.nth], 1 + (u.nth - 1) % nullif(c.items, 0)) as content,
-                                coalesce(ts.places[u.nth], 1 + (u.nth - 1) % nullif(t.items, 0)) as text
-                        ) place
-                        -- What a step cannot do without: a picture, or for the biography its text.
-                        where case when v_content is not null then c.ids else t.ids end is not null
-                    ), leased as (
-                        update work_queue q
-                        set state = 'leased', lease = q.lease + 1, leased_at = now(),
-                            leased_until = now() + make_interval(secs => p_lease_secs), bot_id = p_bots[s.claimer],
-                            operator_id = p_operators[s.claimer], content_id = s.content_id, text_id = s.text_id
-                        from served s
-                        where q.ctid = s.tid and q.tenant_id = p_tenant and q.account_id = s.account_id
-                        returning q.lease, q.leased_until, q.attempt, s.*
-                    )
-                    select l.claimer, l.account_id, l.lease, l.leased_until, v_step, (l.attempt + 1)::smallint, a.username,
-                        a.location_city, a.location_campus, a.location_niche, l.model_id, l.model, p.id, p.scheme, p.host,
-                        p.port, p.username, l.content_id, l.image_url, l.content_text, l.content_is_template, l.text_id,
-                        l.text_content, l.text_is_template
-                    from leased l
-                    join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
-                    join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id;
-                get diagnostics v_leased = row_count;
-                v_given := v_given + v_leased;
-                exit when v_leased < cardinality(v_accounts) and not hold_empty(p_tenant, v_step, v_accounts);
-            end if;
-            exit when v_found < v_wanted;
-        end loop;
+                                    select id, usage_count, text_content, is_template from text_pools
+                                    where tenant_id = p_tenant and model_id = m.id and content_type = w.text
+                                    order by usage_count, id limit w.steps + 8
+                                ) e
+                            ) l
+                            order by used, random()
+                        ) i
+                    ) t
+                    -- Those that are equal get turns, in their order; they are spread only where there are others too.
+                    cross join lateral (
+                        select case when c.equal < least(w.steps, c.items)
+                            then spread_uses(c.used, c.priorities, w.steps) end as places
+                    ) cs
+                    cross join lateral (
+                        select case when t.equal < least(w.steps, t.items)
+                            then spread_uses(t.used, null, w.steps) end as places
+                    ) ts
+                    cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
+                    cross join lateral (
+                        select coalesce(cs.places[u.nth], 1 + (u.nth - 1) % nullif(c.items, 0)) as content,
+                            coalesce(ts.places[u.nth], 1 + (u.nth - 1) % nullif(t.items, 0)) as text
+                    ) place
+                    -- What a step cannot do without: a picture, or for the biography its text.
+                    where case when w.content is not null then c.ids else t.ids end is not null
+                ), leased as (
+                    update work_queue q
+                    set state = 'leased', lease = q.lease + 1, leased_at = now(),
+                        leased_until = now() + make_interval(secs => p_lease_secs), bot_id = p_bots[s.claimer],
+                        operator_id = p_operators[s.claimer], content_id = s.content_id, text_id = s.text_id
+                    from served s
+                    where q.ctid = s.tid and q.tenant_id = p_tenant and q.account_id = s.account_id
+                    returning q.lease, q.leased_until, q.attempt, s.*
+                )
+                select l.claimer, l.account_id, l.lease, l.leased_until, l.step, (l.attempt + 1)::smallint, a.username,
+                    a.location_city, a.location_campus, a.location_niche, l.model_id, l.model, p.id, p.scheme, p.host,
+                    p.port, p.username, l.content_id, l.image_url, l.content_text, l.content_is_template, l.text_id,
+                    l.text_content, l.text_is_template
+                from leased l
+                join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
+                join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id;
+            get diagnostics v_leased = row_count;
+            v_given := v_given + v_leased;
+            exit when v_leased < cardinality(v_accounts) and not hold_empty(p_tenant, v_accounts);
+        end if;
+        exit when v_found < v_wanted;
     end loop;
 end
 $$;
@@ -786,7 +788,7 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) RETURNS boolean
+CREATE FUNCTION public.hold_empty(p_tenant bigint, p_accounts bigint[]) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
 declare
@@ -797,18 +799,17 @@ begin
         where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready');
     v_models := array(
         select m.id from models m where m.tenant_id = p_tenant and m.id = any (v_models) for update skip locked);
-    v_models := array(
-        select m.id from unnest(v_models) m (id)
-        where case when step_content(p_step) is not null
-            then not exists (
-                select from model_content c
-                where c.tenant_id = p_tenant and c.model_id = m.id and c.content_type in (step_content(p_step), 'any'))
-            else not exists (
-                select from text_pools t
-                where t.tenant_id = p_tenant and t.model_id = m.id and t.content_type = step_text(p_step)) end);
     update work_queue q
     set state = 'held', hold = 'pool_empty'
-    where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready' and q.model_id = any (v_models);
+    where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready' and q.model_id = any (v_models)
+        and case when step_content(q.step) is not null
+            then not exists (
+                select from model_content c
+                where c.tenant_id = p_tenant and c.model_id = q.model_id
+                    and c.content_type in (step_content(q.step), 'any'))
+            else not exists (
+                select from text_pools t
+                where t.tenant_id = p_tenant and t.model_id = q.model_id and t.content_type = step_text(q.step)) end;
     return not exists (
         select from work_queue q
         where q.tenant_id = p_tenant and q.account_id = any (p_accounts) and q.state = 'ready');
@@ -3124,8 +3125,8 @@ GRANT ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) TO muster_app;
 REVOKE ALL ON FUNCTION public.history_inserted() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
 
-REVOKE ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_step smallint, p_accounts bigint[]) TO muster_app;
+REVOKE ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_accounts bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_accounts bigint[]) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.is_backed_up() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.is_backed_up() TO muster_app;
