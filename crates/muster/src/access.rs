@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -20,7 +20,7 @@ use muster_wire::{Role, TenantId};
 use uuid::Uuid;
 
 use crate::{
-    actor::{Actor, Who},
+    actor::{Actor, Stale, Who},
     app::App,
     cluster::Space,
     limits::{ANONYMOUS_REQUESTS_PER_MINUTE, Allowance, Limits},
@@ -458,6 +458,10 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                 Some(actor) if !request.method().is_safe() => Some(actor.tenant),
                 _ => None,
             };
+            let stale = request
+                .extensions()
+                .get::<Actor>()
+                .and_then(|actor| actor.stale.clone());
             let identity = request.extensions().get::<Arc<Identity>>().cloned();
             let mut response = if unhurried {
                 next.run(request).await
@@ -483,6 +487,9 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
             }
             if let Some(allowance) = allowance {
                 tell_allowance(response.headers_mut(), allowance);
+            }
+            if let Some(secs) = stale.and_then(|stale| stale.age_secs()) {
+                response.headers_mut().insert(header::AGE, secs.into());
             }
             if let Some(identity) = identity {
                 response.extensions_mut().insert(identity);
@@ -573,9 +580,28 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
         who: identity.who,
         request: request_id,
         address: address.map(|a| a.to_string()),
+        stale: max_stale(request.headers())
+            .filter(|_| path.starts_with("/v1/") && request.method().is_safe()),
     };
     request.extensions_mut().insert(actor);
     Ok(Some(allowance))
+}
+
+/// How old an answer may be: `Cache-Control: max-stale`, in seconds, or however old (RFC 9111, section 5.2.1.2). One that is not
+/// understood is as good as none.
+fn max_stale(headers: &HeaderMap) -> Option<Stale> {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let mut directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    directives.find_map(|directive| {
+        let (name, secs) = match directive.trim().split_once('=') {
+            Some((name, secs)) => (name, secs.trim_matches('"').parse().ok()?),
+            None => (directive.trim(), u64::MAX),
+        };
+        let is_it = name.eq_ignore_ascii_case("max-stale");
+        is_it.then(|| Stale::up_to(Duration::from_secs(secs)))
+    })
 }
 
 /// The SHA-256 of the token that a request presented.

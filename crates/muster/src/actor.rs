@@ -1,5 +1,13 @@
 //! Who acts: the one thing without which nothing reaches the database.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
 use muster_wire::{BotId, OperatorId, Role, TenantId};
 use uuid::Uuid;
 
@@ -15,6 +23,43 @@ pub struct Actor {
     pub request: Uuid,
     /// The caller's address, where there is one.
     pub address: Option<String>,
+    /// Where lists and dashboards may be old.
+    pub stale: Option<Stale>,
+}
+
+/// How old an answer may be, and how old the one that is given is.
+#[derive(Debug, Clone)]
+pub struct Stale {
+    max: Duration,
+    /// Milliseconds and one, or 0 where it is not old.
+    given: Arc<AtomicU64>,
+}
+
+impl Stale {
+    /// An answer may be this old.
+    pub fn up_to(max: Duration) -> Self {
+        Self {
+            max,
+            given: Arc::default(),
+        }
+    }
+
+    /// Whether something of this age will do.
+    pub fn allows(&self, age: Duration) -> bool {
+        age <= self.max
+    }
+
+    /// Notes that the answer is, in part, this old.
+    pub fn give(&self, age: Duration) {
+        let ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX - 1);
+        self.given.fetch_max(ms + 1, Ordering::Relaxed);
+    }
+
+    /// How old the answer is, in whole seconds, rounded up; none where it is what there is now.
+    pub fn age_secs(&self) -> Option<u64> {
+        let ms = self.given.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(ms.div_ceil(1_000))
+    }
 }
 
 /// The kinds of actors.
@@ -46,6 +91,7 @@ impl Actor {
             who: Who::System,
             request: Uuid::now_v7(),
             address: None,
+            stale: None,
         }
     }
 
@@ -56,6 +102,7 @@ impl Actor {
             who: Who::Scheduler,
             request: Uuid::now_v7(),
             address: None,
+            stale: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use ipnet::IpNet;
+use secrecy::SecretString;
 
 use crate::proxies::probe::Target;
 
@@ -24,6 +25,10 @@ pub struct ServeSettings {
     /// Connections to the database, at most.
     #[arg(long, env = "MUSTER_CONNECTIONS", default_value_t = crate::db::CONNECTIONS_MAX_DEFAULT, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub connections: u32,
+
+    /// A standby of the database, as the same role: answers lists and dashboards of the API to those who say that old answers will do.
+    #[arg(long, env = "MUSTER_STANDBY_URL", value_name = "URL", hide_env_values = true)]
+    pub standby_url: Option<SecretString>,
 
     /// Seconds that a claimed step is leased for.
     #[arg(long, env = "MUSTER_LEASE_SECS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
@@ -75,6 +80,7 @@ impl Default for ServeSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
             behind_proxy: false,
             connections: crate::db::CONNECTIONS_MAX_DEFAULT,
+            standby_url: None,
             lease_secs: 120,
             retry_ms: 30_000,
             probe_target: "tcp://www.instagram.com:443"

@@ -8,12 +8,12 @@ use std::{
 
 use sqlx::{
     AssertSqlSafe, PgPool, SqlSafeStr,
-    postgres::{PgListener, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
 use crate::{
     actor::{Actor, Who},
-    hosts::Hosts,
+    hosts::{Hosts, Standby},
     problem::{Failure, Refusal},
 };
 
@@ -50,6 +50,7 @@ const LONG_IDLE_MS_MAX: u64 = 30_000;
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    standby: Option<Standby>,
 }
 
 /// A transaction of one actor: it sees the rows of one tenant, and what it writes names the actor. Rolled back when
@@ -68,7 +69,17 @@ impl Db {
             .max_connections(connections_max)
             .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
         let pool = hosts.into().pool(options, "muster", STATEMENT_MS_MAX).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, standby: None })
+    }
+
+    /// The same database with a standby of it, which answers where somebody says that old answers will do.
+    #[must_use]
+    pub fn with_standby(self, standby: &PgConnectOptions, connections_max: u32) -> Self {
+        let standby = Standby::of(self.pool.clone(), standby, connections_max, STATEMENT_MS_MAX);
+        Self {
+            standby: Some(standby),
+            ..self
+        }
     }
 
     /// A connection for one statement that is a transaction of its own, in one round trip. It has to say itself who acts, with
@@ -77,7 +88,7 @@ impl Db {
     /// # Errors
     /// Unavailable when no connection is free in time, or the database cannot be reached.
     pub async fn for_one_statement(&self) -> Result<Borrowed, Failure> {
-        Ok(self.connection(STATEMENT_MS_MAX).await?)
+        Ok(connection(&self.pool, STATEMENT_MS_MAX).await?)
     }
 
     /// Opens a transaction for the actor. The tenant and the actor are set in the same round trip, and end with it.
@@ -99,6 +110,16 @@ impl Db {
     }
 
     async fn open(&self, begin: &'static str, actor: &Actor, statement_ms_max: u64) -> Result<Tx, Failure> {
+        self.open_on(&self.pool, begin, actor, statement_ms_max).await
+    }
+
+    async fn open_on(
+        &self,
+        pool: &PgPool,
+        begin: &'static str,
+        actor: &Actor,
+        statement_ms_max: u64,
+    ) -> Result<Tx, Failure> {
         let null_or = |id: Option<i64>| id.map_or_else(|| "null".to_owned(), |id| id.to_string());
         let tenant = actor.tenant.0;
         let by = actor.triggered_by();
@@ -112,25 +133,29 @@ impl Db {
              set_config('statement_timeout', '{statement_ms_max}', true), \
              set_config('idle_in_transaction_session_timeout', '{idle_ms_max}', true)"
         );
-        let mut tx = self.connection(statement_ms_max).await?;
+        let mut tx = connection(pool, statement_ms_max).await?;
         tx.begin(AssertSqlSafe(statement).into_sql_str()).await?;
         Ok(Tx(tx))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    async fn connection(&self, statement_ms_max: u64) -> Result<Borrowed, sqlx::Error> {
-        let connection = self.pool.acquire().await?;
-        Ok(Borrowed::new(connection, wait_max(statement_ms_max)))
-    }
-
     /// Opens a transaction for the actor in which every statement is planned for its own parameters: for lists, where
-    /// one statement serves many filters.
+    /// one statement serves many filters. It is on the standby where what that shows is not too old for the actor, who is then told
+    /// how old it is; and can write nothing there.
     ///
     /// # Errors
     /// As [`Db::begin`].
     pub async fn begin_read(&self, actor: &Actor) -> Result<Tx, Failure> {
         let begin = "begin; set local plan_cache_mode = force_custom_plan";
-        self.open(begin, actor, statement_ms_max(actor)).await
+        let limit = statement_ms_max(actor);
+        if let (Some(standby), Some(stale)) = (&self.standby, &actor.stale)
+            && let Some(age) = standby.age()
+            && stale.allows(age)
+            && let Ok(tx) = self.open_on(standby.pool(), begin, actor, limit).await
+        {
+            stale.give(age);
+            return Ok(tx);
+        }
+        self.open(begin, actor, limit).await
     }
 
     /// Calls the function that finds who signs in, the one statement for which no tenant is known yet.
@@ -139,7 +164,7 @@ impl Db {
     /// When the database fails.
     pub async fn sign_in(&self, email: &str) -> Result<Vec<SignIn>, Failure> {
         let rows = sqlx::query_file_as!(SignIn, "src/sessions/sign_in.sql", email)
-            .fetch_all(&mut self.connection(STATEMENT_MS_MAX).await?)
+            .fetch_all(&mut connection(&self.pool, STATEMENT_MS_MAX).await?)
             .await?;
         Ok(rows)
     }
@@ -162,7 +187,7 @@ impl Db {
     /// Each fault with its cure, all at once.
     pub async fn check(&self) -> Result<(), Failure> {
         let seen = sqlx::query_file!("src/schema/guards.sql")
-            .fetch_one(&mut self.connection(STATEMENT_MS_MAX).await?)
+            .fetch_one(&mut connection(&self.pool, STATEMENT_MS_MAX).await?)
             .await?;
         let mut faults = Vec::new();
         if seen.bypasses {
@@ -195,6 +220,9 @@ impl Db {
     /// Closes every connection, after what runs on them is done.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(standby) = &self.standby {
+            standby.pool().close().await;
+        }
     }
 }
 
@@ -268,6 +296,11 @@ impl Tx {
             .await?;
         Ok(())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+async fn connection(pool: &PgPool, statement_ms_max: u64) -> Result<Borrowed, sqlx::Error> {
+    Ok(Borrowed::new(pool.acquire().await?, wait_max(statement_ms_max)))
 }
 
 /// What a commit, or a statement that is a transaction of its own, failed with: that it was not committed, where the database says

@@ -17,6 +17,10 @@ use sqlx::{
 };
 use tokio::time::MissedTickBehavior;
 
+mod standby;
+
+pub use standby::Standby;
+
 /// How often each of several hosts is asked whether it takes writes.
 const ASK_EVERY_MS: u64 = 500;
 

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +83,15 @@ impl Server {
         }
         let app_role = app_role.into();
         schema::check(&app_role.writable().await?).await?;
-        let db = Db::connect(app_role, settings.connections + LISTENERS).await?;
+        let mut db = Db::connect(app_role, settings.connections + LISTENERS).await?;
+        if let Some(url) = &settings.standby_url {
+            let standby = url.expose_secret().parse().map_err(|_| {
+                let cure =
+                    "the standby's address is not understood: write postgres://ROLE:PASSWORD@HOST:PORT/NAME";
+                StartError::Setting(cure.to_owned())
+            })?;
+            db = db.with_standby(&standby, settings.connections);
+        }
         db.check().await.map_err(StartError::Unsafe)?;
         let scheduler = SchedulerDb::connect(scheduler_role).await?;
         let address = settings.listen;

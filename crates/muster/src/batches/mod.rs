@@ -298,6 +298,7 @@ pub async fn run_part(db: &Db, tenant: TenantId) -> Result<bool, Failure> {
         who,
         request: due.request_id,
         address: None,
+        stale: None,
     };
     let mut tx = db.begin_read(&actor).await?;
     tx.take_your_time().await?;

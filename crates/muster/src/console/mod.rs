@@ -324,6 +324,7 @@ pub fn problem(asked: &Asked, problem: &Problem, identity: Option<&Identity>) ->
             who: identity.who,
             request: uuid::Uuid::nil(),
             address: None,
+            stale: None,
         },
         name: identity.name.clone(),
         tenant: identity.tenant_name.clone(),

@@ -55,6 +55,7 @@ impl From {
             who,
             request: self.request,
             address: self.address.map(|a| a.to_string()),
+            stale: None,
         }
     }
 }

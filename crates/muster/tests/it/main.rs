@@ -63,6 +63,7 @@ mod screenshots;
 mod secrets;
 mod sessions;
 mod space;
+mod standby;
 mod support;
 mod tenants;
 mod texts;

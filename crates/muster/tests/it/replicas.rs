@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Runs a command of the binary on this data folder.
-async fn muster(data: &Path, args: &[&str]) -> Ran {
+pub async fn muster(data: &Path, args: &[&str]) -> Ran {
     let ended = tokio::process::Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(args)
         .env_clear()
@@ -42,7 +42,7 @@ async fn muster(data: &Path, args: &[&str]) -> Ran {
 }
 
 /// Starts a replica and waits until it says that it runs.
-fn run(data: &Path) -> Child {
+pub fn run(data: &Path) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_muster"))
         .args(["replica", "run"])
         .env("MUSTER_DATA", data)
@@ -54,6 +54,12 @@ fn run(data: &Path) -> Child {
     let line = lines.next().expect("it says that it runs").expect("a line");
     assert!(line.starts_with("The replica runs in "), "{line}");
     child
+}
+
+/// Stops a replica.
+pub fn end(replica: &mut Child) {
+    kill(Pid::from_raw(replica.id().cast_signed()), Signal::SIGTERM).expect("SIGTERM");
+    assert!(replica.wait().expect("it ends").success());
 }
 
 async fn status(data: &Path) -> Value {
@@ -110,8 +116,7 @@ async fn a_replica_is_made_run_examined_and_promoted_by_the_commands_of_the_runb
     let said = muster(&data, &["replica", "promote"]).await.expect(0);
     assert!(said.contains("could not be fenced off"), "{said}");
     assert_eq!(status(&data).await["is_replica"], false);
-    kill(Pid::from_raw(replica.id().cast_signed()), Signal::SIGTERM).expect("SIGTERM");
-    assert!(replica.wait().expect("it ends").success());
+    end(&mut replica);
 
     // From here on it is a data folder like any other.
     let promoted = Cluster::start(&data, cluster::Settings::default())
@@ -227,10 +232,6 @@ async fn a_replica_of_another_machine_comes_over_tls_with_a_password_that_it_kee
     assert_eq!(by_tls, [true]);
 
     // Nothing is written while the replica is away, until it is gone on without.
-    let end = |replica: &mut Child| {
-        kill(Pid::from_raw(replica.id().cast_signed()), Signal::SIGTERM).expect("SIGTERM");
-        assert!(replica.wait().expect("it ends").success());
-    };
     end(&mut replica);
     let mut writer = superuser(&primary).await;
     let write = tokio::spawn(async move { writer.execute("create table written (id bigint)").await });
