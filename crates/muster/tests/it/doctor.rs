@@ -132,10 +132,14 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ("account_counts", "update account_count_changes set change = 0 where ctid in (select min(ctid) from account_count_changes)", 1,
         Cure::Repair),
     ("account_counts", "delete from account_count_changes; delete from account_counts", 10, Cure::Repair),
-    ("proxy_counters", "update proxies set account_count = account_count - 1 where username in ('u2', 'u3')", 2, Cure::Repair),
-    ("proxy_counters", "update proxies set account_count = 1 where username = 'u1'", 1, Cure::Repair),
-    ("proxy_capacity", "update proxies set max_accounts = 2, account_count = 2 where username = 'u3'", 1,
+    ("proxy_counters", "set session_replication_role = origin; update proxies set account_count = account_count - 1 where username in ('u2', 'u3')", 2, Cure::Repair),
+    ("proxy_counters", "set session_replication_role = origin; update proxies set account_count = 1 where username = 'u1'", 1, Cure::Repair),
+    ("proxy_capacity", "set session_replication_role = origin; update proxies set max_accounts = 2, account_count = 2 where username = 'u3'", 1,
         Cure::Superuser("update proxies set max_accounts = 3, account_count = 3 where username = 'u3'")),
+    ("proxy_counts", "update proxies set monthly_cost = monthly_cost + 1 where username = 'u2'", 2, Cure::Repair),
+    ("proxy_counts", "update proxies set status = 'error' where username = 'u5'", 2,
+        Cure::Superuser("set session_replication_role = replica; update proxies set status = 'active' where username = 'u5'")),
+    ("proxy_counts", "delete from proxy_counts; delete from proxy_count_changes", 2, Cure::Repair),
     ("history", "update accounts set lifecycle_state = 'ready', warmup_completed_at = now() where username = 'life3';
         insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
         select a.tenant_id, a.model_id, c.state, a.status, c.change
@@ -162,8 +166,12 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
         Cure::Superuser("set session_replication_role = replica; update models set status = 'active' where name = 'Campus'")),
     ("queue_holds", "update models set people_steps = '{1}' where name = 'Campus'", 3, Cure::Repair),
     ("pool_counters", "delete from content_uses", 2, Cure::Repair),
-    ("pool_counters", "update model_content set usage_count = usage_count + 1", 1, Cure::Repair),
+    ("pool_counters", "set session_replication_role = origin; update model_content set usage_count = usage_count + 1", 1, Cure::Repair),
     ("pool_counters", "update warmup_step_logs set status = 'failed' where lease = 3", 2, Cure::Repair),
+    ("pool_counts", "update pool_count_changes set items = items + 1 where ctid in (select min(ctid) from pool_count_changes)", 1,
+        Cure::Repair),
+    ("pool_counts", "update model_content set last_used_at = last_used_at - interval '2 days'", 2, Cure::Repair),
+    ("pool_counts", "delete from pool_counts; delete from pool_count_changes", 2, Cure::Repair),
     ("imports_reading", "update imports set created_at = now() - interval '2 hours' where state = 'reading'", 1,
         Cure::Done("update imports set state = 'discarded' where state = 'reading'")),
     (
