@@ -1,7 +1,7 @@
 -- Pools whose counters, with the changes not yet folded in, are not what is in them, by when it was last used.
 select concat_ws(', ', 'model ' || k.model_id, k.pool, case when k.used_on is null then 'never used'
             when isfinite(k.used_on) then 'used last on ' || k.used_on else 'not used lately' end)
-        || ': the counter is beside what is there by ' || k.items || ' items, ' || k.uses || ' uses and ' || k.completed
+        || ': counters are off by ' || k.items || ' items, ' || k.uses || ' uses and ' || k.completed
         || ' completed' as "example!",
     count(*) over () as "count!"
 from (

@@ -1,6 +1,6 @@
 -- Models and locations whose counters of proxies, with the changes not yet folded in, are not what their proxies carry and cost.
 select case k.share when 'model' then 'model ' || coalesce(k.model_id::text, 'none') else 'location ' || k.location end
-        || ': the counter is beside what is there by ' || k.proxies || ' proxies, ' || k.failed || ' failed, ' || k.inactive
+        || ': counters are off by ' || k.proxies || ' proxies, ' || k.failed || ' failed, ' || k.inactive
         || ' inactive, ' || k.accounts || ' accounts, ' || k.places || ' places and ' || k.monthly_cost || ' a month'
         as "example!",
     count(*) over () as "count!"
