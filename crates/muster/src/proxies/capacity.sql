@@ -11,7 +11,8 @@ select s.share as "share!", s.model_id as "model_id?: muster_wire::ModelId", coa
     s.proxies::bigint as "proxies!", s.failed::bigint as "failed!", s.inactive::bigint as "inactive!",
     s.accounts::bigint as "accounts!", s.places::bigint as "places!", s.monthly_cost as "monthly_cost!"
 from (
-    select *, row_number() over (partition by share order by monthly_cost desc, proxies desc, model_id, location) as place
+    select share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost,
+        row_number() over (partition by share order by monthly_cost desc, proxies desc, model_id, location) as place
     from shares
     union all
     select 'total', null, null, coalesce(sum(proxies), 0), coalesce(sum(failed), 0), coalesce(sum(inactive), 0),
