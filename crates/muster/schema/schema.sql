@@ -621,6 +621,24 @@ CREATE FUNCTION public.counted_accounts(p_tenant bigint) RETURNS TABLE(model_id 
     select model_id, lifecycle_state, status, change from account_count_changes where tenant_id = p_tenant
 $$;
 
+CREATE FUNCTION public.counted_pools(p_tenant bigint) RETURNS TABLE(model_id bigint, pool text, used_on date, items bigint, uses bigint, completed bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    select model_id, pool, recent_day(used_on), items, uses, completed from pool_counts where tenant_id = p_tenant
+    union all
+    select model_id, pool, recent_day(used_on), items, uses, completed from pool_count_changes where tenant_id = p_tenant
+$$;
+
+CREATE FUNCTION public.counted_proxies(p_tenant bigint) RETURNS TABLE(share text, model_id bigint, location text, proxies bigint, failed bigint, inactive bigint, accounts bigint, places bigint, monthly_cost numeric)
+    LANGUAGE sql STABLE
+    AS $$
+    select share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
+    from proxy_counts where tenant_id = p_tenant
+    union all
+    select share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
+    from proxy_count_changes where tenant_id = p_tenant
+$$;
+
 CREATE FUNCTION public.drop_partitions(p_months integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -691,6 +709,12 @@ declare
 begin
     insert into account_counts (tenant_id, model_id, lifecycle_state, status, accounts)
     select tenant_id, model_id, lifecycle_state, status, count(*) from accounts where tenant_id = p_tenant group by 1, 2, 3, 4;
+    insert into pool_count_changes (tenant_id, model_id, pool, used_on, items, uses, completed)
+    select p_tenant, model_id, pool, used_on, items, uses, completed from pools_there(p_tenant);
+    insert into proxy_count_changes (
+        tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select p_tenant, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
+    from proxies_there(p_tenant);
     foreach v_table in array copied_tables() loop
         execute format('alter table %I enable trigger user', v_table);
         select pg_get_serial_sequence(v_table, a.attname) into v_sequence
@@ -764,6 +788,59 @@ begin
     from unnest(v_pools, v_items, v_used, v_succeeded, v_at) u (pool, item_id, used, succeeded, at)
     where t.tenant_id = p_tenant and t.id = u.item_id and u.pool = 'text';
     return cardinality(v_items);
+end
+$$;
+
+CREATE FUNCTION public.fold_pool_counts(p_tenant bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_folded integer;
+begin
+    with changes as (
+        delete from pool_count_changes where tenant_id = p_tenant returning model_id, pool, used_on, items, uses, completed
+    ), past as (
+        delete from pool_counts c
+        using (select distinct model_id, pool from changes) k
+        where c.tenant_id = p_tenant and c.model_id = k.model_id and c.pool = k.pool and c.used_on <> recent_day(c.used_on)
+        returning c.model_id, c.pool, c.used_on, c.items, c.uses, c.completed
+    )
+    insert into pool_counts as c (tenant_id, model_id, pool, used_on, items, uses, completed)
+    select p_tenant, model_id, pool, recent_day(used_on), sum(items), sum(uses), sum(completed)
+    from (table changes union all table past) b
+    group by 2, 3, 4 having (sum(items), sum(uses), sum(completed)) <> (0, 0, 0)
+    order by 2, 3, 4
+    on conflict (tenant_id, model_id, pool, used_on) do update
+    set items = c.items + excluded.items, uses = c.uses + excluded.uses, completed = c.completed + excluded.completed;
+    get diagnostics v_folded = row_count;
+    return v_folded;
+end
+$$;
+
+CREATE FUNCTION public.fold_proxy_counts(p_tenant bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_folded integer;
+begin
+    with changes as (
+        delete from proxy_count_changes where tenant_id = p_tenant
+        returning share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
+    )
+    insert into proxy_counts as c (
+        tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select p_tenant, share, model_id, location, sum(proxies), sum(failed), sum(inactive), sum(accounts), sum(places),
+        sum(monthly_cost)
+    from changes
+    group by 2, 3, 4
+    having (sum(proxies), sum(failed), sum(inactive), sum(accounts), sum(places), sum(monthly_cost)) <> (0, 0, 0, 0, 0, 0)
+    order by 2, 3, 4
+    on conflict (tenant_id, share, model_id, location) do update
+    set proxies = c.proxies + excluded.proxies, failed = c.failed + excluded.failed,
+        inactive = c.inactive + excluded.inactive, accounts = c.accounts + excluded.accounts,
+        places = c.places + excluded.places, monthly_cost = c.monthly_cost + excluded.monthly_cost;
+    get diagnostics v_folded = row_count;
+    return v_folded;
 end
 $$;
 
@@ -1075,6 +1152,69 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.pool_used_on(p_usage_count integer, p_last_used_at timestamp with time zone) RETURNS date
+    LANGUAGE sql STABLE
+    AS $$ select case when p_usage_count > 0 then recent_day(coalesce((p_last_used_at at time zone 'utc')::date, '-infinity')) end $$;
+
+CREATE FUNCTION public.pools_counted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_sign integer := tg_argv[0];
+begin
+    insert into pool_count_changes (tenant_id, model_id, pool, used_on, items, uses, completed)
+    select tenant_id, model_id, content_type, pool_used_on(usage_count, last_used_at), v_sign * count(*),
+        v_sign * sum(usage_count), v_sign * sum(success_count)
+    from counted_rows
+    -- The other texts are taken along with pictures, and are no pool of their own.
+    where tg_table_name = 'model_content' or content_type = 'bio'
+    group by 1, 2, 3, 4;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.pools_there(p_tenant bigint) RETURNS TABLE(model_id bigint, pool text, used_on date, items bigint, uses bigint, completed bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    select i.model_id, i.pool, pool_used_on(i.usage_count, i.last_used_at), count(*), sum(i.usage_count), sum(i.success_count)
+    from (
+        select model_id, content_type as pool, usage_count, success_count, last_used_at
+        from model_content where tenant_id = p_tenant
+        union all
+        select model_id, content_type, usage_count, success_count, last_used_at
+        from text_pools where tenant_id = p_tenant and content_type = 'bio'
+    ) i
+    group by 1, 2, 3
+$$;
+
+CREATE FUNCTION public.proxies_counted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_sign integer := tg_argv[0];
+begin
+    insert into proxy_count_changes (
+        tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select tenant_id, case grouping(location) when 1 then 'model' else 'location' end, assigned_model_id, location,
+        v_sign * count(*), v_sign * count(*) filter (where status = 'error'),
+        v_sign * count(*) filter (where status = 'inactive'), v_sign * sum(account_count),
+        v_sign * sum(proxy_places(status, account_count, max_accounts)), v_sign * sum(monthly_cost)
+    from counted_rows
+    group by grouping sets ((tenant_id, assigned_model_id), (tenant_id, location));
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.proxies_there(p_tenant bigint) RETURNS TABLE(share text, model_id bigint, location text, proxies bigint, failed bigint, inactive bigint, accounts bigint, places bigint, monthly_cost numeric)
+    LANGUAGE sql STABLE
+    AS $$
+    select case grouping(p.location) when 1 then 'model' else 'location' end, p.assigned_model_id, p.location, count(*),
+        count(*) filter (where p.status = 'error'), count(*) filter (where p.status = 'inactive'), sum(p.account_count),
+        sum(proxy_places(p.status, p.account_count, p.max_accounts)), sum(p.monthly_cost)
+    from proxies p where p.tenant_id = p_tenant
+    group by grouping sets ((p.assigned_model_id), (p.location))
+$$;
+
 CREATE FUNCTION public.proxies_updated() RETURNS trigger
     LANGUAGE plpgsql
     SET enable_nestloop TO 'off'
@@ -1139,6 +1279,10 @@ CREATE FUNCTION public.proxy_fields(p public.proxies) RETURNS jsonb
         'max_accounts', p.max_accounts)
 $$;
 
+CREATE FUNCTION public.proxy_places(p_status text, p_account_count integer, p_max_accounts integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$ select case p_status when 'active' then p_max_accounts else p_account_count end $$;
+
 CREATE FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) RETURNS integer
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1176,6 +1320,10 @@ begin
     return v_count;
 end
 $$;
+
+CREATE FUNCTION public.recent_day(p_day date) RETURNS date
+    LANGUAGE sql STABLE
+    AS $$ select case when p_day < (now() at time zone 'utc')::date - 7 then '-infinity'::date else p_day end $$;
 
 CREATE FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) RETURNS void
     LANGUAGE sql
@@ -1489,14 +1637,12 @@ begin
             having grouping(c.model_id) = 1 or c.model_id is not null
         ) a on a.model_id is not distinct from k.model_id
         left join (
-            -- A proxy out of use has no places but those that are taken.
-            select x.assigned_model_id as model_id, count(*) filter (where x.status = 'active') as active,
-                sum(case x.status when 'active' then x.max_accounts else x.account_count end) as places,
-                sum(x.account_count) as accounts, sum(x.monthly_cost) as monthly_cost
-            from proxies x
-            where x.tenant_id = p_tenant
-            group by grouping sets ((), (x.assigned_model_id))
-            having grouping(x.assigned_model_id) = 1 or x.assigned_model_id is not null
+            select x.model_id, sum(x.proxies - x.failed - x.inactive) as active, sum(x.places) as places,
+                sum(x.accounts) as accounts, sum(x.monthly_cost) as monthly_cost
+            from counted_proxies(p_tenant) x
+            where x.share = 'model'
+            group by grouping sets ((), (x.model_id))
+            having grouping(x.model_id) = 1 or x.model_id is not null
         ) p on p.model_id is not distinct from k.model_id
         order by k.model_id nulls first
         on conflict (tenant_id, date, model_id) do update
@@ -2226,6 +2372,32 @@ CREATE TABLE public.pictures (
 
 ALTER TABLE ONLY public.pictures FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.pool_count_changes (
+    tenant_id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    pool text NOT NULL,
+    used_on date,
+    items bigint NOT NULL,
+    uses bigint NOT NULL,
+    completed bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY public.pool_count_changes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.pool_counts (
+    tenant_id bigint NOT NULL,
+    model_id bigint NOT NULL,
+    pool text NOT NULL,
+    used_on date,
+    items bigint NOT NULL,
+    uses bigint NOT NULL,
+    completed bigint NOT NULL
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY public.pool_counts FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.proxies_id_seq
     START WITH 1
@@ -2234,6 +2406,39 @@ ALTER TABLE public.proxies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.proxy_count_changes (
+    tenant_id bigint NOT NULL,
+    share text NOT NULL,
+    model_id bigint,
+    location text,
+    proxies bigint NOT NULL,
+    failed bigint NOT NULL,
+    inactive bigint NOT NULL,
+    accounts bigint NOT NULL,
+    places bigint NOT NULL,
+    monthly_cost numeric NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY public.proxy_count_changes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.proxy_counts (
+    tenant_id bigint NOT NULL,
+    share text NOT NULL,
+    model_id bigint,
+    location text,
+    proxies bigint NOT NULL,
+    failed bigint NOT NULL,
+    inactive bigint NOT NULL,
+    accounts bigint NOT NULL,
+    places bigint NOT NULL,
+    monthly_cost numeric NOT NULL,
+    CONSTRAINT proxy_counts_share_check CHECK ((share = ANY (ARRAY['model'::text, 'location'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+
+ALTER TABLE ONLY public.proxy_counts FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.recovery_codes (
     tenant_id bigint NOT NULL,
@@ -2641,7 +2846,15 @@ CREATE INDEX model_content_picture ON public.model_content USING btree (tenant_i
 
 CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
 
+CREATE INDEX pool_count_changes_tenant ON public.pool_count_changes USING btree (tenant_id);
+
+CREATE UNIQUE INDEX pool_counts_kind ON public.pool_counts USING btree (tenant_id, model_id, pool, used_on) NULLS NOT DISTINCT;
+
 CREATE INDEX proxies_full ON public.proxies USING btree (tenant_id, id) WHERE ((status = 'active'::text) AND (account_count >= max_accounts));
+
+CREATE INDEX proxy_count_changes_tenant ON public.proxy_count_changes USING btree (tenant_id);
+
+CREATE UNIQUE INDEX proxy_counts_kind ON public.proxy_counts USING btree (tenant_id, share, model_id, location) NULLS NOT DISTINCT;
 
 CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operator_id);
 
@@ -2663,19 +2876,43 @@ CREATE TRIGGER trigger_content_changed AFTER UPDATE ON public.model_content REFE
 
 CREATE TRIGGER trigger_content_changes_picture AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pictures_left();
 
+CREATE TRIGGER trigger_content_counted AFTER INSERT ON public.model_content REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('+1');
+
+CREATE TRIGGER trigger_content_counted_anew AFTER UPDATE ON public.model_content REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('+1');
+
 CREATE TRIGGER trigger_content_filled AFTER INSERT ON public.model_content REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
 
 CREATE TRIGGER trigger_content_leaves_picture AFTER DELETE ON public.model_content REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pictures_left();
+
+CREATE TRIGGER trigger_content_uncounted AFTER DELETE ON public.model_content REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
+
+CREATE TRIGGER trigger_content_uncounted_anew AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
 
 CREATE TRIGGER trigger_history_legal AFTER INSERT ON public.account_state_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.history_inserted();
 
 CREATE TRIGGER trigger_model_updated AFTER UPDATE ON public.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.models_updated();
 
+CREATE TRIGGER trigger_proxy_counted AFTER INSERT ON public.proxies REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.proxies_counted('+1');
+
+CREATE TRIGGER trigger_proxy_counted_anew AFTER UPDATE ON public.proxies REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.proxies_counted('+1');
+
+CREATE TRIGGER trigger_proxy_uncounted AFTER DELETE ON public.proxies REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.proxies_counted('-1');
+
+CREATE TRIGGER trigger_proxy_uncounted_anew AFTER UPDATE ON public.proxies REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.proxies_counted('-1');
+
 CREATE TRIGGER trigger_proxy_updated AFTER UPDATE ON public.proxies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.proxies_updated();
 
 CREATE TRIGGER trigger_text_changed AFTER UPDATE ON public.text_pools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_changed();
 
+CREATE TRIGGER trigger_text_counted AFTER INSERT ON public.text_pools REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('+1');
+
+CREATE TRIGGER trigger_text_counted_anew AFTER UPDATE ON public.text_pools REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('+1');
+
 CREATE TRIGGER trigger_text_filled AFTER INSERT ON public.text_pools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
+
+CREATE TRIGGER trigger_text_uncounted AFTER DELETE ON public.text_pools REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
+
+CREATE TRIGGER trigger_text_uncounted_anew AFTER UPDATE ON public.text_pools REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
 
 ALTER TABLE ONLY public.account_notes
     ADD CONSTRAINT account_notes_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES public.accounts(tenant_id, id) ON DELETE CASCADE;
@@ -2878,7 +3115,15 @@ ALTER TABLE public.password_links ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.pictures ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.pool_count_changes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.pool_counts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.proxies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.proxy_count_changes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.proxy_counts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.recovery_codes ENABLE ROW LEVEL SECURITY;
 
@@ -2889,6 +3134,10 @@ CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_sch
 CREATE POLICY scheduler ON public.batches FOR SELECT TO muster_scheduler USING ((state = ANY (ARRAY['waiting'::text, 'running'::text])));
 
 CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
+
+CREATE POLICY scheduler ON public.pool_count_changes FOR SELECT TO muster_scheduler USING (true);
+
+CREATE POLICY scheduler ON public.proxy_count_changes FOR SELECT TO muster_scheduler USING (true);
 
 CREATE POLICY scheduler ON public.tenants FOR SELECT TO muster_scheduler USING (true);
 
@@ -2948,7 +3197,15 @@ CREATE POLICY tenant ON public.password_links TO muster_owner, muster_app USING 
 
 CREATE POLICY tenant ON public.pictures TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
+CREATE POLICY tenant ON public.pool_count_changes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.pool_counts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
 CREATE POLICY tenant ON public.proxies TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.proxy_count_changes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.proxy_counts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.recovery_codes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -3102,6 +3359,12 @@ GRANT ALL ON FUNCTION public.count_proxies(p_tenant bigint, p_proxies bigint[], 
 REVOKE ALL ON FUNCTION public.counted_accounts(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.counted_accounts(p_tenant bigint) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.counted_pools(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counted_pools(p_tenant bigint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.counted_proxies(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.counted_proxies(p_tenant bigint) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.drop_partitions(p_months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_partitions(p_months integer) TO muster_scheduler;
 
@@ -3121,6 +3384,12 @@ GRANT ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fold_pool_counts(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fold_pool_counts(p_tenant bigint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fold_proxy_counts(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fold_proxy_counts(p_tenant bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.history_inserted() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.history_inserted() TO muster_app;
@@ -3212,6 +3481,21 @@ GRANT ALL ON FUNCTION public.pool_changed() TO muster_app;
 REVOKE ALL ON FUNCTION public.pool_filled() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.pool_filled() TO muster_app;
 
+REVOKE ALL ON FUNCTION public.pool_used_on(p_usage_count integer, p_last_used_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pool_used_on(p_usage_count integer, p_last_used_at timestamp with time zone) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pools_counted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pools_counted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.pools_there(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.pools_there(p_tenant bigint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.proxies_counted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxies_counted() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.proxies_there(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxies_there(p_tenant bigint) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.proxies_updated() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.proxies_updated() TO muster_app;
 
@@ -3254,8 +3538,14 @@ GRANT UPDATE(last_error_message) ON TABLE public.proxies TO muster_app;
 REVOKE ALL ON FUNCTION public.proxy_fields(p public.proxies) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.proxy_fields(p public.proxies) TO muster_app;
 
+REVOKE ALL ON FUNCTION public.proxy_places(p_status text, p_account_count integer, p_max_accounts integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.proxy_places(p_status text, p_account_count integer, p_max_accounts integer) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.recent_day(p_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.recent_day(p_day date) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refill_queue(p_tenant bigint, p_models bigint[]) TO muster_app;
@@ -3533,7 +3823,37 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.pictures TO muster_app;
 
 GRANT UPDATE(created_at) ON TABLE public.pictures TO muster_app;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.pool_count_changes TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.pool_count_changes TO muster_scheduler;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.pool_counts TO muster_app;
+
+GRANT UPDATE(items) ON TABLE public.pool_counts TO muster_app;
+
+GRANT UPDATE(uses) ON TABLE public.pool_counts TO muster_app;
+
+GRANT UPDATE(completed) ON TABLE public.pool_counts TO muster_app;
+
 GRANT USAGE ON SEQUENCE public.proxies_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.proxy_count_changes TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.proxy_count_changes TO muster_scheduler;
+
+GRANT SELECT,INSERT ON TABLE public.proxy_counts TO muster_app;
+
+GRANT UPDATE(proxies) ON TABLE public.proxy_counts TO muster_app;
+
+GRANT UPDATE(failed) ON TABLE public.proxy_counts TO muster_app;
+
+GRANT UPDATE(inactive) ON TABLE public.proxy_counts TO muster_app;
+
+GRANT UPDATE(accounts) ON TABLE public.proxy_counts TO muster_app;
+
+GRANT UPDATE(places) ON TABLE public.proxy_counts TO muster_app;
+
+GRANT UPDATE(monthly_cost) ON TABLE public.proxy_counts TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.recovery_codes TO muster_app;
 

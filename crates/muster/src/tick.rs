@@ -16,7 +16,7 @@ use crate::{
     app::App,
     batches,
     cluster::Space,
-    copies,
+    content, copies,
     db::{SchedulerDb, Tx},
     metrics,
     problem::{Bug, Failure},
@@ -168,7 +168,7 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
     }
 }
 
-/// Folds what has changed into the counters of accounts, in every tenant; gives how many counters were changed.
+/// Folds what has changed into the counters of accounts, pools and proxies, in every tenant; gives how many counters were changed.
 ///
 /// # Errors
 /// When the database fails.
@@ -177,7 +177,10 @@ pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
         .fetch_all(&mut scheduler.connection().await?)
         .await?;
     in_each(app, tenants, async |tx, tenant| {
-        Ok(accounts::fold_counts(tx, tenant).await?.unsigned_abs().into())
+        let accounts = accounts::fold_counts(tx, tenant).await?;
+        let pools = content::fold_counts(tx, tenant).await?;
+        let proxies = proxies::fold_counts(tx, tenant).await?;
+        Ok(u64::from((accounts + pools + proxies).unsigned_abs()))
     })
     .await
 }

@@ -188,7 +188,7 @@ crate::wire! {
         pub items: i64,
         /// Those of them that were never used.
         pub unused: i64,
-        /// Those that were used in the last 7 days.
+        /// Those that were used in the last 7 days: in UTC, since the day a week ago began.
         pub used_last_week: i64,
         /// How often they were used in all.
         pub uses: i64,

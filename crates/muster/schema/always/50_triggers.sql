@@ -24,3 +24,29 @@ create or replace trigger trigger_text_filled after insert on text_pools
     referencing new table as new_rows for each statement execute function pool_filled();
 create or replace trigger trigger_text_changed after update on text_pools
     referencing old table as old_rows new table as new_rows for each statement execute function pool_changed();
+
+-- What comes and what goes is counted: an update is both. The transition table is called the same in each.
+create or replace trigger trigger_content_counted after insert on model_content
+    referencing new table as counted_rows for each statement execute function pools_counted('+1');
+create or replace trigger trigger_content_counted_anew after update on model_content
+    referencing new table as counted_rows for each statement execute function pools_counted('+1');
+create or replace trigger trigger_content_uncounted_anew after update on model_content
+    referencing old table as counted_rows for each statement execute function pools_counted('-1');
+create or replace trigger trigger_content_uncounted after delete on model_content
+    referencing old table as counted_rows for each statement execute function pools_counted('-1');
+create or replace trigger trigger_text_counted after insert on text_pools
+    referencing new table as counted_rows for each statement execute function pools_counted('+1');
+create or replace trigger trigger_text_counted_anew after update on text_pools
+    referencing new table as counted_rows for each statement execute function pools_counted('+1');
+create or replace trigger trigger_text_uncounted_anew after update on text_pools
+    referencing old table as counted_rows for each statement execute function pools_counted('-1');
+create or replace trigger trigger_text_uncounted after delete on text_pools
+    referencing old table as counted_rows for each statement execute function pools_counted('-1');
+create or replace trigger trigger_proxy_counted after insert on proxies
+    referencing new table as counted_rows for each statement execute function proxies_counted('+1');
+create or replace trigger trigger_proxy_counted_anew after update on proxies
+    referencing new table as counted_rows for each statement execute function proxies_counted('+1');
+create or replace trigger trigger_proxy_uncounted_anew after update on proxies
+    referencing old table as counted_rows for each statement execute function proxies_counted('-1');
+create or replace trigger trigger_proxy_uncounted after delete on proxies
+    referencing old table as counted_rows for each statement execute function proxies_counted('-1');

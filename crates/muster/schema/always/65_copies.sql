@@ -57,7 +57,7 @@ begin
 end
 $$;
 
--- Counts the restored accounts, has new rows get numbers after the restored ones, and has triggers fire again.
+-- Counts the restored accounts, pools and proxies, has new rows get numbers after the restored ones, and has triggers fire again.
 create or replace function finish_restore(p_tenant bigint) returns void language plpgsql as
 $$
 declare
@@ -66,6 +66,12 @@ declare
 begin
     insert into account_counts (tenant_id, model_id, lifecycle_state, status, accounts)
     select tenant_id, model_id, lifecycle_state, status, count(*) from accounts where tenant_id = p_tenant group by 1, 2, 3, 4;
+    insert into pool_count_changes (tenant_id, model_id, pool, used_on, items, uses, completed)
+    select p_tenant, model_id, pool, used_on, items, uses, completed from pools_there(p_tenant);
+    insert into proxy_count_changes (
+        tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select p_tenant, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
+    from proxies_there(p_tenant);
     foreach v_table in array copied_tables() loop
         execute format('alter table %I enable trigger user', v_table);
         select pg_get_serial_sequence(v_table, a.attname) into v_sequence

@@ -176,14 +176,12 @@ begin
             having grouping(c.model_id) = 1 or c.model_id is not null
         ) a on a.model_id is not distinct from k.model_id
         left join (
-            -- A proxy out of use has no places but those that are taken.
-            select x.assigned_model_id as model_id, count(*) filter (where x.status = 'active') as active,
-                sum(case x.status when 'active' then x.max_accounts else x.account_count end) as places,
-                sum(x.account_count) as accounts, sum(x.monthly_cost) as monthly_cost
-            from proxies x
-            where x.tenant_id = p_tenant
-            group by grouping sets ((), (x.assigned_model_id))
-            having grouping(x.assigned_model_id) = 1 or x.assigned_model_id is not null
+            select x.model_id, sum(x.proxies - x.failed - x.inactive) as active, sum(x.places) as places,
+                sum(x.accounts) as accounts, sum(x.monthly_cost) as monthly_cost
+            from counted_proxies(p_tenant) x
+            where x.share = 'model'
+            group by grouping sets ((), (x.model_id))
+            having grouping(x.model_id) = 1 or x.model_id is not null
         ) p on p.model_id is not distinct from k.model_id
         order by k.model_id nulls first
         on conflict (tenant_id, date, model_id) do update

@@ -57,3 +57,5 @@ create policy scheduler on work_queue for select to muster_scheduler using (stat
 create policy scheduler on content_uses for select to muster_scheduler using (true);
 create policy scheduler on batches for select to muster_scheduler using (state in ('waiting', 'running'));
 create policy scheduler on account_count_changes for select to muster_scheduler using (true);
+create policy scheduler on pool_count_changes for select to muster_scheduler using (true);
+create policy scheduler on proxy_count_changes for select to muster_scheduler using (true);

@@ -1,7 +1,7 @@
 //! Content: the pictures that a model's accounts publish.
 
 use muster_wire::{
-    ContentId, Fault, Page,
+    ContentId, Fault, Page, TenantId,
     content::{Content, ContentChange, ContentFilter, ContentType, Coverage, NewContent},
 };
 use serde_json::json;
@@ -112,6 +112,17 @@ pub async fn coverage(tx: &mut Tx, actor: &Actor, models: &[i64]) -> Result<Vec<
         .fetch_all(&mut **tx)
         .await?;
     Ok(coverage)
+}
+
+/// Folds what has changed since the last time into the counters of pools; gives how many were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold_counts(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
+    let folded = sqlx::query_file_scalar!("src/content/fold_counts.sql", tenant.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(folded)
 }
 
 /// Changes an item of content. One that moves to another model or type fills that pool.

@@ -49,8 +49,8 @@ impl Ailment {
     }
 }
 
-const REPAIR: &str = "as the database's superuser run the statement in `repair`; it sets what is kept beside the \
-                      accounts to what the accounts say, and may run while servers do";
+const REPAIR: &str = "as the database's superuser run the statement in `repair`; it sets what is kept beside \
+                      accounts, pools and proxies to what they say, and may run while servers do";
 
 /// Examines what the actor's tenant has, and the server. Nothing is changed. Reads every account and the whole step log of
 /// the tenant.
@@ -92,6 +92,12 @@ async fn examine_accounts(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fa
         cure: REPAIR,
         repair: Some(include_str!("mend_proxy_counters.sql")),
     };
+    let proxy_counts = Ailment {
+        code: "proxy_counts",
+        what: "models and locations whose counters are not what their proxies carry and cost",
+        cure: REPAIR,
+        repair: Some(include_str!("mend_proxy_counts.sql")),
+    };
     let proxy_capacity = Ailment {
         code: "proxy_capacity",
         what: "proxies with more accounts than they may hold",
@@ -116,6 +122,7 @@ async fn examine_accounts(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Fa
         model_counters.found(check!(tx, "src/doctor/model_counters.sql", tenant)),
         account_counts.found(check!(tx, "src/doctor/account_counts.sql", tenant)),
         proxy_counters.found(check!(tx, "src/doctor/proxy_counters.sql", tenant)),
+        proxy_counts.found(check!(tx, "src/doctor/proxy_counts.sql", tenant)),
         proxy_capacity.found(check!(tx, "src/doctor/proxy_capacity.sql", tenant)),
         history.found(check!(tx, "src/doctor/history.sql", tenant)),
         authorisations.found(check!(tx, "src/doctor/authorisations.sql", tenant)),
@@ -147,10 +154,17 @@ async fn examine_work(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Failur
                and start them",
         repair: Some(include_str!("mend_pool_counters.sql")),
     };
+    let pool_counts = Ailment {
+        code: "pool_counts",
+        what: "pools, by when their items were last used, whose counters are not what is in them",
+        cure: REPAIR,
+        repair: Some(include_str!("mend_pool_counts.sql")),
+    };
     Ok([
         queue_steps.found(check!(tx, "src/doctor/queue_steps.sql", tenant)),
         queue_holds.found(check!(tx, "src/doctor/queue_holds.sql", tenant)),
         pool_counters.found(check!(tx, "src/doctor/pool_counters.sql", tenant)),
+        pool_counts.found(check!(tx, "src/doctor/pool_counts.sql", tenant)),
     ]
     .into_iter()
     .flatten()

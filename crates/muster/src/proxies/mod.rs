@@ -5,7 +5,7 @@
 //! queue rows, then proxies, each by id.
 
 use muster_wire::{
-    Fault, Filter, ModelId, Page, ProxyId,
+    Fault, Filter, ModelId, Page, ProxyId, TenantId,
     proxies::{Capacity, NewProxy, Proxy, ProxyChange, ProxyStatus, SHARES_MAX, Share},
     secret::Secret,
 };
@@ -144,6 +144,17 @@ pub async fn capacity(tx: &mut Tx, actor: &Actor) -> Result<Capacity, Failure> {
         models,
         locations,
     })
+}
+
+/// Folds what has changed since the last time into the counters of proxies; gives how many were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold_counts(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
+    let folded = sqlx::query_file_scalar!("src/proxies/fold_counts.sql", tenant.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(folded)
 }
 
 /// Gives a proxy.

@@ -17,7 +17,7 @@ pub const ALWAYS: &[&str] = &[
     include_str!("../../schema/always/20_partitions.sql"),
     include_str!("../../schema/always/30_queue.sql"),
     include_str!("../../schema/always/40_accounts.sql"),
-    include_str!("../../schema/always/42_account_counts.sql"),
+    include_str!("../../schema/always/42_counts.sql"),
     include_str!("../../schema/always/45_matching.sql"),
     include_str!("../../schema/always/46_pictures.sql"),
     include_str!("../../schema/always/50_triggers.sql"),

@@ -71,6 +71,8 @@ const FURTHER_POLICIES: &[&str] = &[
     "memberships owner r {muster_owner} true -",
     "operators colleague * {muster_app} MEMBERS MEMBERS",
     "operators owner * {muster_owner} true true",
+    "pool_count_changes scheduler r {muster_scheduler} true -",
+    "proxy_count_changes scheduler r {muster_scheduler} true -",
     "retention everyone r {muster_app} true -",
     "retention owner * {muster_owner} true true",
     "tenants owner r {muster_owner} true -",

@@ -48,20 +48,12 @@ const PAGE_BYTES_MAX: usize = 100_000;
 /// Statements of screens, by how they begin, whose buffers are bounded by something else than the accounts that there are.
 const SCREENS_EXCEPTED: &[(&str, &str)] = &[
     (
-        "-- Counts the proxies of the tenant",
-        "adds up all proxies of the tenant, which are what its page is about",
-    ),
-    (
         "-- Gives, for each step, the leases of a tenant",
         "counts the leases that are held now: no further than a thousand at a step",
     ),
     (
         "-- Gives the leases that a bot or an operator holds",
         "looks through the leases that are held now: as many as are worked at, however many accounts there are",
-    ),
-    (
-        "-- What each of these models",
-        "adds up what is in the pools that it shows, whole",
     ),
 ];
 

@@ -33,6 +33,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("memberships", "people are invited anew"),
     ("password_links", "of people"),
     ("second_factors", "of people"),
+    ("pool_count_changes", "counted anew when restored"),
+    ("pool_counts", "counted anew when restored"),
+    ("proxy_count_changes", "counted anew when restored"),
+    ("proxy_counts", "counted anew when restored"),
     ("recovery_codes", "of people"),
     ("sessions", "of people"),
     (

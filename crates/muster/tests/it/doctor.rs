@@ -120,7 +120,7 @@ enum Cure {
     Superuser(&'static str),
 }
 
-/// Code, damage, how many things are then wrong, cure.
+/// Code, damage, how many things are then wrong, cure. No trigger sees the damage, but where it says so itself.
 const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ("model_counters", "update models set total_accounts = total_accounts + 1 where name = 'Brand'", 1, Cure::Repair),
     ("model_counters", "update models set active_accounts = 3", 3, Cure::Repair),
@@ -132,10 +132,16 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
     ("account_counts", "update account_count_changes set change = 0 where ctid in (select min(ctid) from account_count_changes)", 1,
         Cure::Repair),
     ("account_counts", "delete from account_count_changes; delete from account_counts", 10, Cure::Repair),
-    ("proxy_counters", "update proxies set account_count = account_count - 1 where username in ('u2', 'u3')", 2, Cure::Repair),
-    ("proxy_counters", "update proxies set account_count = 1 where username = 'u1'", 1, Cure::Repair),
-    ("proxy_capacity", "update proxies set max_accounts = 2, account_count = 2 where username = 'u3'", 1,
+    ("proxy_counters", "set session_replication_role = origin;
+        update proxies set account_count = account_count - 1 where username in ('u2', 'u3')", 2, Cure::Repair),
+    ("proxy_counters", "set session_replication_role = origin;
+        update proxies set account_count = 1 where username = 'u1'", 1, Cure::Repair),
+    ("proxy_capacity", "set session_replication_role = origin;
+        update proxies set max_accounts = 2, account_count = 2 where username = 'u3'", 1,
         Cure::Superuser("update proxies set max_accounts = 3, account_count = 3 where username = 'u3'")),
+    ("proxy_counts", "update proxies set monthly_cost = monthly_cost + 1 where username = 'u2'", 2, Cure::Repair),
+    ("proxy_counts", "update proxies set max_accounts = 2 where username = 'u5'", 2, Cure::Repair),
+    ("proxy_counts", "delete from proxy_counts; delete from proxy_count_changes", 2, Cure::Repair),
     ("history", "update accounts set lifecycle_state = 'ready', warmup_completed_at = now() where username = 'life3';
         insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
         select a.tenant_id, a.model_id, c.state, a.status, c.change
@@ -162,8 +168,13 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
         Cure::Superuser("set session_replication_role = replica; update models set status = 'active' where name = 'Campus'")),
     ("queue_holds", "update models set people_steps = '{1}' where name = 'Campus'", 3, Cure::Repair),
     ("pool_counters", "delete from content_uses", 2, Cure::Repair),
-    ("pool_counters", "update model_content set usage_count = usage_count + 1", 1, Cure::Repair),
+    ("pool_counters", "set session_replication_role = origin;
+        update model_content set usage_count = usage_count + 1", 1, Cure::Repair),
     ("pool_counters", "update warmup_step_logs set status = 'failed' where lease = 3", 2, Cure::Repair),
+    ("pool_counts", "update pool_count_changes set items = items + 1 where ctid in (select min(ctid) from pool_count_changes)", 1,
+        Cure::Repair),
+    ("pool_counts", "update model_content set last_used_at = last_used_at - interval '2 days'", 2, Cure::Repair),
+    ("pool_counts", "delete from pool_counts; delete from pool_count_changes", 2, Cure::Repair),
     ("imports_reading", "update imports set created_at = now() - interval '2 hours' where state = 'reading'", 1,
         Cure::Done("update imports set state = 'discarded' where state = 'reading'")),
     (
@@ -374,7 +385,7 @@ async fn the_doctor_is_silent_while_everything_moves() {
         }
         done.store(true, Ordering::Relaxed);
     };
-    let (states, models, holds, uses, ()) = tokio::join!(
+    let (states, models, holds, uses, pools, folds, ()) = tokio::join!(
         move_on(
             "update accounts set lifecycle_state = 'human_review' where username = 'life5';
              update accounts set lifecycle_state = 'cleanup', proxy_id = null where username = 'life5';
@@ -401,11 +412,19 @@ async fn the_doctor_is_silent_while_everything_moves() {
                  select tenant_id, array[id], '{null}', '{true}' from model_content;
              select fold_content_uses(1)"
         ),
+        move_on(
+            "insert into text_pools (tenant_id, model_id, content_type, text_content)
+                 select tenant_id, id, 'bio', 'moving' from models where name = 'Campus';
+             update proxies set location = case location when 'DE' then 'FR' else 'DE' end, monthly_cost = monthly_cost + 1
+                 where username in ('u2', 'u4');
+             delete from text_pools where text_content = 'moving'"
+        ),
+        move_on("select fold_account_counts(1), fold_pool_counts(1), fold_proxy_counts(1)"),
         look,
     );
     assert!(
-        states.min(models).min(holds).min(uses) > 3,
-        "{states} {models} {holds} {uses}"
+        states.min(models).min(holds).min(uses).min(pools).min(folds) > 3,
+        "{states} {models} {holds} {uses} {pools} {folds}"
     );
 }
 

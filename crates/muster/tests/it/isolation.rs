@@ -12,6 +12,8 @@ pub const SCHEDULER_SEES: &[(&str, &[&str], i64)] = &[
     ("account_count_changes", &["tenant_id"], 2),
     ("batches", &["tenant_id", "state", "due_at"], 2),
     ("content_uses", &["tenant_id"], 2),
+    ("pool_count_changes", &["tenant_id"], 2),
+    ("proxy_count_changes", &["tenant_id"], 2),
     ("tenants", &["id", "paused_at"], 2),
     ("work_queue", &["tenant_id", "state", "leased_until"], 2),
 ];

@@ -26,6 +26,14 @@ insert into account_counts (tenant_id, lifecycle_state, status, accounts)
     select t, 'proxy_assigned', 'active', 1 from generate_series(1, 2) t;
 insert into account_count_changes (tenant_id, lifecycle_state, status, change)
     select t, 'proxy_assigned', 'active', 1 from generate_series(1, 2) t;
+insert into pool_counts (tenant_id, model_id, pool, items, uses, completed)
+    select t, t, 'bio', 1, 0, 0 from generate_series(1, 2) t;
+insert into pool_count_changes (tenant_id, model_id, pool, items, uses, completed)
+    select t, t, 'any', 1, 0, 0 from generate_series(1, 2) t;
+insert into proxy_counts (tenant_id, share, proxies, failed, inactive, accounts, places, monthly_cost)
+    select t, 'model', 1, 0, 0, 1, 3, 0 from generate_series(1, 2) t;
+insert into proxy_count_changes (tenant_id, share, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select t, 'location', 'l', 1, 0, 0, 1, 3, 0 from generate_series(1, 2) t;
 insert into authorisations (tenant_id, account_id, basis) select t, t, 'owned' from generate_series(1, 2) t;
 insert into imports (tenant_id, id, kind, state) overriding system value
     select t, t, 'accounts', 'staged' from generate_series(1, 2) t;

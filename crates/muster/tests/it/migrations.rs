@@ -362,6 +362,10 @@ async fn an_upgrade_of_what_is_there_killed_at_any_statement_is_finished_by_the_
          select format('%s was used %s times', id, usage_count) from model_content
          union all
          select format('%s are %s', accounts, lifecycle_state) from account_counts
+         union all
+         select format('%s of %s were used %s times', items, pool, uses) from pool_counts
+         union all
+         select format('%s proxies carry %s', proxies, accounts) from proxy_counts
          order by 1",
     )
     .await;

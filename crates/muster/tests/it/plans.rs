@@ -46,15 +46,7 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("keys/sample", "takes some of every kind of secret, for a drill"),
     ("keys/stale", "goes through every secret, for a new data key"),
     ("keys/versions", "counts every secret, for a new data key"),
-    (
-        "content/coverage",
-        "adds up what is in the pools that it shows, whole",
-    ),
     ("imports/change_", "goes through a whole file"),
-    (
-        "proxies/capacity",
-        "adds up all proxies of the tenant, which are what it is about",
-    ),
     ("imports/remove_", "goes through a whole file"),
     (
         "imports/resolve_content",
@@ -79,10 +71,6 @@ const BY_SIZE: &[(&str, &str)] = &[
     (
         "proxies/choose.sql",
         "a small tenant has few proxies: all that are shared, or those in their order, are as quickly read",
-    ),
-    (
-        "today/pools.sql",
-        "a small tenant has few texts: any index of them finds those of a model",
     ),
     (
         "work/session.sql",
@@ -439,10 +427,6 @@ pub const BUFFERS_EXCEPTED: &[(&str, &str)] = &[
         "-- What happened from $3 to $4, and from $2 until then",
         "adds up the days of each model: by the number of models, however many accounts there are",
     ),
-    (
-        "-- The pools that have nothing unused",
-        "looks into each pool of each model once: by the number of models, however many accounts there are",
-    ),
 ];
 
 /// Checks what was run since `from`: gives the most buffers that each statement touched, by its first line.
@@ -454,10 +438,6 @@ pub fn examine(large: &Large, from: u64, faults: &mut BTreeSet<String>) -> BTree
         faults.extend(
             readings
                 .iter()
-                // The rollup adds up all proxies of the tenant.
-                .filter(|reading| {
-                    reading.table != "proxies" || !statement.starts_with("insert into daily_metrics")
-                })
                 .filter_map(Reading::fault)
                 .map(|fault| format!("{statement}: {fault}")),
         );

@@ -67,6 +67,11 @@ insert into proxies (tenant_id, id, scheme, host, port, username, provider, loca
         select current_setting('fixture.accounts')::int + generate_series(0, current_setting('fixture.accounts')::int / 600)
     ) p (n)
     left join (select proxy_id, count(*) as accounts from accounts where proxy_id is not null group by 1) a on a.proxy_id = n;
+update models m set total_accounts = a.total, active_accounts = a.active
+    from (
+        select model_id, count(*) as total, count(*) filter (where lifecycle_state = 'active') as active from accounts group by 1
+    ) a
+    where a.model_id = m.id;
 insert into account_counts (tenant_id, model_id, lifecycle_state, status, accounts)
     select tenant_id, model_id, lifecycle_state, status, count(*) from accounts group by 1, 2, 3, 4;
 insert into account_count_changes (tenant_id, model_id, lifecycle_state, status, change)
@@ -123,16 +128,26 @@ insert into import_rows (tenant_id, import_id, line, verdict, key, target_id)
     select 1 + (n % 200 = 0)::int, case when n % 200 = 0 then 20 else 1 + n % 3 end, n,
         (array['new', 'changed', 'same', 'rejected'])[1 + n % 4], 'key ' || n, n
     from generate_series(1, current_setting('fixture.accounts')::int / 2) n;
-insert into model_content (tenant_id, id, model_id, content_type, image_url, text_content, is_template, usage_count)
+insert into model_content (tenant_id, id, model_id, content_type, image_url, text_content, is_template, usage_count, last_used_at)
     overriding system value
     select m.tenant_id, m.id * 10000 + n, m.id, (array['pfp', 'post', 'highlight', 'story', 'any'])[1 + n % 5],
-        'https://example.com/' || n, 'a text ' || n, n % 20 = 0, n % 100
+        'https://example.com/' || n, 'a text ' || n, n % 20 = 0, n % 100, now() - n % 30 * interval '1 day'
     from models m cross join generate_series(1, least(2000, current_setting('fixture.accounts')::int / 500)) n;
-insert into text_pools (tenant_id, id, model_id, content_type, text_content, is_template, usage_count)
+insert into text_pools (tenant_id, id, model_id, content_type, text_content, is_template, usage_count, last_used_at)
     overriding system value
     select m.tenant_id, m.id * 10000 + n, m.id, (array['bio', 'post', 'story', 'highlight'])[1 + n % 4], 'a text ' || n,
-        n % 20 = 0, n % 100
+        n % 20 = 0, n % 100, now() - n % 30 * interval '1 day'
     from models m cross join generate_series(1, least(2000, current_setting('fixture.accounts')::int / 500)) n;
+insert into pool_counts (tenant_id, model_id, pool, used_on, items, uses, completed)
+    select t.id, p.model_id, p.pool, p.used_on, p.items, p.uses, p.completed
+    from generate_series(1, 2) t (id) cross join lateral pools_there(t.id) p;
+insert into pool_count_changes (tenant_id, model_id, pool, used_on, items, uses, completed)
+    select tenant_id, model_id, pool, used_on, 0, 0, 0 from pool_counts where items % 3 = 0;
+insert into proxy_counts (tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select t.id, p.share, p.model_id, p.location, p.proxies, p.failed, p.inactive, p.accounts, p.places, p.monthly_cost
+    from generate_series(1, 2) t (id) cross join lateral proxies_there(t.id) p;
+insert into proxy_count_changes (tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
+    select tenant_id, share, model_id, location, 0, 0, 0, 0, 0, 0 from proxy_counts;
 insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
     select tenant_id, array[id], '{null}', '{true}' from model_content where id % 1000 = 1;
 insert into daily_metrics (tenant_id, id, date, model_id) overriding system value

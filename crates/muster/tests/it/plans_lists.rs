@@ -59,6 +59,8 @@ pub const LISTS: &[&str] = &[
     "/v1/proxies?filter=location:\"city 7\" status:inactive",
     "/v1/proxies?filter=gate7",
     "/v1/proxies?filter=room:yes nowhere",
+    "/v1/proxies/capacity",
+    "/v1/content/coverage",
     "/v1/content",
     "/v1/content?filter=model:MODEL type:story",
     "/v1/content?filter=type:pfp unused:yes",

@@ -1,0 +1,2 @@
+-- Folds what has changed since the last time into the counters of proxies.
+select fold_proxy_counts($1) as "folded!"
