@@ -67,6 +67,9 @@ const UNHURRIED: &[&str] = &[
 /// The cookie that holds a session.
 pub const SESSION_COOKIE: &str = "__Host-muster";
 
+/// What the console's script sends along when a page reads itself again: nobody asked for that, so it is no use of a session.
+pub(crate) const BACKGROUND: &str = "muster-background";
+
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -406,10 +409,19 @@ pub struct Identity {
     pub tenant_name: String,
 }
 
+/// A token that was verified.
+#[derive(Debug)]
+struct Verified {
+    at: Instant,
+    identity: Identity,
+    /// Whether that was a use of its session.
+    used: bool,
+}
+
 /// What the gate remembers: verified tokens for a moment, and allowances.
 #[derive(Debug, Default)]
 pub struct Gate {
-    verified: Mutex<HashMap<[u8; 32], (Instant, Identity)>>,
+    verified: Mutex<HashMap<[u8; 32], Verified>>,
     tokens: Limits<[u8; 32]>,
     tenants: Limits<TenantId>,
     addresses: Limits<IpAddr>,
@@ -426,18 +438,25 @@ impl Gate {
             .clear();
     }
 
-    fn remembered(&self, hash: &[u8; 32]) -> Option<Identity> {
+    /// Who a token was verified to stand for, just now. What was no use of its session is not enough for what is one.
+    fn remembered(&self, hash: &[u8; 32], used: bool) -> Option<Identity> {
         let verified = self.verified.lock().expect("no holder of this lock panics");
-        let (at, identity) = verified.get(hash)?;
-        (at.elapsed() < Duration::from_secs(TOKEN_CACHE_SECS)).then(|| identity.clone())
+        let before = verified.get(hash)?;
+        let fresh = before.at.elapsed() < Duration::from_secs(TOKEN_CACHE_SECS);
+        (fresh && (before.used || !used)).then(|| before.identity.clone())
     }
 
-    fn remember(&self, hash: [u8; 32], identity: &Identity) {
+    fn remember(&self, hash: [u8; 32], identity: &Identity, used: bool) {
         let mut verified = self.verified.lock().expect("no holder of this lock panics");
         if verified.len() >= TOKENS_CACHED_MAX {
             verified.clear();
         }
-        verified.insert(hash, (Instant::now(), identity.clone()));
+        let verification = Verified {
+            at: Instant::now(),
+            identity: identity.clone(),
+            used,
+        };
+        verified.insert(hash, verification);
     }
 }
 

@@ -267,6 +267,41 @@ async fn a_session_in_use_lasts_and_ends_after_twelve_hours_in_any_case() {
 }
 
 #[tokio::test]
+async fn a_console_that_is_left_open_goes_idle() {
+    let app = with_password().await;
+    let cookie = sign_in(&app).await;
+    app.run("update sessions set last_seen_at = now() - interval '10 minutes', expires_at = now() + interval '20 minutes'")
+        .await;
+    let idle = "select extract(epoch from now() - last_seen_at)::float8 / 60 from sessions";
+    app.app.gate.forget();
+    for (path, header) in [
+        ("/", ("muster-background", "1")),
+        ("/live", ("accept", "text/event-stream")),
+    ] {
+        let request = Caller::new(&app.url, None)
+            .request(Method::GET, path)
+            .header("cookie", &cookie)
+            .header(header.0, header.1);
+        // A stream has no end.
+        assert_eq!(request.send().await.expect("an answer").status(), 200, "{path}");
+        let minutes: f64 = value(&app, idle).await;
+        assert!(minutes >= 10.0, "{path} is no use: {minutes}");
+        let left: f64 = value(
+            &app,
+            "select extract(epoch from expires_at - now())::float8 / 60 from sessions",
+        )
+        .await;
+        assert!(left <= 20.0, "{path} is no use: {left}");
+    }
+    // What somebody asks for is one, also just after the page read itself again.
+    with_cookie(&app, Method::GET, "/", &cookie, &[("accept", "text/html")])
+        .await
+        .expect(200);
+    let minutes: f64 = value(&app, idle).await;
+    assert!(minutes < 1.0, "it was used: {minutes}");
+}
+
+#[tokio::test]
 async fn reading_with_a_cookie_changes_nothing() {
     let app = with_password().await;
     let cookie = sign_in(&app).await;
