@@ -70,7 +70,7 @@ fn is_use(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// That it presents none, or none that is good; that its address asked too often; or that the database fails.
-pub(super) async fn identify(
+pub(crate) async fn identify(
     app: &App,
     headers: &HeaderMap,
     address: Option<IpAddr>,

@@ -301,6 +301,70 @@ async fn a_console_that_is_left_open_goes_idle() {
     assert!(minutes < 1.0, "it was used: {minutes}");
 }
 
+/// Signs out; gives the cookies that are set, and what the page after it says.
+async fn sign_out(app: &TestApp, cookie: &str) -> (String, String) {
+    let own = [("sec-fetch-site", "same-origin"), ("accept", "text/html")];
+    let out = with_cookie(app, Method::POST, "/sign-out", cookie, &own).await;
+    assert_eq!(
+        (out.status.as_u16(), &out.headers["location"]),
+        (303, &"/sign-in".parse().expect("a value"))
+    );
+    let set: Vec<_> = out
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .map(|value| value.to_str().expect("text"))
+        .collect();
+    let kept: Vec<_> = set.iter().filter_map(|cookie| cookie.split(';').next()).collect();
+    let page = with_cookie(app, Method::GET, "/sign-in", &kept.join("; "), &own)
+        .await
+        .expect(200);
+    (set.join("\n"), page.as_str().expect("a page").to_owned())
+}
+
+#[tokio::test]
+async fn whoever_signs_out_is_out_also_when_the_server_cannot_store_it() {
+    let app = with_password().await;
+    let cookie = sign_in(&app).await;
+    for known in [true, false] {
+        // Known for a moment, or to be asked for.
+        app.app.gate.forget();
+        if known {
+            with_cookie(&app, Method::GET, "/v1/me", &cookie, &[])
+                .await
+                .expect(200);
+        }
+        app.run("revoke update on sessions from muster_app").await;
+        let (set, page) = sign_out(&app, &cookie).await;
+        app.run("grant update on sessions to muster_app").await;
+        assert!(
+            set.contains("__Host-muster=; ") && set.contains("Max-Age=0"),
+            "{set}"
+        );
+        assert!(
+            page.contains("You are signed out in this browser. The server could not store that now"),
+            "{page}"
+        );
+        with_cookie(&app, Method::GET, "/v1/me", &cookie, &[])
+            .await
+            .expect(200);
+    }
+    let foreign = [("sec-fetch-site", "cross-site")];
+    let out = with_cookie(&app, Method::POST, "/sign-out", &cookie, &foreign).await;
+    assert_eq!(out.problem(403), "cross_site");
+    // When it can, the session is over; once more does no harm.
+    for _ in 0..2 {
+        let (set, page) = sign_out(&app, &cookie).await;
+        assert!(
+            set.contains("__Host-muster=; ") && set.contains("Max-Age=0"),
+            "{set}"
+        );
+        assert!(page.contains("You are signed out."), "{page}");
+        let me = with_cookie(&app, Method::GET, "/v1/me", &cookie, &[]).await;
+        assert_eq!(me.problem(401), "unauthenticated");
+    }
+}
+
 #[tokio::test]
 async fn reading_with_a_cookie_changes_nothing() {
     let app = with_password().await;
