@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 
 use crate::{
-    console_large::screens,
+    console_large::{screens, slow},
     plans_lists::{LISTS, browse},
     support::{CLUSTER, TestApp, long},
 };
@@ -140,6 +140,54 @@ pub async fn database() -> &'static str {
             database
         })
         .await
+}
+
+/// What of a tenant stands for the words in capitals of the lists and screens that are opened.
+#[derive(sqlx::FromRow)]
+pub struct Places {
+    model: i64,
+    proxy: i64,
+    import: i64,
+    account: i64,
+}
+
+impl Places {
+    /// One account that is worked with, and one import that is to be decided, of this tenant.
+    async fn of(app: &TestApp, tenant: TenantId) -> Self {
+        sqlx::query_as(
+            "select a.id as account, a.model_id as model, a.proxy_id as proxy, i.id as import
+             from accounts a
+             cross join lateral (
+                 select i.id from imports i
+                 where i.tenant_id = a.tenant_id and i.state = 'staged'
+                     and exists (select from import_rows r where r.tenant_id = i.tenant_id and r.import_id = i.id)
+                 order by i.id limit 1
+             ) i
+             join models m on m.tenant_id = a.tenant_id and m.id = a.model_id
+             join proxies p on p.tenant_id = a.tenant_id and p.id = a.proxy_id
+             where a.tenant_id = $1 and a.lifecycle_state = 'active'
+                 and a.status = 'active' and m.status = 'active' and p.status = 'active'
+             order by a.id limit 1",
+        )
+        .bind(tenant.0)
+        .fetch_one(&mut app.superuser().await)
+        .await
+        .expect("there are some of everything")
+    }
+
+    /// A list or a screen of them.
+    pub fn fill(&self, path: &str) -> String {
+        [
+            ("MODEL", self.model),
+            ("PROXY", self.proxy),
+            ("IMPORT", self.import),
+            ("ACCOUNT", self.account),
+        ]
+        .iter()
+        .fold(path.to_owned(), |path, (word, id)| {
+            path.replace(word, &id.to_string())
+        })
+    }
 }
 
 /// One place in a plan where a large table is read.
@@ -478,31 +526,13 @@ async fn neither_a_page_nor_a_change_reads_a_table_whole_and_a_page_touches_few_
     );
     let large = Large::of(&mut app.superuser().await).await;
     let mut faults = BTreeSet::new();
-    let places = [
-        (
-            &app.owner,
-            [
-                ("MODEL", "12"),
-                ("PROXY", "61"),
-                ("IMPORT", "2"),
-                ("ACCOUNT", "4205"),
-            ],
-        ),
-        (
-            &small_owner,
-            [
-                ("MODEL", "10"),
-                ("PROXY", "200007"),
-                ("IMPORT", "20"),
-                ("ACCOUNT", "4200"),
-            ],
-        ),
-    ];
-    for (caller, places) in places {
+    let places = Places::of(&app, app.tenant).await;
+    for (caller, places) in [
+        (&app.owner, &places),
+        (&small_owner, &Places::of(&app, small).await),
+    ] {
         for list in LISTS {
-            let list = places
-                .iter()
-                .fold((*list).to_owned(), |list, (word, id)| list.replace(word, id));
+            let list = places.fill(list);
             let from = log_end();
             browse(caller, &list).await;
             let most = examine(&large, from, &mut faults);
@@ -516,15 +546,32 @@ async fn neither_a_page_nor_a_change_reads_a_table_whole_and_a_page_touches_few_
             }
         }
     }
-    screens(&app, &large, &mut faults).await;
+    screens(&app, &places, &large, &mut faults).await;
     let from = log_end();
-    change(&app).await;
+    change(&app, &places).await;
     examine(&large, from, &mut faults);
+    if long() == 1 {
+        unwatched(&app).await;
+        slow(&served().await, &places, &mut faults).await;
+    }
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
+/// From now on new connections run their statements without their plans being logged.
+async fn unwatched(app: &TestApp) {
+    let sql = format!(
+        "alter role muster_app in database {} reset session_preload_libraries",
+        database().await
+    );
+    app.superuser()
+        .await
+        .execute(AssertSqlSafe(sql))
+        .await
+        .expect("a setting");
+}
+
 /// Does a bit of everything that changes accounts, models, proxies and the queue.
-async fn change(app: &TestApp) {
+async fn change(app: &TestApp, places: &Places) {
     let (_, bot) = app.bot("planned").await;
     let claim = async |max: u32| {
         let claimed = bot
@@ -570,16 +617,18 @@ async fn change(app: &TestApp) {
     app.owner.post("/v1/metrics/rollup", json!({})).await.expect(200);
     let owner = &app.owner;
     for (path, status) in [
-        ("/v1/models/12", "paused"),
-        ("/v1/proxies/62", "inactive"),
-        ("/v1/accounts/4201", "suspended"),
+        ("/v1/models/MODEL", "paused"),
+        ("/v1/proxies/PROXY", "inactive"),
+        ("/v1/accounts/ACCOUNT", "suspended"),
     ] {
+        let path = &places.fill(path);
         owner.patch(path, json!({ "status": status })).await.expect(200);
         owner.patch(path, json!({ "status": "active" })).await.expect(200);
     }
-    let content = json!({"model_id": 12, "content_type": "pfp", "image_url": "https://example.com/1.jpg"});
+    let content =
+        json!({"model_id": places.model, "content_type": "pfp", "image_url": "https://example.com/1.jpg"});
     owner.post("/v1/content", content).await.expect(201);
-    let text = json!({"model_id": 12, "content_type": "bio", "text_content": "a text"});
+    let text = json!({"model_id": places.model, "content_type": "bio", "text_content": "a text"});
     owner.post("/v1/texts", text).await.expect(201);
     let reviews = owner
         .get("/v1/reviews?limit=20&filter=kind:finished")
