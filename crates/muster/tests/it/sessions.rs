@@ -233,6 +233,32 @@ async fn a_session_that_was_ended_opens_nothing_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn nobody_ends_the_session_of_somebody_else() {
+    let app = TestApp::start().await;
+    let (mine, theirs) = (app.session(Role::Admin).await, app.session(Role::Viewer).await);
+    let list = with_cookie(&app, Method::GET, "/v1/sessions", &theirs, &[])
+        .await
+        .expect(200);
+    let path = format!("/v1/sessions/{}", list["items"][0]["id"].as_str().expect("an id"));
+    let ended = with_cookie(&app, Method::DELETE, &path, &mine, &[]).await;
+    assert_eq!(ended.problem(404), "not_found");
+    app.app.gate.forget();
+    with_cookie(&app, Method::GET, "/v1/me", &theirs, &[])
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn the_session_of_a_person_who_is_disabled_opens_nothing() {
+    let app = TestApp::start().await;
+    let cookie = app.session(Role::Viewer).await;
+    app.run("update operators set disabled_at = now() where name = 'viewer'")
+        .await;
+    let me = with_cookie(&app, Method::GET, "/v1/me", &cookie, &[]).await;
+    assert_eq!(me.problem(401), "unauthenticated");
+}
+
+#[tokio::test]
 async fn a_session_in_use_lasts_and_ends_after_twelve_hours_in_any_case() {
     let app = with_password().await;
     let cookie = sign_in(&app).await;
@@ -301,25 +327,36 @@ async fn a_console_that_is_left_open_goes_idle() {
     assert!(minutes < 1.0, "it was used: {minutes}");
 }
 
-/// Signs out; gives the cookies that are set, and what the page after it says.
+/// Signs out as a browser does; gives the cookies that are set, and what the page after it says.
 async fn sign_out(app: &TestApp, cookie: &str) -> (String, String) {
-    let own = [("sec-fetch-site", "same-origin"), ("accept", "text/html")];
-    let out = with_cookie(app, Method::POST, "/sign-out", cookie, &own).await;
-    assert_eq!(
-        (out.status.as_u16(), &out.headers["location"]),
-        (303, &"/sign-in".parse().expect("a value"))
-    );
-    let set: Vec<_> = out
-        .headers
+    let browser = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let out = browser
+        .post(format!("{}/sign-out", app.url))
+        .header("cookie", cookie)
+        .header("sec-fetch-site", "same-origin")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(out.status(), 303);
+    assert_eq!(out.headers()["location"], "/sign-in");
+    let cookies: Vec<_> = out
+        .headers()
         .get_all("set-cookie")
         .iter()
         .map(|value| value.to_str().expect("text"))
         .collect();
-    let kept: Vec<_> = set.iter().filter_map(|cookie| cookie.split(';').next()).collect();
-    let page = with_cookie(app, Method::GET, "/sign-in", &kept.join("; "), &own)
+    let pairs: Vec<_> = cookies
+        .iter()
+        .filter_map(|cookie| cookie.split(';').next())
+        .collect();
+    let page = with_cookie(app, Method::GET, "/sign-in", &pairs.join("; "), &[])
         .await
         .expect(200);
-    (set.join("\n"), page.as_str().expect("a page").to_owned())
+    (cookies.join("\n"), page.as_str().expect("a page").to_owned())
 }
 
 #[tokio::test]
