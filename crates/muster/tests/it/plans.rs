@@ -570,6 +570,12 @@ async fn unwatched(app: &TestApp) {
         .execute(AssertSqlSafe(sql))
         .await
         .expect("a setting");
+    // Whoever gets one of the old ones is refused.
+    let mut good = 0;
+    while good < app.app.settings.connections {
+        let ready = app.owner.get("/readyz").await.status == 200;
+        good = if ready { good + 1 } else { 0 };
+    }
 }
 
 /// Does a bit of everything that changes accounts, models, proxies and the queue.
