@@ -152,10 +152,10 @@ pub struct Places {
 }
 
 impl Places {
-    /// One account that is worked with, and one import that is to be decided, of this tenant.
+    /// The first model, account, proxy and import of this tenant that are in use.
     async fn of(app: &TestApp, tenant: TenantId) -> Self {
         sqlx::query_as(
-            "select a.id as account, a.model_id as model, a.proxy_id as proxy, i.id as import
+            "select a.id as account, m.id as model, a.proxy_id as proxy, i.id as import
              from accounts a
              cross join lateral (
                  select i.id from imports i
@@ -163,10 +163,12 @@ impl Places {
                      and exists (select from import_rows r where r.tenant_id = i.tenant_id and r.import_id = i.id)
                  order by i.id limit 1
              ) i
-             join models m on m.tenant_id = a.tenant_id and m.id = a.model_id
+             cross join lateral (
+                 select m.id from models m where m.tenant_id = a.tenant_id and m.status = 'active' order by m.id limit 1
+             ) m
              join proxies p on p.tenant_id = a.tenant_id and p.id = a.proxy_id
              where a.tenant_id = $1 and a.lifecycle_state = 'active'
-                 and a.status = 'active' and m.status = 'active' and p.status = 'active'
+                 and a.status = 'active' and p.status = 'active'
              order by a.id limit 1",
         )
         .bind(tenant.0)

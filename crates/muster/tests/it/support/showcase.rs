@@ -56,20 +56,13 @@ impl TestApp {
             .post("/v1/accounts/transitions", activate)
             .await
             .expect(200);
-        // Of these some are active already, and are refused.
+        // Some of these are active already, and are refused.
         let bulk = json!({"event": "activate", "reason": "campaign starts in the north", "wait_secs": 0,
             "ids": ids[ids.len() / 4..ids.len() * 2 / 5]});
         self.owner.post("/v1/batches", bulk).await.expect(201);
-        // And one that can be undone, but for an account to which something happened since.
-        let active: Vec<_> = ids[..ids.len() / 3].iter().take(12).collect();
-        let flag =
-            json!({"event": "flag", "reason": "the agreed links are missing", "wait_secs": 0, "ids": active});
-        self.owner.post("/v1/batches", flag).await.expect(201);
         tick::do_batches(&self.app, &self.scheduler().await)
             .await
             .expect("the timer runs");
-        let approve = json!({"decision": "approve", "reason": "the links are there", "ids": active[..2]});
-        self.owner.post("/v1/reviews", approve).await.expect(200);
         // Stories are for people; one of them has begun.
         self.run("update models set people_steps = '{4}' where id = 1")
             .await;
@@ -116,6 +109,16 @@ impl TestApp {
                 where id % 23 = 0",
         )
         .await;
+        // A batch that can be undone, but for an account to which something happened since.
+        let active: Vec<_> = ids[..ids.len() / 3].iter().take(12).collect();
+        let flag =
+            json!({"event": "flag", "reason": "the agreed links are missing", "wait_secs": 0, "ids": active});
+        self.owner.post("/v1/batches", flag).await.expect(201);
+        tick::do_batches(&self.app, &self.scheduler().await)
+            .await
+            .expect("the timer runs");
+        let approve = json!({"decision": "approve", "reason": "the links are there", "ids": active[..2]});
+        self.owner.post("/v1/reviews", approve).await.expect(200);
         let today = chrono::Utc::now().date_naive();
         let rollup = json!({"from": today - chrono::Days::new(27), "to": today});
         self.owner.post("/v1/metrics/rollup", rollup).await.expect(200);
