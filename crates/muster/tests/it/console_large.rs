@@ -167,7 +167,7 @@ pub async fn slow(app: &TestApp, places: &Places, faults: &mut BTreeSet<String>)
     let _watched = tracing::subscriber::set_default(tracing_subscriber::registry().with(waited.clone()));
     let cookie = app.session(Role::Owner).await;
     let browser = Caller::new(&app.url, None);
-    println!("| Screen | Whole | Its queries | |\n| --- | --- | --- | --- |");
+    println!("| Screen | Whole | Its queries | Times |\n| --- | ---: | ---: | ---: |");
     for screen in SCREENS {
         let (mut whole, mut queries) = (Duration::MAX, Duration::MAX);
         for _ in 0..TIMES_OPENED {
