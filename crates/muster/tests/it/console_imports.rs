@@ -372,11 +372,11 @@ async fn a_file_that_is_too_long_to_be_kept_is_sent_once_more_to_be_read_otherwi
     let row = "[...Array(10).keys()].map((n) => `model ${n},\"${'a'.repeat(900000)}\",${n < 9 ? 'active' : 'nonsense'}\\n`)";
     let choose = format!(
         "(() => {{ const all = new DataTransfer();
-            all.items.add(new File(['what,notes,status\\n', ...{row}], 'models.csv'));
+            all.items.add(new File(['what,padding,status\\n', ...{row}], 'models.csv'));
             document.getElementById('file').files = all.files; return all.files[0].size; }})()"
     );
     let page = Page::signed_in(&app, Role::Operator).await;
-    page.expect_complaint("status of 409");
+    page.expect_complaint("status of 422");
     page.open("/imports/new?kind=models").await;
     let bytes = page.eval(&choose).await.as_u64().expect("a number");
     assert!(bytes > muster::imports::FILE_KEPT_BYTES_MAX as u64);
