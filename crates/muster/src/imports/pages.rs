@@ -578,11 +578,7 @@ async fn read_otherwise(
             &Said::done("The file was read again."),
         )),
         // A file that was refused again says so itself, where it is shown.
-        Err(failure)
-            if failure
-                .refusal()
-                .is_some_and(|refusal| refusal.kind != Kind::Conflict) =>
-        {
+        Err(failure) if failure.refusal().is_some_and(|r| r.kind != Kind::Conflict) => {
             Ok(console::go(format!("/imports/{id}")))
         }
         Err(failure) => not_done(app, visitor, id, failure).await,
