@@ -30,8 +30,8 @@ use crate::{
 
 mod identify;
 
-pub(crate) use identify::same_origin;
-use identify::{identify, presented_by_cookie};
+use identify::presented_by_cookie;
+pub(crate) use identify::{identify, same_origin};
 
 /// How long a verified token is believed without asking the database: revoking takes effect within this.
 pub const TOKEN_CACHE_SECS: u64 = 5;
@@ -64,8 +64,14 @@ const UNHURRIED: &[&str] = &[
     "/proxies/test",
 ];
 
+/// Endpoints that write next to nothing and cannot wait until there is room: they end a session.
+const WITHOUT_ROOM: &[&str] = &["/profile/sessions/end", "/v1/sessions/{id}"];
+
 /// The cookie that holds a session.
 pub const SESSION_COOKIE: &str = "__Host-muster";
+
+/// What the console's script sends along when a page reads itself again: nobody asked for that, so it is no use of a session.
+pub(crate) const BACKGROUND: &str = "muster-background";
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +195,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     to("GET", "/sign-in", Access::Public),
     to("POST", "/sign-in", Access::Public),
     to("POST", "/sign-in/code", Access::Public),
-    to("POST", "/sign-out", Access::View),
+    to("POST", "/sign-out", Access::Public),
     to("GET", "/password", Access::Public),
     to("POST", "/password", Access::Public),
     to("GET", "/profile", Access::View),
@@ -406,10 +412,19 @@ pub struct Identity {
     pub tenant_name: String,
 }
 
+/// A token that was verified.
+#[derive(Debug)]
+struct Verified {
+    at: Instant,
+    identity: Identity,
+    /// Whether that was a use of its session.
+    used: bool,
+}
+
 /// What the gate remembers: verified tokens for a moment, and allowances.
 #[derive(Debug, Default)]
 pub struct Gate {
-    verified: Mutex<HashMap<[u8; 32], (Instant, Identity)>>,
+    verified: Mutex<HashMap<[u8; 32], Verified>>,
     tokens: Limits<[u8; 32]>,
     tenants: Limits<TenantId>,
     addresses: Limits<IpAddr>,
@@ -426,18 +441,25 @@ impl Gate {
             .clear();
     }
 
-    fn remembered(&self, hash: &[u8; 32]) -> Option<Identity> {
+    /// Who a token was verified to stand for, just now. What was no use of its session is not enough for what is one.
+    fn remembered(&self, hash: &[u8; 32], used: bool) -> Option<Identity> {
         let verified = self.verified.lock().expect("no holder of this lock panics");
-        let (at, identity) = verified.get(hash)?;
-        (at.elapsed() < Duration::from_secs(TOKEN_CACHE_SECS)).then(|| identity.clone())
+        let before = verified.get(hash)?;
+        let fresh = before.at.elapsed() < Duration::from_secs(TOKEN_CACHE_SECS);
+        (fresh && (before.used || !used)).then(|| before.identity.clone())
     }
 
-    fn remember(&self, hash: [u8; 32], identity: &Identity) {
+    fn remember(&self, hash: [u8; 32], identity: &Identity, used: bool) {
         let mut verified = self.verified.lock().expect("no holder of this lock panics");
         if verified.len() >= TOKENS_CACHED_MAX {
             verified.clear();
         }
-        verified.insert(hash, (Instant::now(), identity.clone()));
+        let verification = Verified {
+            at: Instant::now(),
+            identity: identity.clone(),
+            used,
+        };
+        verified.insert(hash, verification);
     }
 }
 
@@ -568,7 +590,8 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Fa
         let detail = "the role or kind of this token does not allow this; ask an admin for one that does";
         return Err(Refusal::new(Kind::Forbidden, "forbidden", detail).into());
     }
-    if !request.method().is_safe() && app.wal_space().is_some_and(Space::is_short) {
+    let needs_room = !request.method().is_safe() && !WITHOUT_ROOM.contains(&endpoint.path);
+    if needs_room && app.wal_space().is_some_and(Space::is_short) {
         return Err(Refusal::no_space().into());
     }
     let request_id = request

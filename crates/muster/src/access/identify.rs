@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, header};
 use muster_wire::{BotId, OperatorId};
 
-use super::{Identity, SESSION_COOKIE, too_many};
+use super::{BACKGROUND, Identity, SESSION_COOKIE, too_many};
 use crate::{
     actor::{Actor, Who},
     app::App,
@@ -58,11 +58,19 @@ pub(crate) fn same_origin(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
+/// Whether somebody asked for this: a page that is open reads itself again, and has a stream, for as long as nobody closes it.
+fn is_use(headers: &HeaderMap) -> bool {
+    let streams = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept == "text/event-stream");
+    !streams && !headers.contains_key(BACKGROUND)
+}
+
 /// Who a request is from, by the token or the session that it presents; and the hash of that.
 ///
 /// # Errors
 /// That it presents none, or none that is good; that its address asked too often; or that the database fails.
-pub(super) async fn identify(
+pub(crate) async fn identify(
     app: &App,
     headers: &HeaderMap,
     address: Option<IpAddr>,
@@ -77,7 +85,8 @@ pub(super) async fn identify(
     let presented = token::read(text)
         .filter(|presented| kinds.contains(&presented.kind))
         .ok_or_else(|| refused("this is no token of Muster; check that it was copied whole"))?;
-    if let Some(identity) = app.gate.remembered(&presented.hash) {
+    let used = is_use(headers);
+    if let Some(identity) = app.gate.remembered(&presented.hash, used) {
         return Ok((identity, presented.hash));
     }
     // Asking the database costs; a flood of wrong tokens is stopped before it.
@@ -87,34 +96,37 @@ pub(super) async fn identify(
             .take(&address, ANONYMOUS_REQUESTS_PER_MINUTE)
             .map_err(|wait| too_many("this address", wait))?;
     }
-    let identity = verify(app, &presented).await?.ok_or_else(|| {
+    let identity = verify(app, &presented, used).await?.ok_or_else(|| {
         refused("this token is not known, was revoked, or has expired; ask an admin for a new one")
     })?;
-    app.gate.remember(presented.hash, &identity);
+    app.gate.remember(presented.hash, &identity, used);
     Ok((identity, presented.hash))
 }
 
-async fn verify(app: &App, presented: &Presented) -> Result<Option<Identity>, Failure> {
+async fn verify(app: &App, presented: &Presented, used: bool) -> Result<Option<Identity>, Failure> {
     let tenant = presented.tenant;
     let mut tx = app.db.begin(&Actor::system(tenant)).await?;
     let identity = match presented.kind {
         TokenKind::Password => None,
-        TokenKind::Session => {
-            sqlx::query_file!("src/access/verify_session.sql", tenant.0, &presented.hash[..])
-                .fetch_optional(&mut *tx)
-                .await?
-                .map(|row| Identity {
-                    tenant,
-                    who: Who::Operator {
-                        id: row.operator_id,
-                        role: row.role,
-                    },
-                    requests_per_minute: row.requests_per_minute.unsigned_abs(),
-                    tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
-                    name: row.name,
-                    tenant_name: row.tenant_name,
-                })
-        }
+        TokenKind::Session => sqlx::query_file!(
+            "src/access/verify_session.sql",
+            tenant.0,
+            &presented.hash[..],
+            used
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .map(|row| Identity {
+            tenant,
+            who: Who::Operator {
+                id: row.operator_id,
+                role: row.role,
+            },
+            requests_per_minute: row.requests_per_minute.unsigned_abs(),
+            tenant_requests_per_minute: row.tenant_requests_per_minute.unsigned_abs(),
+            name: row.name,
+            tenant_name: row.tenant_name,
+        }),
         TokenKind::Bot | TokenKind::Api => {
             let row = sqlx::query_file!("src/access/verify_token.sql", tenant.0, &presented.hash[..])
                 .fetch_optional(&mut *tx)

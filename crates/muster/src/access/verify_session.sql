@@ -1,9 +1,9 @@
--- Gives who a session stands for, when it is good now. Its being used moves its end, at most once a minute: half an hour
+-- Gives who a session stands for, when it is good now. Its being used ($3) moves its end, at most once a minute: half an hour
 -- from now, and never beyond twelve hours from when it began.
 with used as (
     update sessions
     set last_seen_at = now(), expires_at = least(now() + interval '30 minutes', created_at + interval '12 hours')
-    where tenant_id = $1 and token_hash = $2 and revoked_at is null and expires_at > now()
+    where $3::boolean and tenant_id = $1 and token_hash = $2 and revoked_at is null and expires_at > now()
         and last_seen_at < now() - interval '1 minute'
 )
 select s.operator_id as "operator_id: muster_wire::OperatorId", m.role as "role: muster_wire::Role",

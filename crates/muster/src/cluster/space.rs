@@ -9,7 +9,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// With less room than this it is said that the disk fills.
 const FREE_BYTES_LOW: u64 = 2048 * MIB;
-/// With less room than this nothing is written, but that somebody signs in.
+/// With less room than this nothing is written, but that somebody signs in or out.
 const FREE_BYTES_MIN: u64 = 512 * MIB;
 
 /// The room on the volume that WAL is on.

@@ -162,7 +162,10 @@
 
   // [data-live]: parts of this page that are read again when the server says that something changed, while it is looked at;
   // [data-live="/steps"]: from there, where this page can also be the answer to a form.
-  let stream = null, reading = false, again = false;
+  // Many consoles hear of the same change: each waits a little, so that they do not all ask in the same instant.
+  const SPREAD_MS_MAX = 250;
+  let stream = null, reading = false, again = false, soon = 0;
+  const changed = () => { soon ||= setTimeout(() => { soon = 0; refresh(); }, Math.random() * SPREAD_MS_MAX); };
   async function refresh() {
     if (reading) { again = true; return; }
     reading = true;
@@ -184,7 +187,7 @@
       stream = new EventSource("/live");
       stream.addEventListener("open", () => document.body.classList.add("live"));
       stream.addEventListener("error", () => document.body.classList.remove("live"));
-      stream.addEventListener("changed", refresh);
+      stream.addEventListener("changed", changed);
     } else if (!wanted && stream) {
       stream.close();
       stream = null;

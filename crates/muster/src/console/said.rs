@@ -10,12 +10,10 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
+use crate::access::BACKGROUND;
+
 /// The cookie that carries it.
 const COOKIE: &str = "__Host-muster-said";
-
-/// What the console's script sends along when a page reads itself again. Nobody looks at such an answer as a page: what is to
-/// be said waits for the page that was asked for.
-const BACKGROUND: &str = "muster-background";
 
 /// The longest text: a cookie has room for about 4000 characters.
 const SAID_CHARS_MAX: usize = 1_000;
@@ -71,7 +69,8 @@ impl Said {
         .unwrap_or(HeaderValue::from_static(""))
     }
 
-    /// What the browser brought, for the page that it shows.
+    /// What the browser brought, for the page that it shows. Where a page reads itself again nobody looks at the answer as a page:
+    /// what is to be said waits for the page that was asked for.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(BACKGROUND) {
             return None;

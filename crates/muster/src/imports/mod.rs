@@ -33,7 +33,7 @@ mod stage;
 
 pub use correct::correct;
 use stage::file_name_fault;
-pub use stage::{FILE_KEPT_BYTES_MAX, FILE_ROWS_MAX, begin, read_again, stage};
+pub use stage::{FILE_KEPT_BYTES_MAX, FILE_ROWS_MAX, begin, read_again, read_sent_again, stage};
 
 /// Where things of a kind are stored.
 fn table(kind: ImportKind) -> &'static str {

@@ -40,6 +40,9 @@ use crate::{
 /// Text that can be pasted, at most; a file can be longer.
 const PASTED_BYTES_MAX: usize = 1 << 20;
 
+/// What is chosen or written in a field of the form that has a file read again, at most.
+const CHOICE_BYTES_MAX: usize = 10_000;
+
 /// Rows of a page of the diff.
 const DIFF_ROWS_MAX: u32 = 30;
 
@@ -59,11 +62,11 @@ pub fn routes() -> Router<App> {
         .merge(
             Router::new()
                 .route("/imports", post(create))
+                .route("/imports/{id}/read", post(read_again))
                 .layer(DefaultBodyLimit::disable()),
         )
         .route("/imports/new", get(new))
         .route("/imports/{id}", get(show))
-        .route("/imports/{id}/read", post(read_again))
         .route("/imports/{id}/rows", post(correct))
         .route("/imports/{id}/commit", post(commit))
         .route("/imports/{id}/undo", post(undo))
@@ -525,35 +528,60 @@ async fn not_done(app: &App, visitor: Visitor, id: ImportId, failure: Failure) -
     console::refused(&ShowPage::read(app, visitor, id, query, faults).await?)
 }
 
+/// The choices come first; then the file, where it was too long to be kept.
 async fn read_again(
     State(app): State<App>,
     visitor: Visitor,
     Id(id): Id<ImportId>,
-    Form(form): Form<Vec<(String, String)>>,
+    mut parts: FileForm,
 ) -> Result<Response, Failure> {
-    let mut tx = app.db.begin_read(&visitor.actor).await?;
-    let import = imports::show(&mut tx, &visitor.actor, id).await?;
-    let before = imports::options(&mut tx, &visitor.actor, id).await?;
+    let mut form = Vec::new();
+    while let Some(field) = parts.next().await? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name != "file" {
+            form.push((name, form::text(field, CHOICE_BYTES_MAX).await?));
+        } else if field.file_name().is_some_and(|name| !name.is_empty()) {
+            return read_otherwise(&app, visitor, id, &form, Some(field)).await;
+        }
+    }
+    read_otherwise(&app, visitor, id, &form, None).await
+}
+
+async fn read_otherwise(
+    app: &App,
+    visitor: Visitor,
+    id: ImportId,
+    form: &[(String, String)],
+    sent: Option<Field<'_>>,
+) -> Result<Response, Failure> {
+    let actor = &visitor.actor;
+    let mut tx = app.db.begin_read(actor).await?;
+    let import = imports::show(&mut tx, actor, id).await?;
+    let before = imports::options(&mut tx, actor, id).await?;
     tx.commit().await?;
     let detected: Option<Detected> = serde_json::from_value(import.detected).ok();
-    let options = match asked(&form, before, detected.as_ref()) {
+    let options = match asked(form, before, detected.as_ref()) {
         Ok(options) => options,
-        Err(failure) => return not_done(&app, visitor, id, failure).await,
+        Err(failure) => return not_done(app, visitor, id, failure).await,
     };
-    match imports::read_again(&app, &visitor.actor, id, options).await {
+    let read = match sent {
+        Some(file) => {
+            let (source, carrying) = form::carried(file);
+            let reading = imports::read_sent_again(app, actor, id, options, source);
+            tokio::join!(reading, carrying).0
+        }
+        None => imports::read_again(app, actor, id, options).await,
+    };
+    match read {
         Ok(_) => Ok(console::go_and_say(
             format!("/imports/{id}"),
             &Said::done("The file was read again."),
         )),
         // A file that was refused again says so itself, where it is shown.
-        Err(failure)
-            if failure
-                .refusal()
-                .is_some_and(|refusal| refusal.kind != Kind::Conflict) =>
-        {
+        Err(failure) if failure.refusal().is_some_and(|r| r.kind != Kind::Conflict) => {
             Ok(console::go(format!("/imports/{id}")))
         }
-        Err(failure) => not_done(&app, visitor, id, failure).await,
+        Err(failure) => not_done(app, visitor, id, failure).await,
     }
 }
 

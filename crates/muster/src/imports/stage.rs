@@ -122,23 +122,58 @@ pub async fn read_again(
 ) -> Result<Import, Failure> {
     let mut tx = app.db.begin(actor).await?;
     tx.take_your_time().await?;
-    let import = lock(&mut tx, actor, id).await?;
-    if import.state != ImportState::Failed {
-        expect_state(import.state, ImportState::Staged)?;
-    }
+    let kind = undecided(&mut tx, actor, id).await?;
     let sealed = source(&mut tx, actor, id).await?.file_encrypted.ok_or_else(|| {
         let detail = "the file was too long to be kept: send it again, with what is to be read otherwise";
         Refusal::conflict("file_not_kept", detail)
     })?;
     let keys = app.keys.tenant(&mut tx, actor.tenant).await?;
     let file = keys.open_bytes(&file_place(id), &sealed)?;
-    drop_rows(&mut tx, actor, id).await?;
-    let stored_options = serde_json::to_value(&options).map_err(Bug::new)?;
-    sqlx::query_file!("src/imports/again.sql", actor.tenant.0, id.0, stored_options)
-        .execute(&mut *tx)
-        .await?;
+    forget_what_was_read(&mut tx, actor, id, &options).await?;
     tx.commit().await?;
-    stage(app, actor, import.kind, id, options, Cursor::new(file)).await
+    stage(app, actor, kind, id, options, Cursor::new(file)).await
+}
+
+/// Reads the file of an import that is not decided again, otherwise, from whoever sends it again: one that was too long to be kept.
+///
+/// # Errors
+/// When there is no such import or it is decided; and as [`stage`].
+pub async fn read_sent_again(
+    app: &App,
+    actor: &Actor,
+    id: ImportId,
+    options: read::Options,
+    source: impl AsyncRead + Send + Unpin + 'static,
+) -> Result<Import, Failure> {
+    let mut tx = app.db.begin(actor).await?;
+    tx.take_your_time().await?;
+    let kind = undecided(&mut tx, actor, id).await?;
+    forget_what_was_read(&mut tx, actor, id, &options).await?;
+    tx.commit().await?;
+    stage(app, actor, kind, id, options, source).await
+}
+
+/// Locks an import that can be read again; gives its kind.
+async fn undecided(tx: &mut Tx, actor: &Actor, id: ImportId) -> Result<ImportKind, Failure> {
+    let import = lock(tx, actor, id).await?;
+    if import.state != ImportState::Failed {
+        expect_state(import.state, ImportState::Staged)?;
+    }
+    Ok(import.kind)
+}
+
+async fn forget_what_was_read(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: ImportId,
+    options: &read::Options,
+) -> Result<(), Failure> {
+    drop_rows(tx, actor, id).await?;
+    let stored_options = serde_json::to_value(options).map_err(Bug::new)?;
+    sqlx::query_file!("src/imports/again.sql", actor.tenant.0, id.0, stored_options)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// What became of a file that was read, as far as that came.

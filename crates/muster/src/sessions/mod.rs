@@ -30,7 +30,7 @@ pub mod second_factor;
 use passwords::Passwords;
 use second_factor::Ticket;
 
-/// After how many minutes without a request a session ends; `access/verify_session.sql` moves the end.
+/// After how many minutes without a request that somebody asked for a session ends; `access/verify_session.sql` moves the end.
 pub const SESSION_IDLE_MINUTES: i64 = 30;
 
 /// The longest description of a browser that is kept.

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Extension, Router,
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::Response,
     routing::{get, post},
 };
@@ -17,13 +17,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::{
-    access::TokenHash,
+    access::{self, TokenHash},
     app::App,
     console::{self, Faults, Form, Said, Shell, Visitor},
     http::Query,
-    problem::{Failure, Refusal},
+    problem::{Failure, Kind, Refusal},
     sessions::{
-        self, Entered, From,
+        self, Entered, From, SESSION_IDLE_MINUTES,
         api::{cookie, no_cookie},
         recovery,
         second_factor::{self, Offer, Ticket},
@@ -64,7 +64,7 @@ struct NextQuery {
 }
 
 async fn sign_in_form(
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     Query(NextQuery { next }): Query<NextQuery>,
 ) -> Result<Response, Failure> {
     console::page(&SignInPage {
@@ -161,24 +161,40 @@ async fn give_code(
     }
 }
 
-async fn sign_out(
-    State(app): State<App>,
-    visitor: Visitor,
-    Extension(TokenHash(presented)): Extension<TokenHash>,
-) -> Result<Response, Failure> {
-    let mut tx = app.db.begin(&visitor.actor).await?;
-    sessions::revoke(
-        &mut tx,
-        &visitor.actor,
-        visitor.person()?,
-        &sessions::id(&presented),
-    )
-    .await?;
+/// Takes the session from the browser, whatever becomes of it on the server.
+async fn sign_out(State(app): State<App>, from: From, headers: HeaderMap) -> Response {
+    let said = match end_own(&app, &from, &headers).await {
+        Ok(()) => "You are signed out.".to_owned(),
+        // It was over already.
+        Err(failure)
+            if failure
+                .refusal()
+                .is_some_and(|refusal| matches!(refusal.kind, Kind::Unauthenticated | Kind::NotFound)) =>
+        {
+            "You are signed out.".to_owned()
+        }
+        Err(failure) => {
+            tracing::warn!(%failure, "a session could not be ended by whoever signed out");
+            format!(
+                "You are signed out in this browser. The server could not store that now: there the session ends by itself, \
+                 when it was not used for {SESSION_IDLE_MINUTES} minutes."
+            )
+        }
+    };
+    let mut response = console::go_and_say("/sign-in", &Said::done(said));
+    response.headers_mut().append(header::SET_COOKIE, no_cookie());
+    response
+}
+
+async fn end_own(app: &App, from: &From, headers: &HeaderMap) -> Result<(), Failure> {
+    let (identity, presented) = access::identify(app, headers, from.address).await?;
+    let actor = from.actor(identity.tenant, identity.who);
+    let person = actor.operator().ok_or_else(|| Refusal::not_found("session"))?;
+    let mut tx = app.db.begin(&actor).await?;
+    sessions::revoke(&mut tx, &actor, person, &sessions::id(&presented)).await?;
     tx.commit().await?;
     app.gate.forget();
-    let mut response = console::go_and_say("/sign-in", &Said::done("You are signed out."));
-    response.headers_mut().append(header::SET_COOKIE, no_cookie());
-    Ok(response)
+    Ok(())
 }
 
 #[derive(Template)]

@@ -1,7 +1,7 @@
 //! The second factor: set up, asked for at each door, never right twice, and taken away again.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use muster::seal::Place;
+use muster::{limits::SIGN_INS_PER_MINUTE, seal::Place};
 use muster_wire::Role;
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
@@ -275,6 +275,27 @@ async fn after_ten_wrong_codes_none_is_looked_at_for_a_while() {
         .await;
     let good = code(&app, &secret, 0).await;
     sign_in(&app, Some(&good)).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_flood_of_codes_with_a_made_up_ticket_is_stopped() {
+    let app = TestApp::start().await;
+    let browser = Caller::new(&app.url, None);
+    let flood = 4 * SIGN_INS_PER_MINUTE;
+    let form = [("ticket", "1.1.AAAA"), ("code", "123456"), ("next", "/")];
+    let attempts = (0..flood).map(|_| {
+        let request = browser
+            .request(reqwest::Method::POST, "/sign-in/code")
+            .form(&form);
+        browser.send(request)
+    });
+    let answers = futures_util::future::join_all(attempts).await;
+    let stopped = answers
+        .iter()
+        .filter(|answer| answer.body.to_string().contains("has used up its allowance"))
+        .count();
+    // One more is let through every six seconds, however long this takes.
+    assert!(stopped > flood as usize / 2, "{stopped} of {flood}");
 }
 
 #[tokio::test]

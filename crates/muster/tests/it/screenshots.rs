@@ -12,7 +12,8 @@ use crate::support::{
     hostile,
 };
 
-/// Screens by the name of their picture. A path in braces is that of the first link on the screen before which begins so.
+/// Screens by the name of their picture. A path in braces is that of the first link on the screen before which begins so; one after a
+/// plus is below the screen before.
 const SCREENS: &[(&str, &str)] = &[
     ("sign-in", "/sign-in"),
     ("today", "/"),
@@ -20,6 +21,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("account", "{/accounts/}"),
     ("batches", "/batches"),
     ("batch", "{/batches/}"),
+    ("batch-undo", "+/undo"),
     ("batch-asked", "/batches/new?event=flag&of=all&filter=model%3A1"),
     ("warm-up", "/warm-up"),
     ("my-steps", "/steps"),
@@ -55,6 +57,9 @@ const SCREENS: &[(&str, &str)] = &[
 
 /// The address of a screen, from the page that is open.
 async fn address(page: &Page, path: &str) -> String {
+    if let Some(below) = path.strip_prefix('+') {
+        return page.at().await + below;
+    }
     let Some(start) = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')) else {
         return path.to_owned();
     };

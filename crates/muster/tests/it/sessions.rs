@@ -233,6 +233,32 @@ async fn a_session_that_was_ended_opens_nothing_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn nobody_ends_the_session_of_somebody_else() {
+    let app = TestApp::start().await;
+    let (mine, theirs) = (app.session(Role::Admin).await, app.session(Role::Viewer).await);
+    let list = with_cookie(&app, Method::GET, "/v1/sessions", &theirs, &[])
+        .await
+        .expect(200);
+    let path = format!("/v1/sessions/{}", list["items"][0]["id"].as_str().expect("an id"));
+    let ended = with_cookie(&app, Method::DELETE, &path, &mine, &[]).await;
+    assert_eq!(ended.problem(404), "not_found");
+    app.app.gate.forget();
+    with_cookie(&app, Method::GET, "/v1/me", &theirs, &[])
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn the_session_of_a_person_who_is_disabled_opens_nothing() {
+    let app = TestApp::start().await;
+    let cookie = app.session(Role::Viewer).await;
+    app.run("update operators set disabled_at = now() where name = 'viewer'")
+        .await;
+    let me = with_cookie(&app, Method::GET, "/v1/me", &cookie, &[]).await;
+    assert_eq!(me.problem(401), "unauthenticated");
+}
+
+#[tokio::test]
 async fn a_session_in_use_lasts_and_ends_after_twelve_hours_in_any_case() {
     let app = with_password().await;
     let cookie = sign_in(&app).await;
@@ -264,6 +290,116 @@ async fn a_session_in_use_lasts_and_ends_after_twelve_hours_in_any_case() {
             .problem(401),
         "unauthenticated"
     );
+}
+
+#[tokio::test]
+async fn a_console_that_is_left_open_goes_idle() {
+    let app = with_password().await;
+    let cookie = sign_in(&app).await;
+    app.run("update sessions set last_seen_at = now() - interval '10 minutes', expires_at = now() + interval '20 minutes'")
+        .await;
+    let idle = "select extract(epoch from now() - last_seen_at)::float8 / 60 from sessions";
+    app.app.gate.forget();
+    for (path, header) in [
+        ("/", ("muster-background", "1")),
+        ("/live", ("accept", "text/event-stream")),
+    ] {
+        let request = Caller::new(&app.url, None)
+            .request(Method::GET, path)
+            .header("cookie", &cookie)
+            .header(header.0, header.1);
+        // A stream has no end.
+        assert_eq!(request.send().await.expect("an answer").status(), 200, "{path}");
+        let minutes: f64 = value(&app, idle).await;
+        assert!(minutes >= 10.0, "{path} is no use: {minutes}");
+        let left: f64 = value(
+            &app,
+            "select extract(epoch from expires_at - now())::float8 / 60 from sessions",
+        )
+        .await;
+        assert!(left <= 20.0, "{path} is no use: {left}");
+    }
+    // What somebody asks for is one, also just after the page read itself again.
+    with_cookie(&app, Method::GET, "/", &cookie, &[("accept", "text/html")])
+        .await
+        .expect(200);
+    let minutes: f64 = value(&app, idle).await;
+    assert!(minutes < 1.0, "it was used: {minutes}");
+}
+
+/// Signs out as a browser does; gives the cookies that are set, and what the page after it says.
+async fn sign_out(app: &TestApp, cookie: &str) -> (String, String) {
+    let browser = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let out = browser
+        .post(format!("{}/sign-out", app.url))
+        .header("cookie", cookie)
+        .header("sec-fetch-site", "same-origin")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(out.status(), 303);
+    assert_eq!(out.headers()["location"], "/sign-in");
+    let cookies: Vec<_> = out
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|value| value.to_str().expect("text"))
+        .collect();
+    let pairs: Vec<_> = cookies
+        .iter()
+        .filter_map(|cookie| cookie.split(';').next())
+        .collect();
+    let page = with_cookie(app, Method::GET, "/sign-in", &pairs.join("; "), &[])
+        .await
+        .expect(200);
+    (cookies.join("\n"), page.as_str().expect("a page").to_owned())
+}
+
+#[tokio::test]
+async fn whoever_signs_out_is_out_also_when_the_server_cannot_store_it() {
+    let app = with_password().await;
+    let cookie = sign_in(&app).await;
+    for known in [true, false] {
+        // Known for a moment, or to be asked for.
+        app.app.gate.forget();
+        if known {
+            with_cookie(&app, Method::GET, "/v1/me", &cookie, &[])
+                .await
+                .expect(200);
+        }
+        app.run("revoke update on sessions from muster_app").await;
+        let (set, page) = sign_out(&app, &cookie).await;
+        app.run("grant update on sessions to muster_app").await;
+        assert!(
+            set.contains("__Host-muster=; ") && set.contains("Max-Age=0"),
+            "{set}"
+        );
+        assert!(
+            page.contains("You are signed out in this browser. The server could not store that now"),
+            "{page}"
+        );
+        with_cookie(&app, Method::GET, "/v1/me", &cookie, &[])
+            .await
+            .expect(200);
+    }
+    let foreign = [("sec-fetch-site", "cross-site")];
+    let out = with_cookie(&app, Method::POST, "/sign-out", &cookie, &foreign).await;
+    assert_eq!(out.problem(403), "cross_site");
+    // When it can, the session is over; once more does no harm.
+    for _ in 0..2 {
+        let (set, page) = sign_out(&app, &cookie).await;
+        assert!(
+            set.contains("__Host-muster=; ") && set.contains("Max-Age=0"),
+            "{set}"
+        );
+        assert!(page.contains("You are signed out."), "{page}");
+        let me = with_cookie(&app, Method::GET, "/v1/me", &cookie, &[]).await;
+        assert_eq!(me.problem(401), "unauthenticated");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command, time::Duration};
 
 use muster::{
+    access::SESSION_COOKIE,
     actor::Actor,
     cluster::{self, Archive, Cluster},
     config::ServeSettings,
@@ -10,10 +11,13 @@ use muster::{
     seal::{Keyring, MasterKeys},
     server::Server,
     tenants,
+    token::{self, TokenKind},
     tokens::Bearer,
 };
 use muster_wire::Role;
 use nix::mount::umount;
+use reqwest::Method;
+use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::Executor;
 
@@ -164,6 +168,26 @@ async fn writes_are_refused_before_wal_fills_its_disk_and_go_on_when_there_is_ro
             .status,
         401
     );
+    // And goes again; the session is over on the server too.
+    let secret = token::mint(TokenKind::Session, made.tenant);
+    sqlx::query(
+        "insert into sessions (tenant_id, token_hash, operator_id, expires_at)
+         select tenant_id, $1, operator_id, now() + interval '30 minutes' from memberships",
+    )
+    .bind(&token::hash(&secret)[..])
+    .execute(&mut db)
+    .await
+    .expect("a session");
+    let anybody = Caller::new(&server.url(), None);
+    let request = anybody
+        .request(Method::POST, "/sign-out")
+        .header("cookie", format!("{SESSION_COOKIE}={}", secret.expose_secret()));
+    anybody.send(request).await.expect(200);
+    let open: i64 = sqlx::query_scalar("select count(*) from sessions where revoked_at is null")
+        .fetch_one(&mut db)
+        .await
+        .expect("a count");
+    assert_eq!(open, 0, "a session is open still");
     let ready = owner.get("/readyz").await.expect(200);
     assert!(
         ready

@@ -48,8 +48,8 @@ impl Reader {
         let age = age(&answer);
         let page: Value = answer.json().await.expect("JSON");
         let Some(items) = page["items"].as_array() else {
-            // The replica went away meanwhile.
-            assert_eq!(page["status"], 503, "{page}"); println!("{page}");
+            // The replica went away meanwhile, or took the place of the primary.
+            assert_eq!(page["status"], 503, "{page}");
             return (Vec::new(), Some(0));
         };
         let names = items.iter();
@@ -102,7 +102,7 @@ async fn a_replica_answers_who_takes_old_answers_and_says_how_old_they_are() {
 
     let served = serve_at(
         &ground,
-        &[host(&ground.cluster)],
+        &[host(&ground.cluster), folder.clone()],
         &["--standby-url", &url(cluster::APP)],
     );
     let reader = Reader {

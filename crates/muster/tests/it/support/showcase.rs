@@ -109,6 +109,17 @@ impl TestApp {
                 where id % 23 = 0",
         )
         .await;
+        // A batch that can be undone, but for those that were active, and one to which something happened since.
+        let mixed = &ids[ids.len() / 4..ids.len() / 2];
+        let flag =
+            json!({"event": "flag", "reason": "the agreed links are missing", "wait_secs": 0, "ids": mixed});
+        self.owner.post("/v1/batches", flag).await.expect(201);
+        tick::do_batches(&self.app, &self.scheduler().await)
+            .await
+            .expect("the timer runs");
+        let approve =
+            json!({"decision": "approve", "reason": "the links are there", "ids": mixed[mixed.len() - 1..]});
+        self.owner.post("/v1/reviews", approve).await.expect(200);
         let today = chrono::Utc::now().date_naive();
         let rollup = json!({"from": today - chrono::Days::new(27), "to": today});
         self.owner.post("/v1/metrics/rollup", rollup).await.expect(200);
