@@ -20,6 +20,9 @@ use crate::{
 /// Accounts walked for a page or a count, at most, where each is looked up in other tables too.
 pub const WALKED_JOINED_MAX: i64 = 50;
 
+/// The same, where each is looked up in the history besides.
+const WALKED_HISTORY_MAX: i64 = 35;
+
 /// The order of a walk. Each is that of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -118,11 +121,12 @@ impl AccountFilter {
 
     /// Accounts walked, at most.
     fn rows_max(&self) -> i64 {
-        let joined = self.hold.is_some()
-            || self.step.is_some()
-            || self.review_event.is_some()
-            || self.undecided.is_some();
-        if joined { WALKED_JOINED_MAX } else { WALKED_MAX }
+        let joined = self.hold.is_some() || self.step.is_some() || self.undecided.is_some();
+        match (self.review_event.is_some(), joined) {
+            (true, _) => WALKED_HISTORY_MAX,
+            (_, true) => WALKED_JOINED_MAX,
+            (false, false) => WALKED_MAX,
+        }
     }
 
     /// Along the accounts of a state, of one model or of all. Imported accounts of any model have an order of their own.

@@ -1,6 +1,9 @@
 //! Running pgBackRest: as the user of PostgreSQL, never as root, with the key in its environment and nowhere else.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
@@ -13,6 +16,10 @@ use crate::cluster::Layout;
 
 /// The program, as it is looked for in `$PATH`.
 const PROGRAM: &str = "pgbackrest";
+
+/// How far what backs up and restores steps back behind those who serve: a tenth of a busy processor is left to it. Archiving, which
+/// PostgreSQL begins itself, does not.
+const NICENESS: &str = "10";
 
 /// pgBackRest with its configuration.
 #[derive(Debug, Clone)]
@@ -58,7 +65,7 @@ impl Program {
 
     /// `archive_command`: takes one segment to every repository, and succeeds only when it is there.
     pub(super) fn archive_command(&self) -> String {
-        let shell = |path: &std::path::Path| {
+        let shell = |path: &Path| {
             let quoted = path.display().to_string().replace('\'', r"'\''");
             // PostgreSQL takes a % for the beginning of something.
             format!("'{}'", quoted.replace('%', "%%"))
@@ -72,7 +79,8 @@ impl Program {
     }
 
     fn command(&self, command: &str, arguments: &[String]) -> Command {
-        let mut run = self.layout.command(&self.path, &self.layout.dir);
+        let mut run = self.layout.command(Path::new("nice"), &self.layout.dir);
+        run.args(["-n", NICENESS]).arg(&self.path);
         run.envs(
             self.environment
                 .iter()

@@ -401,6 +401,54 @@ async fn characters_that_mean_something_elsewhere_are_stored_as_they_are() {
     );
 }
 
+#[tokio::test]
+async fn texts_that_are_longer_than_fits_are_refused_by_their_row() {
+    let app = TestApp::start().await;
+    import(&app.owner, "models", "name\nEastside\n").await;
+    for (kind, head, row, column) in [
+        ("models", "name,description", "Westside", "description"),
+        (
+            "accounts",
+            "username,email,model,bio",
+            "ana,ana@example.com,Eastside",
+            "bio",
+        ),
+        (
+            "content",
+            "model,content_type,image_url,text_content",
+            "Eastside,pfp,https://example.com/1.jpg",
+            "text_content",
+        ),
+        (
+            "texts",
+            "model,content_type,text_content",
+            "Eastside,bio",
+            "text_content",
+        ),
+    ] {
+        for (chars, refused) in [(10_000, 0), (10_001, 1)] {
+            let file = format!("{head}\n{row},{}\n", "\u{e9}".repeat(chars));
+            let staged = send(&app.owner, &format!("kind={kind}"), file).await.expect(201);
+            assert_eq!(counts(&staged)[3], refused, "{kind}: {staged}");
+            if refused == 0 {
+                commit(&app.owner, &staged, "all").await.expect(200);
+            } else {
+                let rows = app
+                    .owner
+                    .get(&format!("/v1/imports/{}/rows", staged["id"]))
+                    .await
+                    .expect(200);
+                let fault = &rows["items"][0]["faults"][0];
+                assert_eq!(
+                    (&fault["column"], &fault["code"]),
+                    (&column.into(), &"too_long".into()),
+                    "{rows}"
+                );
+            }
+        }
+    }
+}
+
 /// Waits until the query counts something.
 pub async fn until_some(db: &mut sqlx::PgConnection, query: &'static str) {
     let counted = async {

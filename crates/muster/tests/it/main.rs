@@ -5,6 +5,7 @@ mod assign;
 mod audit;
 mod backups;
 mod backups_drilled;
+mod backups_loaded;
 mod batches;
 mod bots;
 mod catalogue;

@@ -140,7 +140,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// The first model, account, proxy and import of this tenant that are in use.
+    /// The active model with the most reviews, and the first account, proxy and import of this tenant that are in use.
     async fn of(app: &TestApp, tenant: TenantId) -> Self {
         sqlx::query_as(
             "select a.id as account, m.id as model, a.proxy_id as proxy, i.id as import
@@ -152,7 +152,10 @@ impl Places {
                  order by i.id limit 1
              ) i
              cross join lateral (
-                 select m.id from models m where m.tenant_id = a.tenant_id and m.status = 'active' order by m.id limit 1
+                 select m.id from models m
+                 join accounts r on r.tenant_id = m.tenant_id and r.model_id = m.id and r.lifecycle_state = 'human_review'
+                 where m.tenant_id = a.tenant_id and m.status = 'active'
+                 group by m.id order by count(*) desc, m.id limit 1
              ) m
              join proxies p on p.tenant_id = a.tenant_id and p.id = a.proxy_id
              where a.tenant_id = $1 and a.lifecycle_state = 'active'

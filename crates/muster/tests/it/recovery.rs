@@ -315,7 +315,7 @@ async fn a_drill_says_how_long_recovery_takes() {
     ground.end().await;
 }
 
-async fn bot_token(ground: &Ground) -> SecretString {
+pub async fn bot_token(ground: &Ground) -> SecretString {
     let actor = Actor::system(ground.tenant);
     let mut tx = ground.server.app.db.begin(&actor).await.expect("a transaction");
     let bot = muster::bots::create(&mut tx, &actor, "loader", "")

@@ -170,8 +170,9 @@ impl Cells<'_> {
     }
 
     /// A text kept exactly as it is.
-    pub(super) fn verbatim(&mut self, name: &str) -> Option<String> {
-        self.raw(name)
+    pub(super) fn verbatim(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let raw = self.raw(name)?;
+        self.within(name, raw, chars_max)
     }
 
     /// A secret, kept exactly as it is.

@@ -44,6 +44,7 @@ const LABEL_CHARS_MAX: usize = 100;
 const CONTENT_TYPE_CHARS_MAX: usize = 50;
 const URL_CHARS_MAX: usize = 500;
 const REFERENCE_CHARS_MAX: usize = 255;
+const TEXT_CHARS_MAX: usize = 10_000;
 /// Amounts are stored as `decimal(10,2)`.
 const MONEY_LIMIT: i64 = 100_000_000;
 
@@ -215,7 +216,7 @@ pub(super) fn account(cells: &mut Cells<'_>) -> Option<Row> {
         authorisation_expires_at: cells.instant("authorisation_expires_at"),
         password: cells.secret("password"),
         access_token: cells.secret("access_token"),
-        bio: cells.verbatim("bio"),
+        bio: cells.verbatim("bio", TEXT_CHARS_MAX),
         profile_picture_url: cells.web_address("profile_picture_url", URL_CHARS_MAX),
         location_city: cells.text("location_city", LABEL_CHARS_MAX),
         location_campus: cells.text("location_campus", LABEL_CHARS_MAX),
@@ -367,7 +368,7 @@ pub(super) fn model(cells: &mut Cells<'_>) -> Option<Row> {
     let name = cells.required("name", |cells| cells.text("name", NAME_CHARS_MAX));
     let row = ModelRow {
         name: String::new(),
-        description: cells.verbatim("description"),
+        description: cells.verbatim("description", TEXT_CHARS_MAX),
         status: cells.choice("status", MODEL_STATUSES),
         unfollow_ratio: small(cells.integer("unfollow_ratio", 0..=100)),
         daily_follow_limit: small(cells.integer("daily_follow_limit", 1..=1000)),
@@ -411,7 +412,7 @@ pub(super) fn content(cells: &mut Cells<'_>) -> Option<Row> {
     });
     let image_url = cells.required("image_url", |cells| cells.picture("image_url", URL_CHARS_MAX));
     let row = ContentRow {
-        text_content: cells.verbatim("text_content"),
+        text_content: cells.verbatim("text_content", TEXT_CHARS_MAX),
         is_template: cells.boolean("is_template"),
         order_priority: cells
             .integer("order_priority", i32::MIN.into()..=i32::MAX.into())
@@ -430,7 +431,9 @@ pub(super) fn content(cells: &mut Cells<'_>) -> Option<Row> {
 pub(super) fn text(cells: &mut Cells<'_>) -> Option<Row> {
     let model = cells.required("model", |cells| cells.text("model", NAME_CHARS_MAX));
     let content_type = cells.required("content_type", |cells| cells.choice("content_type", TEXT_TYPES));
-    let text_content = cells.required("text_content", |cells| cells.verbatim("text_content"));
+    let text_content = cells.required("text_content", |cells| {
+        cells.verbatim("text_content", TEXT_CHARS_MAX)
+    });
     let is_template = cells.boolean("is_template");
     Some(Row::Text(TextRow {
         model: model?,
