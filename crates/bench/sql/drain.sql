@@ -12,7 +12,7 @@ begin
         perform bench.act(p_tenant, p_bot, v_request);
         select array_agg(c.account_id order by c.account_id), array_agg(c.lease order by c.account_id)
         into v_accounts, v_leases
-        from claim_steps(p_tenant, array [p_bot], array [null::bigint], array [p_batch], '{}', null, 120) c;
+        from claim_steps(p_tenant, array [p_bot], array [null::bigint], array [p_batch], '{}', null, 120, null) c;
         commit;
         exit when v_accounts is null;
         perform bench.act(p_tenant, p_bot, v_request);

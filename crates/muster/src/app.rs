@@ -36,7 +36,7 @@ use crate::{
     },
     seal::Keyring,
     telemetry::Telemetry,
-    work::{bells::Bells, claim::Wanted, report::Reports, together::Together},
+    work::{bells::Bells, claim::Wanted, floors::Floors, report::Reports, together::Together},
 };
 
 /// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
@@ -60,6 +60,8 @@ pub struct App {
     pub work: Arc<Bells>,
     /// The bells that tell open pages of changes.
     pub live: Arc<Live>,
+    /// From when on claims look for steps.
+    pub floors: Arc<Floors>,
     /// The claims that are being served, and those that wait to be.
     pub claims: Arc<Together<Wanted>>,
     /// The reports likewise.
@@ -86,6 +88,7 @@ impl App {
             telemetry: Arc::default(),
             work: Arc::default(),
             live: Arc::default(),
+            floors: Arc::default(),
             claims: Arc::default(),
             reports: Arc::default(),
         }

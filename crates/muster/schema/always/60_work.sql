@@ -75,16 +75,19 @@ $$;
 -- the steps that are for people only. Each gets up to as many as it asks for; where there are too few, they get turns.
 -- Gives all that is needed to work the steps, but no secret. Nothing to a paused bot, or while the tenant is paused.
 --
+-- p_from says for each kind of step before which moment nothing that is due is looked for, null for none: what died there may not
+-- have been removed, and looking through it takes long.
+--
 -- What is published is chosen here: the least used of the model first, those within a tenth of it counting as equal, since
 -- uses are counted a moment late; among equals the lower priority first, then by chance. Nothing is written to the pools.
 create or replace function claim_steps(
     p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint,
-    p_lease_secs integer)
+    p_lease_secs integer, p_from timestamptz[])
     returns table (
         claimer integer, account_id bigint, lease bigint, leased_until timestamptz, step smallint, attempt smallint,
         username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text,
         host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text,
-        content_is_template boolean, text_id bigint, text_content text, text_is_template boolean)
+        content_is_template boolean, text_id bigint, text_content text, text_is_template boolean, due_at timestamptz)
     language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
     set enable_hashjoin = off set enable_mergejoin = off as
 $$
@@ -126,7 +129,8 @@ begin
             cross join lateral (
                 select q.ctid as tid, q.account_id, q.model_id, q.step, q.authorised_until from work_queue q
                 where q.tenant_id = p_tenant and q.for_people = (p_bots[1] is null) and q.step = s.step
-                    and q.state = 'ready' and q.run_at <= now() and (p_model is null or q.model_id = p_model)
+                    and q.state = 'ready' and q.run_at >= coalesce(p_from[s.step], '-infinity') and q.run_at <= now()
+                    and (p_model is null or q.model_id = p_model)
                 order by q.run_at limit v_wanted for no key update skip locked
             ) q
             where cardinality(p_steps) = 0 or s.step = any (p_steps)
@@ -223,12 +227,12 @@ begin
                         operator_id = p_operators[s.claimer], content_id = s.content_id, text_id = s.text_id
                     from served s
                     where q.ctid = s.tid and q.tenant_id = p_tenant and q.account_id = s.account_id
-                    returning q.lease, q.leased_until, q.attempt, s.*
+                    returning q.lease, q.leased_until, q.attempt, q.run_at, s.*
                 )
                 select l.claimer, l.account_id, l.lease, l.leased_until, l.step, (l.attempt + 1)::smallint, a.username,
                     a.location_city, a.location_campus, a.location_niche, l.model_id, l.model, p.id, p.scheme, p.host,
                     p.port, p.username, l.content_id, l.image_url, l.content_text, l.content_is_template, l.text_id,
-                    l.text_content, l.text_is_template
+                    l.text_content, l.text_is_template, l.run_at
                 from leased l
                 join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
                 join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use muster_wire::{
     ModelId, Step, TenantId,
     work::{
@@ -12,14 +13,14 @@ use muster_wire::{
 use tokio::time::Instant;
 
 use super::{
-    GROUP_STEPS_MAX, count, holder, holders, lease_secs, refuse, release,
+    GROUP_STEPS_MAX, count, floors, holder, holders, lease_secs, refuse, release,
     together::{self, Group},
 };
 use crate::{
     actor::Actor,
     app::App,
     db::{Tx, not_committed},
-    problem::{Bug, Failure},
+    problem::{Bug, Failure, Kind},
     texts::template::Variables,
 };
 
@@ -163,6 +164,8 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
     let (bots, operators) = holders(claimers.iter().map(|claimer| &claimer.actor))?;
     let maxes: Vec<i32> = claimers.iter().map(|claimer| count(claimer.max)).collect();
     let steps: Vec<i16> = wanted.steps.iter().map(|step| step.number()).collect();
+    let queue = (wanted.tenant, wanted.for_people);
+    let (from, begun) = (app.floors.from(queue), Instant::now());
     let actor = together::actor(wanted.tenant, claimers.iter().map(|claimer| &claimer.actor));
     let rows = sqlx::query_file_as!(
         Row,
@@ -174,14 +177,29 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         &steps,
         wanted.model.map(|id| id.0),
         count(lease_secs(&app.settings, wanted.for_people)),
+        &from.unwrap_or_default() as &[Option<DateTime<Utc>>],
         actor.triggered_by(),
         actor.operator().map(|id| id.0),
         actor.bot().map(|id| id.0),
         actor.request
     )
     .fetch_all(&mut app.db.for_one_statement().await?)
-    .await
-    .map_err(not_committed)?;
+    .await;
+    let rows = match rows.map_err(not_committed) {
+        Err(Failure::Refused(refusal))
+            if refusal.kind == Kind::Unavailable && from.is_none() && app.floors.put_off(queue) =>
+        {
+            return Box::pin(look(app, wanted, claimers)).await;
+        }
+        rows => rows?,
+    };
+    if wanted.model.is_none() && wanted.steps.is_empty() {
+        let due = due(&rows, maxes.iter().sum());
+        match from {
+            None => app.floors.looked_from_the_beginning(queue, begun.elapsed(), &due),
+            Some(_) => app.floors.looked(queue, &due),
+        }
+    }
     let nothing = || Found {
         items: Vec::new(),
         paused: None,
@@ -214,13 +232,29 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
     Ok(found)
 }
 
+/// What was due among what was leased, of so many that were wanted.
+fn due(rows: &[Row], wanted: i32) -> floors::Found {
+    let mut found = floors::Found::default();
+    for row in rows {
+        let step = usize::try_from(row.step - 1).unwrap_or_default();
+        if let Some(first) = found.first.get_mut(step) {
+            *first = Some(first.map_or(row.due_at, |first| first.min(row.due_at)));
+        }
+    }
+    if rows.len() < usize::try_from(wanted).unwrap_or_default() {
+        found.all_at = rows.first().map(|row| row.leased_at);
+    }
+    found
+}
+
 /// What a claim gives, as the database gives it.
 struct Row {
     claimer: i32,
     account_id: muster_wire::AccountId,
     lease: i64,
-    leased_at: chrono::DateTime<chrono::Utc>,
-    leased_until: chrono::DateTime<chrono::Utc>,
+    leased_at: DateTime<Utc>,
+    leased_until: DateTime<Utc>,
+    due_at: DateTime<Utc>,
     step: i16,
     attempt: i16,
     username: String,

@@ -1,6 +1,6 @@
 -- Gives the leases that a bot or an operator holds, the oldest first, $4 at most, with what is needed to work them. No secret.
 select 1 as "claimer!", q.account_id as "account_id!: muster_wire::AccountId", q.lease as "lease!",
-    q.leased_at as "leased_at!", q.leased_until as "leased_until!", q.step as "step!", (q.attempt + 1)::smallint as "attempt!",
+    q.leased_at as "leased_at!", q.leased_until as "leased_until!", q.run_at as "due_at!", q.step as "step!", (q.attempt + 1)::smallint as "attempt!",
     a.username as "username!", a.location_city as city, a.location_campus as campus, a.location_niche as niche,
     m.id as "model_id!: muster_wire::ModelId", m.name as "model!", p.id as "proxy_id!: muster_wire::ProxyId",
     p.scheme as "scheme!", p.host as "host!", p.port as "port!", p.username as proxy_username,

@@ -22,6 +22,7 @@ pub mod api;
 pub mod bells;
 pub mod board;
 pub mod claim;
+pub mod floors;
 pub mod pages;
 pub mod report;
 pub mod run;

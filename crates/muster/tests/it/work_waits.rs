@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use muster::{tick, work::claim::LOOK_AGAIN_MS_MAX};
+use chrono::{TimeDelta, Utc};
+use muster::{
+    tick,
+    work::{claim::LOOK_AGAIN_MS_MAX, floors::Found},
+};
 use serde_json::json;
 
 use crate::{
@@ -101,4 +105,28 @@ async fn the_timers_forget_old_keys_and_make_partitions() {
         0,
         "migrate made those ahead"
     );
+}
+
+#[tokio::test]
+async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_slow_one_finds_the_rest() {
+    let app = TestApp::start().await;
+    app.warm_accounts(2).await;
+    app.run("update work_queue set run_at = now() - interval '1 hour' where account_id = (select min(account_id) from work_queue)")
+        .await;
+    let (_, bot) = app.bot("looker").await;
+    let queue = (app.tenant, false);
+    let found = Found {
+        first: [Some(Utc::now() - TimeDelta::minutes(30)); 5],
+        all_at: None,
+    };
+    let (slow, quick) = (Duration::from_secs(60), Duration::from_millis(1));
+    app.app.floors.looked_from_the_beginning(queue, slow, &found);
+    assert_eq!(
+        claim(&bot, 10).await.len(),
+        1,
+        "what was due before the floor is not looked for"
+    );
+    assert_eq!(claim(&bot, 10).await.len(), 0);
+    app.app.floors.looked_from_the_beginning(queue, quick, &found);
+    assert_eq!(claim(&bot, 10).await.len(), 1);
 }
