@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Executor, Row};
 
 use crate::support::{
     TestApp,
@@ -69,4 +69,34 @@ async fn the_last_owner_who_lost_the_phone_is_let_in_by_the_superuser() {
         .await
         .expect("it is removed");
     assert_eq!(removed.rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn who_holds_a_transaction_open_is_found_and_sent_away() {
+    let app = TestApp::start().await;
+    let page = RUNBOOK.replace('\n', " ");
+    let documented = |statement: &str, pid: &str| {
+        assert!(page.contains(statement), "the runbook does not say {statement}");
+        AssertSqlSafe(statement.replace("PID", pid))
+    };
+    let mut forgotten = app.superuser().await;
+    forgotten
+        .execute("begin; select count(*) from accounts")
+        .await
+        .expect("a transaction");
+    let find = documented(
+        "select pid, xact_start, query from pg_stat_activity order by xact_start",
+        "",
+    );
+    let mut db = app.superuser().await;
+    let open = db.fetch_all(find).await.expect("who is connected");
+    let holder = open
+        .iter()
+        .find(|row| row.get::<Option<&str>, _>("query") == Some("begin; select count(*) from accounts"))
+        .expect("it is among them");
+    let pid = holder.get::<i32, _>("pid").to_string();
+    db.execute(documented("select pg_terminate_backend(PID)", &pid))
+        .await
+        .expect("it is ended");
+    forgotten.execute("select 1").await.expect_err("it is gone");
 }
