@@ -193,13 +193,8 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         }
         rows => rows?,
     };
-    if wanted.model.is_none() && wanted.steps.is_empty() {
-        let due = due(&rows, maxes.iter().sum());
-        match from {
-            None => app.floors.looked_from_the_beginning(queue, begun.elapsed(), &due),
-            Some(_) => app.floors.looked(queue, &due),
-        }
-    }
+    let took = begun.elapsed();
+    let mut due = due(&rows, maxes.iter().sum());
     let nothing = || Found {
         items: Vec::new(),
         paused: None,
@@ -226,7 +221,18 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         .fetch_all(&mut *tx)
         .await?;
         for (one, row) in found.iter_mut().zip(rows).filter(|(one, _)| one.items.is_empty()) {
+            due.all_at = due.all_at.or(Some(row.at));
             (one.paused, one.due_in_ms) = (row.paused, row.due_in_ms);
+        }
+    }
+    if found.iter().any(|one| one.paused.is_some()) {
+        // Nothing was looked for on their behalf.
+        due.all_at = None;
+    }
+    if wanted.model.is_none() && wanted.steps.is_empty() {
+        match from {
+            None => app.floors.looked_from_the_beginning(queue, took, &due),
+            Some(_) => app.floors.looked(queue, &due),
         }
     }
     Ok(found)

@@ -37,8 +37,16 @@ pub type From = [Option<DateTime<Utc>>; Step::ALL.len()];
 pub struct Found {
     /// The first that was due, of each kind of step.
     pub first: From,
-    /// The database's time, where something was found, if everything that was due was.
+    /// The database's time, if all that was due was found.
     pub all_at: Option<DateTime<Utc>>,
+}
+
+impl Found {
+    /// Where the next look may begin: at what was found first, or a moment ago where there was nothing.
+    fn from(&self) -> From {
+        let unseen = self.all_at.map(|at| at - TimeDelta::seconds(UNSEEN_SECS_MAX));
+        self.first.map(|first| first.or(unseen))
+    }
 }
 
 /// The floors of all queues whose looks are slow.
@@ -66,11 +74,10 @@ impl Floors {
             floors.remove(&queue);
             return;
         }
-        let unseen = found.all_at.map(|at| at - TimeDelta::seconds(UNSEEN_SECS_MAX));
         floors.insert(
             queue,
             Floor {
-                from: found.first.map(|first| first.or(unseen)),
+                from: found.from(),
                 beginning_at: Instant::now() + took * PART,
             },
         );
@@ -80,8 +87,8 @@ impl Floors {
     pub fn looked(&self, queue: Queue, found: &Found) {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
         if let Some(floor) = floors.get_mut(&queue) {
-            for (from, first) in floor.from.iter_mut().zip(found.first) {
-                *from = first.or(*from);
+            for (from, next) in floor.from.iter_mut().zip(found.from()) {
+                *from = next.max(*from);
             }
         }
     }
@@ -129,7 +136,7 @@ mod tests {
     fn a_floor_is_where_something_was_found_last() {
         let floors = Floors::default();
         floors.looked_from_the_beginning(QUEUE, SLOW, &found([at(100), at(90), None, None, None], None));
-        floors.looked(QUEUE, &found([at(110), None, at(120), None, None], at(500)));
+        floors.looked(QUEUE, &found([at(110), None, at(120), None, None], None));
         assert_eq!(floors.from(QUEUE), Some([at(110), at(90), at(120), None, None]));
     }
 
@@ -141,6 +148,9 @@ mod tests {
             floors.from(QUEUE),
             Some([at(100), at(198), at(198), at(198), at(198)])
         );
+        // Also where nothing at all was.
+        floors.looked(QUEUE, &found([None; 5], at(300)));
+        assert_eq!(floors.from(QUEUE), Some([at(298); 5]));
     }
 
     #[test]

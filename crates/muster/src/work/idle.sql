@@ -7,7 +7,7 @@ select
         where b.tenant_id = $1 and b.id = c.bot_id and b.status = 'paused'),
         (select coalesce(m.pause_reason, 'this model is paused') from models m
         where m.tenant_id = $1 and m.id = $4 and m.status = 'paused')) as paused,
-    next.due_in_ms
+    next.due_in_ms, now() as "at!"
 from unnest($2::bigint[]) with ordinality c (bot_id, n)
 cross join (
     select ceil(extract(epoch from min(q.run_at) - clock_timestamp()) * 1000)::bigint as due_in_ms

@@ -349,16 +349,16 @@ async fn a_file_is_chosen_or_dropped_and_a_viewer_only_looks() {
 async fn a_file_that_is_too_long_to_be_kept_is_read_all_the_same_and_its_long_cells_are_not_shown() {
     let app = TestApp::start().await;
     let mut file = "name,description,status\n".to_owned();
-    for n in 0..10 {
-        let status = if n < 9 { "active" } else { "nonsense" };
-        file += &format!("model {n},\"{}\",{status}\n", "<&".repeat(450_000));
+    for n in 0..900 {
+        let status = if n < 899 { "active" } else { "nonsense" };
+        file += &format!("model {n},\"{}\",{status}\n", "<&".repeat(5_000));
     }
     assert!(file.len() > muster::imports::FILE_KEPT_BYTES_MAX);
     let address = staged(&app.owner, "models", &file).await;
     let page = Page::signed_in(&app, Role::Operator).await;
     page.open(&address).await;
     page.see("so it was not kept").await;
-    page.see("Line 11").await;
+    page.see("Line 901").await;
     page.is_small().await;
     page.close().await;
     let again = app.owner.post(&format!("/v1{address}/read"), json!({})).await;
