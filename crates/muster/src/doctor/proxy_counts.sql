@@ -1,5 +1,5 @@
 -- Models and locations whose counters of proxies, with the changes not yet folded in, are not what their proxies carry and cost.
-select case k.share when 'model' then 'model ' || coalesce(k.model_id::text, 'none') else 'location ' || k.location end
+select case k.share when 'model' then 'model ' || coalesce(k.model_id::text, 'none') else 'location ' || coalesce(k.location, 'none') end
         || ': counters are off by ' || k.proxies || ' proxies, ' || k.failed || ' failed, ' || k.inactive
         || ' inactive, ' || k.accounts || ' accounts, ' || k.places || ' places and ' || k.monthly_cost || ' a month'
         as "example!",
