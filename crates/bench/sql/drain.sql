@@ -9,13 +9,13 @@ declare
     v_accepted bigint;
 begin
     loop
-        perform bench.act(p_tenant, p_bot, v_request);
+        perform muster_act_as(p_tenant, 'bot', null, p_bot, v_request);
         select array_agg(c.account_id order by c.account_id), array_agg(c.lease order by c.account_id)
         into v_accounts, v_leases
         from claim_steps(p_tenant, array [p_bot], array [null::bigint], array [p_batch], '{}', null, 120, null) c;
         commit;
         exit when v_accounts is null;
-        perform bench.act(p_tenant, p_bot, v_request);
+        perform muster_act_as(p_tenant, 'bot', null, p_bot, v_request);
         select count(*) into v_accepted
         from report_steps(p_tenant, 5::smallint, 30000, array [p_bot], array [null::bigint], array [v_request],
             array ['127.0.0.1'], array ['bench'], array_fill(1, array [cardinality(v_accounts)]), v_accounts, v_leases,

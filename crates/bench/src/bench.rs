@@ -174,7 +174,6 @@ impl Bench {
         let mut owner = self.cluster.connect(OWNER, EMPTY).await?;
         for made in [
             include_str!("../sql/schema.sql"),
-            include_str!("../sql/act.sql"),
             include_str!("../sql/fill.sql"),
             include_str!("../sql/advance.sql"),
             include_str!("../sql/drain.sql"),

@@ -119,7 +119,6 @@ impl Without {
         }
         let mut done = 0;
         loop {
-            act(&mut connection, bot).await?;
             let claim = sqlx::query_as::<_, (i64, i64)>(include_str!("../../sql/claim.sql"));
             let claimed = claim
                 .bind(1_i64)
@@ -127,12 +126,10 @@ impl Without {
                 .bind(batch)
                 .fetch_all(&mut connection)
                 .await?;
-            commit(&mut connection).await?;
             if claimed.is_empty() {
                 return Ok(done);
             }
             let (accounts, leases): (Vec<_>, Vec<_>) = claimed.into_iter().unzip();
-            act(&mut connection, bot).await?;
             let report = sqlx::query_scalar::<_, i64>(include_str!("../../sql/report.sql"));
             done += report
                 .bind(1_i64)
@@ -141,28 +138,8 @@ impl Without {
                 .bind(leases)
                 .fetch_one(&mut connection)
                 .await?;
-            commit(&mut connection).await?;
         }
     }
-}
-
-async fn act(connection: &mut PgConnection, bot: i64) -> Result<()> {
-    sqlx::raw_sql(include_str!("../../sql/begin.sql"))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(include_str!("../../sql/call_act.sql"))
-        .bind(1_i64)
-        .bind(bot)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn commit(connection: &mut PgConnection) -> Result<()> {
-    sqlx::raw_sql(include_str!("../../sql/commit.sql"))
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// Several connections that each work until they find nothing, again until all is done: what one finds ready, the report of

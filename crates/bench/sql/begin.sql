@@ -1,2 +1,0 @@
--- Begins what the server does in one transaction.
-begin

@@ -1,2 +1,0 @@
--- Ends it.
-commit
