@@ -471,19 +471,14 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                 .extensions()
                 .get::<MatchedPath>()
                 .is_some_and(|path| UNHURRIED.contains(&path.as_str()));
+            let actor = request.extensions().get::<Actor>();
+            let stale = actor.and_then(|actor| actor.stale.clone());
+            let writer = actor.filter(|_| !request.method().is_safe());
+            let rings = writer.map(|actor| actor.tenant);
             // What somebody changes can make work ready; claims that wait look again. Bots ring where they report.
-            let changed_by = match request.extensions().get::<Actor>() {
-                Some(actor) if !request.method().is_safe() && actor.bot().is_none() => Some(actor.tenant),
-                _ => None,
-            };
-            let rings = match request.extensions().get::<Actor>() {
-                Some(actor) if !request.method().is_safe() => Some(actor.tenant),
-                _ => None,
-            };
-            let stale = request
-                .extensions()
-                .get::<Actor>()
-                .and_then(|actor| actor.stale.clone());
+            let changed_by = writer
+                .filter(|actor| actor.bot().is_none())
+                .map(|actor| actor.tenant);
             let identity = request.extensions().get::<Arc<Identity>>().cloned();
             let mut response = if unhurried {
                 next.run(request).await
@@ -497,14 +492,11 @@ pub async fn gate(State(app): State<App>, mut request: Request, next: Next) -> R
                     .await
                     .unwrap_or_else(|_| refusal.into_response())
             };
-            if let Some(tenant) = changed_by
-                && (response.status().is_success() || response.status().is_redirection())
-            {
+            let done = response.status().is_success() || response.status().is_redirection();
+            if let Some(tenant) = changed_by.filter(|_| done) {
                 app.work.notify(tenant);
             }
-            if let Some(tenant) = rings
-                && (response.status().is_success() || response.status().is_redirection())
-            {
+            if let Some(tenant) = rings.filter(|_| done) {
                 app.live.ring(tenant);
             }
             if let Some(allowance) = allowance {

@@ -105,15 +105,12 @@ impl Hosts {
         application: &str,
         statement_ms_max: u64,
     ) -> Result<PgPool, sqlx::Error> {
-        let hosts = self.0.iter().map(|host| {
-            let host = host.clone().application_name(application).options(KEEPALIVES);
-            host.options([("statement_timeout", statement_ms_max)])
-        });
+        let hosts = self
+            .0
+            .iter()
+            .map(|host| named(host, application, statement_ms_max));
         let hosts = Self(hosts.collect());
-        // sqlx waits for ever, and keeps the connection's place, when the other side is gone and did not say so.
-        let options = options
-            .test_before_acquire(false)
-            .before_acquire(|connection, known| Box::pin(is_still_alive(connection, known.idle_for)));
+        let options = examining(options);
         if let [one] = hosts.0.as_slice() {
             return options.connect_with(one.clone()).await;
         }
@@ -199,9 +196,7 @@ impl Hosts {
                 connection.close().await?;
                 Ok(timeline)
             };
-            tokio::time::timeout(Duration::from_millis(ANSWER_MS_MAX), asked)
-                .await
-                .unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut))
+            within(ANSWER_MS_MAX, asked).await
         });
         join_all(each).await
     }
@@ -225,12 +220,34 @@ fn current(followed: &Mutex<Followed>) -> Followed {
     *followed.lock().expect("no holder of this lock panics")
 }
 
+/// How a pool connects to a host.
+fn named(host: &PgConnectOptions, application: &str, statement_ms_max: u64) -> PgConnectOptions {
+    let host = host.clone().application_name(application).options(KEEPALIVES);
+    host.options([("statement_timeout", statement_ms_max)])
+}
+
+/// Has a pool examine what idled: sqlx waits for ever, and keeps the connection's place, when the other side is gone and did not
+/// say so.
+fn examining(options: PgPoolOptions) -> PgPoolOptions {
+    options
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| Box::pin(is_still_alive(connection, known.idle_for)))
+}
+
+/// Waits for an answer, but not for ever.
+async fn within<T>(
+    ms_max: u64,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(Duration::from_millis(ms_max), answer)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
 /// Whether a connection still leads somewhere, after it idled for so long.
 async fn is_still_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
     if idle_for > TRUSTED {
-        tokio::time::timeout(Duration::from_millis(ALIVE_MS_MAX), connection.ping())
-            .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        within(ALIVE_MS_MAX, connection.ping()).await?;
     }
     Ok(true)
 }

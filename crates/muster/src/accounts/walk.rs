@@ -121,11 +121,12 @@ impl AccountFilter {
 
     /// Accounts walked, at most.
     fn rows_max(&self) -> i64 {
-        let joined = self.hold.is_some() || self.step.is_some() || self.undecided.is_some();
-        match (self.review_event.is_some(), joined) {
-            (true, _) => WALKED_HISTORY_MAX,
-            (_, true) => WALKED_JOINED_MAX,
-            (false, false) => WALKED_MAX,
+        if self.review_event.is_some() {
+            WALKED_HISTORY_MAX
+        } else if self.hold.is_some() || self.step.is_some() || self.undecided.is_some() {
+            WALKED_JOINED_MAX
+        } else {
+            WALKED_MAX
         }
     }
 

@@ -15,7 +15,7 @@ use sqlx::{
 };
 use tokio::time::MissedTickBehavior;
 
-use super::{KEEPALIVES, is_still_alive};
+use super::{ANSWER_MS_MAX, examining, named, within};
 
 /// How often it is asked how far the standby is.
 const ASK_EVERY_MS: u64 = 200;
@@ -48,16 +48,10 @@ impl Standby {
         connections_max: u32,
         statement_ms_max: u64,
     ) -> Self {
-        let options = standby
-            .clone()
-            .application_name("muster-reads")
-            .options(KEEPALIVES);
-        let pool = PgPoolOptions::new()
+        let options = PgPoolOptions::new()
             .max_connections(connections_max)
-            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
-            .test_before_acquire(false)
-            .before_acquire(|connection, known| Box::pin(is_still_alive(connection, known.idle_for)))
-            .connect_lazy_with(options.options([("statement_timeout", statement_ms_max)]));
+            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
+        let pool = examining(options).connect_lazy_with(named(standby, "muster-reads", statement_ms_max));
         let standby = Self {
             pool,
             shows: Arc::default(),
@@ -110,18 +104,11 @@ impl Standby {
 /// Where the primary's WAL ends.
 async fn written(primary: &PgPool) -> Result<Place, sqlx::Error> {
     let answer = sqlx::query_file_as!(Place, "src/hosts/written.sql").fetch_one(primary);
-    in_time(answer).await
+    within(ANSWER_MS_MAX, answer).await
 }
 
 /// How far a standby is; none where it is no standby.
 async fn replayed(standby: &PgPool) -> Result<Option<Place>, sqlx::Error> {
     let answer = sqlx::query_file_as!(Place, "src/hosts/replayed.sql").fetch_optional(standby);
-    in_time(answer).await
-}
-
-async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    let limit = Duration::from_millis(super::ANSWER_MS_MAX);
-    tokio::time::timeout(limit, answer)
-        .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    within(ANSWER_MS_MAX, answer).await
 }

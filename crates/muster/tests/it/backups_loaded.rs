@@ -10,7 +10,7 @@ use std::{
 };
 
 use muster_client::Client;
-use muster_wire::work::{Claim, Outcome, Report, StepResult, Verdict};
+use muster_wire::work::{Claim, Verdict};
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     recovery::bot_token,
-    support::{backed::Ground, long, warm::warm_accounts},
+    support::{backed::Ground, load::completed, long, warm::warm_accounts},
 };
 
 /// Accounts that warm up, in the short and the long form: more steps than are asked for.
@@ -42,18 +42,10 @@ async fn work(client: &Client) {
     };
     let claimed = client.claim(&claim).await.expect("nobody is refused");
     assert!(!claimed.items.is_empty(), "there is work");
-    let results = claimed.items.iter().map(|item| StepResult {
-        lease: item.lease,
-        outcome: Outcome::Completed,
-        execution_time_ms: 5,
-        response: None,
-        error: None,
-    });
-    let report = Report {
-        bot_session_id: None,
-        results: results.collect(),
-    };
-    let reported = client.report(&report).await.expect("nobody is refused");
+    let reported = client
+        .report(&completed(&claimed.items))
+        .await
+        .expect("nobody is refused");
     assert!(
         reported
             .receipts

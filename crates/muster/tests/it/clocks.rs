@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_client::Client;
 use muster_wire::{
     AccountId,
-    work::{Claim, Lease, Leases, Outcome, Report, StepResult, Verdict, WorkItem},
+    work::{Claim, Lease, Leases, Verdict},
 };
 use reqwest::header::DATE;
 use secrecy::SecretString;
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{
     Caller,
-    load::{Ground, Served, host, serve_with},
+    load::{Ground, Served, completed, host, serve_with},
     long,
 };
 
@@ -105,7 +105,7 @@ async fn bot(client: Client, seen: Arc<Seen>, claims: u64) {
         }
         let until = Utc::now();
         if dawdles || turn.is_multiple_of(4) {
-            let report = report(&items);
+            let report = completed(&items);
             let receipts = client.report(&report).await.expect("it reports").receipts;
             for (item, receipt) in items.iter().zip(receipts) {
                 if item.expires_at < until {
@@ -124,20 +124,6 @@ async fn bot(client: Client, seen: Arc<Seen>, claims: u64) {
             until: until.min(item.expires_at),
         });
         seen.leases.lock().expect("a lock").extend(known);
-    }
-}
-
-fn report(items: &[WorkItem]) -> Report {
-    let results = items.iter().map(|item| StepResult {
-        lease: item.lease,
-        outcome: Outcome::Completed,
-        execution_time_ms: 5,
-        response: None,
-        error: None,
-    });
-    Report {
-        bot_session_id: None,
-        results: results.collect(),
     }
 }
 

@@ -22,7 +22,7 @@ use muster::{
     tokens::Bearer,
 };
 use muster_client::Client;
-use muster_wire::work::{Claim, Lease, Outcome, Report, StepResult, Verdict};
+use muster_wire::work::{Claim, Lease, Verdict};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -30,6 +30,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{
     backed::{Ground, files, rfc3339, superuser},
+    load::completed,
     long,
     warm::warm_accounts,
 };
@@ -338,20 +339,10 @@ async fn work_once(client: &Client, acknowledged: &Mutex<Acknowledged>) {
         model_id: None,
     };
     let claimed = client.claim(&claim).await.expect("work goes on");
-    let results = claimed.items.iter().map(|item| StepResult {
-        lease: item.lease,
-        outcome: Outcome::Completed,
-        execution_time_ms: 5,
-        response: None,
-        error: None,
-    });
-    let report = Report {
-        bot_session_id: None,
-        results: results.collect(),
-    };
-    if report.results.is_empty() {
+    if claimed.items.is_empty() {
         return;
     }
+    let report = completed(&claimed.items);
     let sent = Utc::now();
     let reported = client.report(&report).await.expect("work goes on");
     let at = Utc::now();

@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::{
     cli::Ran,
+    runbook::documented,
     support::{
         certificate,
         load::{Ground, host, lose, superuser},
@@ -133,13 +134,6 @@ async fn a_replica_is_made_run_examined_and_promoted_by_the_commands_of_the_runb
 /// A password with everything in it that an address means something by.
 const PASSWORD: &str = "p+w&d%41/@:x";
 
-/// A statement of the runbook, where NAME stands for what is to be filled in.
-fn documented(statement: &str, name: &str) -> String {
-    let page = include_str!("../../../../docs/operate.md").replace('\n', " ");
-    assert!(page.contains(statement), "the runbook does not say {statement}");
-    statement.replace("SLOT", name)
-}
-
 /// A primary that takes replicas over TLS, on an address of its own.
 async fn listening(above: &Path) -> (Cluster, String) {
     let data = above.join("live");
@@ -162,10 +156,7 @@ async fn listening(above: &Path) -> (Cluster, String) {
         key.display()
     );
     fs::write(data.join("postgresql.local.conf"), settings).expect("written");
-    let line = documented(
-        "hostssl replication,postgres REPLICATOR ADDRESS scram-sha-256",
-        "",
-    );
+    let line = documented("hostssl replication,postgres REPLICATOR ADDRESS scram-sha-256");
     let line = line
         .replace("REPLICATOR", "replicator")
         .replace("ADDRESS", "127.0.0.0/8");
@@ -240,9 +231,7 @@ async fn a_replica_of_another_machine_comes_over_tls_with_a_password_that_it_kee
         "select pg_reload_conf()",
     ] {
         assert!(!write.is_finished(), "it was written without the replica");
-        db.execute(AssertSqlSafe(documented(statement, slot)))
-            .await
-            .expect("done");
+        db.execute(documented(statement)).await.expect("done");
     }
     write.await.expect("no panic").expect("it is written");
 
@@ -258,7 +247,7 @@ async fn a_replica_of_another_machine_comes_over_tls_with_a_password_that_it_kee
         .expect_err("it is fenced off");
     assert!(refused.to_string().contains("read-only"), "{refused}");
     end(&mut replica);
-    let forget = documented("select pg_drop_replication_slot('SLOT')", slot);
+    let forget = documented("select pg_drop_replication_slot('SLOT')").replace("SLOT", slot);
     old.execute(AssertSqlSafe(forget))
         .await
         .expect("the slot is forgotten");

@@ -11,6 +11,13 @@ use crate::support::{
 
 const RUNBOOK: &str = include_str!("../../../../docs/operate.md");
 
+/// A line of the runbook, with the words in capitals that are to be filled in.
+pub fn documented(line: &'static str) -> &'static str {
+    let page = RUNBOOK.replace('\n', " ");
+    assert!(page.contains(line), "the runbook does not say {line}");
+    line
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_point_made_by_psql_is_restored_to() {
     let ground = Ground::make().await;
@@ -74,20 +81,12 @@ async fn the_last_owner_who_lost_the_phone_is_let_in_by_the_superuser() {
 #[tokio::test]
 async fn who_holds_a_transaction_open_is_found_and_sent_away() {
     let app = TestApp::start().await;
-    let page = RUNBOOK.replace('\n', " ");
-    let documented = |statement: &str, pid: &str| {
-        assert!(page.contains(statement), "the runbook does not say {statement}");
-        AssertSqlSafe(statement.replace("PID", pid))
-    };
     let mut forgotten = app.superuser().await;
     forgotten
         .execute("begin; select count(*) from accounts")
         .await
         .expect("a transaction");
-    let find = documented(
-        "select pid, xact_start, query from pg_stat_activity order by xact_start",
-        "",
-    );
+    let find = documented("select pid, xact_start, query from pg_stat_activity order by xact_start");
     let mut db = app.superuser().await;
     let open = db.fetch_all(find).await.expect("who is connected");
     let holder = open
@@ -95,8 +94,7 @@ async fn who_holds_a_transaction_open_is_found_and_sent_away() {
         .find(|row| row.get::<Option<&str>, _>("query") == Some("begin; select count(*) from accounts"))
         .expect("it is among them");
     let pid = holder.get::<i32, _>("pid").to_string();
-    db.execute(documented("select pg_terminate_backend(PID)", &pid))
-        .await
-        .expect("it is ended");
+    let end = documented("select pg_terminate_backend(PID)").replace("PID", &pid);
+    db.execute(AssertSqlSafe(end)).await.expect("it is ended");
     forgotten.execute("select 1").await.expect_err("it is gone");
 }
