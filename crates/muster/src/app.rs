@@ -28,7 +28,7 @@ use crate::{
     config::ServeSettings,
     console::{self, live::Live},
     db::Db,
-    http::{BODY_BYTES_MAX, Problems, Reply},
+    http::{BODY_BYTES_MAX, Problems, Reply, unread::Unread},
     problem::{Bug, Failure, Kind, Refusal},
     proxies::{
         self,
@@ -313,7 +313,7 @@ async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> R
     let span =
         info_span!("request", request.id = %id, http.method = %method, http.path = request.uri().path());
     let count = app.telemetry.begin(&method, request.extensions());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = next.run(request.map(Unread::wrap)).instrument(span.clone()).await;
     if let Some(mut problem) = response.extensions_mut().remove::<Box<Problem>>() {
         problem.request_id = Some(id.to_string());
         response = match page.and_then(|asked| {

@@ -33,6 +33,8 @@ use crate::{
     problem::{Failure, Kind, Refusal},
 };
 
+pub mod unread;
+
 /// The largest body that is read, but for files that are imported.
 pub const BODY_BYTES_MAX: usize = 2 << 20;
 

@@ -3,6 +3,10 @@
 use muster_wire::{Role, TenantId};
 use reqwest::Method;
 use secrecy::SecretString;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
 
 use crate::support::{Caller, TestApp};
 
@@ -79,4 +83,45 @@ async fn a_token_whose_owner_left_is_good_no_more() {
         .expect("update");
     app.app.gate.forget();
     assert_eq!(viewer.get("/v1/me").await.problem(401), "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_refusal_is_read_also_by_whoever_still_sends_the_body() {
+    let app = TestApp::start().await;
+    let address = app.url.strip_prefix("http://").expect("a plain server");
+    let mut connection = BufReader::new(TcpStream::connect(address).await.expect("it listens"));
+    let body = vec![b'x'; 8 << 20];
+    let head = format!(
+        "POST /v1/imports HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    connection.write_all(head.as_bytes()).await.expect("it reads");
+    assert_eq!(answered(&mut connection).await, "HTTP/1.1 401 Unauthorized");
+    // More than lies between the two in buffers: it is written only if it is read.
+    connection.write_all(&body).await.expect("it is still read");
+    let next = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    connection.write_all(next.as_bytes()).await.expect("it reads");
+    assert_eq!(answered(&mut connection).await, "HTTP/1.1 200 OK");
+}
+
+/// Reads an answer to its end and gives its first line.
+async fn answered(connection: &mut BufReader<TcpStream>) -> String {
+    let mut head = Vec::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        connection.read_line(&mut line).await.expect("an answer comes");
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(given) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = given.trim().parse().expect("a length is a number");
+        }
+        head.push(line.trim().to_owned());
+    }
+    connection
+        .read_exact(&mut vec![0; length])
+        .await
+        .expect("a body comes");
+    head.into_iter().next().unwrap_or_default()
 }
