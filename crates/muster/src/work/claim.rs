@@ -187,7 +187,7 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
     .await;
     let rows = match rows.map_err(not_committed) {
         Err(Failure::Refused(refusal))
-            if refusal.kind == Kind::Unavailable && from.is_none() && app.floors.put_off(queue) =>
+            if refusal.kind == Kind::Unavailable && from.is_none() && app.floors.from(queue).is_some() =>
         {
             return Box::pin(look(app, wanted, claimers)).await;
         }
@@ -229,11 +229,11 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         // Nothing was looked for on their behalf.
         due.all_at = None;
     }
-    if wanted.model.is_none() && wanted.steps.is_empty() {
-        match from {
-            None => app.floors.looked_from_the_beginning(queue, took, &due),
-            Some(_) => app.floors.looked(queue, &due),
-        }
+    let due = (wanted.model.is_none() && wanted.steps.is_empty()).then_some(&due);
+    match (from, due) {
+        (None, due) => app.floors.looked_from_the_beginning(queue, took, due),
+        (Some(_), Some(due)) => app.floors.looked(queue, due),
+        (Some(_), None) => {}
     }
     Ok(found)
 }

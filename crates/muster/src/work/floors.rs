@@ -60,30 +60,38 @@ struct Floor {
 }
 
 impl Floors {
-    /// From when on to look now; none when it is from the beginning.
+    /// From when on to look now; none when it is from the beginning, which only one look at a time is while there is a floor.
     pub fn from(&self, queue: Queue) -> Option<From> {
-        let floors = self.0.lock().expect("no holder of this lock panics");
-        let floor = floors.get(&queue)?;
-        (Instant::now() < floor.beginning_at).then_some(floor.from)
+        let mut floors = self.0.lock().expect("no holder of this lock panics");
+        let floor = floors.get_mut(&queue)?;
+        if Instant::now() < floor.beginning_at {
+            return Some(floor.from);
+        }
+        floor.beginning_at = Instant::now() + Duration::from_secs(GIVEN_UP_SECS);
+        None
     }
 
-    /// Takes note of a look from the beginning at all models, and how long it took.
-    pub fn looked_from_the_beginning(&self, queue: Queue, took: Duration, found: &Found) {
+    /// Takes note of a look from the beginning, how long it took, and what it found; that is none where it was not for every
+    /// kind of step and every model.
+    pub fn looked_from_the_beginning(&self, queue: Queue, took: Duration, found: Option<&Found>) {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
         if took < Duration::from_millis(QUICK_MS_MAX) {
             floors.remove(&queue);
             return;
         }
-        floors.insert(
-            queue,
-            Floor {
-                from: found.from(),
-                beginning_at: Instant::now() + took * PART,
-            },
-        );
+        let Some(found) = found else { return };
+        // Of the kinds that were not come to, since so much of others was found, the floor stays.
+        let mut from = found.from();
+        if let Some(before) = floors.get(&queue) {
+            for (next, before) in from.iter_mut().zip(before.from) {
+                *next = next.or(before);
+            }
+        }
+        let beginning_at = Instant::now() + took * PART;
+        floors.insert(queue, Floor { from, beginning_at });
     }
 
-    /// Takes note of a look from the floor at all models.
+    /// Takes note of what a look from the floor found, for every kind of step and every model.
     pub fn looked(&self, queue: Queue, found: &Found) {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
         if let Some(floor) = floors.get_mut(&queue) {
@@ -91,16 +99,6 @@ impl Floors {
                 *from = next.max(*from);
             }
         }
-    }
-
-    /// Puts off the next look from the beginning, since one was given up; says whether there is a floor to look from.
-    pub fn put_off(&self, queue: Queue) -> bool {
-        let mut floors = self.0.lock().expect("no holder of this lock panics");
-        let floor = floors.get_mut(&queue);
-        floor.is_some_and(|floor| {
-            floor.beginning_at = Instant::now() + Duration::from_secs(GIVEN_UP_SECS);
-            true
-        })
     }
 }
 
@@ -122,28 +120,51 @@ mod tests {
     #[test]
     fn a_quick_look_is_followed_by_another_from_the_beginning() {
         let floors = Floors::default();
-        floors.looked_from_the_beginning(QUEUE, SLOW, &found([at(5); 5], None));
+        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(5); 5], None)));
         assert!(floors.from(QUEUE).is_some());
         assert!(
             floors.from((TenantId(1), true)).is_none(),
             "people have a queue of their own"
         );
-        floors.looked_from_the_beginning(QUEUE, Duration::from_millis(10), &found([at(5); 5], None));
+        floors.looked_from_the_beginning(QUEUE, Duration::from_millis(10), None);
         assert!(floors.from(QUEUE).is_none());
     }
 
     #[test]
     fn a_floor_is_where_something_was_found_last() {
         let floors = Floors::default();
-        floors.looked_from_the_beginning(QUEUE, SLOW, &found([at(100), at(90), None, None, None], None));
+        floors.looked_from_the_beginning(
+            QUEUE,
+            SLOW,
+            Some(&found([at(100), at(90), None, None, None], None)),
+        );
         floors.looked(QUEUE, &found([at(110), None, at(120), None, None], None));
         assert_eq!(floors.from(QUEUE), Some([at(110), at(90), at(120), None, None]));
     }
 
     #[test]
+    fn a_kind_that_a_full_look_did_not_come_to_keeps_its_floor() {
+        let floors = Floors::default();
+        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(100); 5], None)));
+        floors.looked_from_the_beginning(
+            QUEUE,
+            SLOW,
+            Some(&found([None, None, None, at(90), at(110)], None)),
+        );
+        assert_eq!(
+            floors.from(QUEUE),
+            Some([at(100), at(100), at(100), at(90), at(110)])
+        );
+    }
+
+    #[test]
     fn where_all_was_found_the_floor_of_the_rest_is_a_moment_ago() {
         let floors = Floors::default();
-        floors.looked_from_the_beginning(QUEUE, SLOW, &found([at(100), None, None, None, None], at(200)));
+        floors.looked_from_the_beginning(
+            QUEUE,
+            SLOW,
+            Some(&found([at(100), None, None, None, None], at(200))),
+        );
         assert_eq!(
             floors.from(QUEUE),
             Some([at(100), at(198), at(198), at(198), at(198)])
@@ -154,10 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_is_looked_at_again_and_put_off_only_where_there_is_a_floor() {
+    fn one_look_at_a_time_goes_from_the_beginning_again() {
         let floors = Floors::default();
-        assert!(!floors.put_off(QUEUE));
-        floors.looked_from_the_beginning(QUEUE, SLOW, &Found::default());
+        floors.looked_from_the_beginning(QUEUE, Duration::ZERO, Some(&Found::default()));
+        assert!(
+            floors.from(QUEUE).is_none() && floors.from(QUEUE).is_none(),
+            "there is no floor"
+        );
+        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&Found::default()));
         floors
             .0
             .lock()
@@ -166,7 +191,6 @@ mod tests {
             .expect("a floor")
             .beginning_at = Instant::now();
         assert!(floors.from(QUEUE).is_none(), "it is time");
-        assert!(floors.put_off(QUEUE));
-        assert!(floors.from(QUEUE).is_some());
+        assert!(floors.from(QUEUE).is_some(), "one looks");
     }
 }

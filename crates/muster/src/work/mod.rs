@@ -36,6 +36,13 @@ pub const GROUP_STEPS_MAX: usize = 2_000;
 /// Leases that one transaction of the reaper ends, at most.
 pub const REAP_LEASES_MAX: i32 = 500;
 
+/// Uses of content that are added to the counters as soon as they are noticed; so nothing is chosen twice where it matters.
+const FEW_USES_MAX: i64 = 1_000;
+
+/// How long the first of more uses waits: each adding writes all counters anew, and where a transaction goes on for long, a claim
+/// reads through every one of them that was written since.
+const USES_WAIT_SECS: f64 = 60.0;
+
 /// A person's lease lasts this long at least: they do the step in another app, and look at several things on the way.
 pub const PEOPLE_LEASE_SECS_MIN: u32 = 900;
 
@@ -121,12 +128,13 @@ pub async fn reap(tx: &mut Tx, tenant: TenantId, settings: &ServeSettings) -> Re
     Ok(reaped)
 }
 
-/// Adds the uses that reports have noted to the counters of content and texts; gives how many items were touched.
+/// Adds the uses that reports have noted to the counters of content and texts; gives how many items were touched. Where there are
+/// many, they wait to be added together.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn fold_uses(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
-    let folded = sqlx::query_file_scalar!("src/work/fold.sql", tenant.0)
+    let folded = sqlx::query_file_scalar!("src/work/fold.sql", tenant.0, FEW_USES_MAX, USES_WAIT_SECS)
         .fetch_one(&mut **tx)
         .await?;
     Ok(folded)

@@ -40,8 +40,9 @@ const CUTS: [usize; 2] = [3, 20];
 /// How often the network falls silent, in the short and the long form.
 const SILENCES: [usize; 2] = [1, 5];
 
-/// How long it may take after the network or the pool is well again until work goes on.
-const RECOVERY: Duration = Duration::from_secs(5);
+/// How long it may take after the network or the pool is well again until work goes on, in the short and the long form: the short
+/// form shares the machine with other tests.
+const RECOVERY: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(5)];
 
 /// How long the network is silent for whatever is connected anew, too: longer than anything is waited for.
 const DEAD: Duration = Duration::from_secs(6);
@@ -51,7 +52,7 @@ const DEAD: Duration = Duration::from_secs(6);
 const DEADLINE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(6)];
 
 /// How soon there are no errors any more once the network is well, likewise.
-const ERRORS_END: [Duration; 2] = [Duration::from_secs(10), RECOVERY];
+const ERRORS_END: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
 
 /// Clients that want a connection at once, many more than there are.
 const CLIENTS: usize = 1_000;
@@ -323,7 +324,7 @@ async fn a_network_that_is_cut_or_slow_loses_nothing_and_work_goes_on_when_it_is
         longest = longest.max(healed.elapsed());
         load.progress(100).await;
     }
-    assert!(longest <= RECOVERY, "{longest:?}");
+    assert!(longest <= RECOVERY[long()], "{longest:?}");
 
     let acknowledged = load.stop().await;
     println!(
@@ -436,7 +437,7 @@ async fn when_every_connection_is_taken_clients_are_told_so_in_time_and_the_serv
     println!(
         "pool: {refusals} refused after {longest:?} at most, /healthz after {unhealthy:?}, back after {back:?}"
     );
-    assert!(longest <= REFUSAL[long()] && unhealthy <= REFUSAL[long()] && back <= RECOVERY);
+    assert!(longest <= REFUSAL[long()] && unhealthy <= REFUSAL[long()] && back <= RECOVERY[long()]);
     clients.join_all().await;
     served.kill();
     ground.cluster.stop().await.expect("it stops");

@@ -33,8 +33,8 @@ const DATA_MIB: u32 = 256;
 /// The volume of the WAL, likewise.
 const WAL_MIB: u32 = 192;
 
-/// How soon all is well once there is room.
-const HEALTHY: Duration = Duration::from_secs(10);
+/// How soon all is well once there is room, in the short and the long form: the short form shares the machine with other tests.
+const HEALTHY: [Duration; 2] = [Duration::from_secs(40), Duration::from_secs(10)];
 
 /// How long anything here may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,7 +106,7 @@ async fn a_full_volume_of_data_loses_nothing_and_reads_go_on() {
         "data full: {steps} acknowledged, 0 lost; {} reads, none refused; writes went on after {back:?}",
         seen.good
     );
-    assert!(back <= HEALTHY, "{back:?}");
+    assert!(back <= HEALTHY[long()], "{back:?}");
 }
 
 /// Writes notes as long as they can be, so that there is soon no room.
@@ -194,7 +194,7 @@ async fn a_full_volume_of_wal_loses_nothing_and_work_goes_on_by_itself_when_ther
     let back = watch.since(freed).bad_for;
     let steps = end(ground, served, watch, load).await;
     println!("WAL full: {steps} acknowledged, 0 lost; no errors after {back:?}");
-    assert!(back <= HEALTHY, "{back:?}");
+    assert!(back <= HEALTHY[long()], "{back:?}");
 }
 
 /// The control: that the comparison sees what was only in PostgreSQL's memory when it ran out of WAL.
@@ -317,7 +317,7 @@ async fn an_archive_that_takes_nothing_stops_no_work_and_lacks_nothing_when_it_i
         seen.good
     );
     assert_eq!((missing, seen.bad_for), (0, Duration::ZERO));
-    assert!(back <= HEALTHY, "{back:?}");
+    assert!(back <= HEALTHY[long()], "{back:?}");
 }
 
 /// The control: that what an archive lacks is seen.

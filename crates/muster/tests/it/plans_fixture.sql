@@ -103,14 +103,15 @@ insert into account_state_history (tenant_id, account_id, created_at, event, fro
         case when k = 1 and a.lifecycle_state = 'human_review'
             then (array['finish_warmup', 'escalate', 'flag'])[1 + a.id % 3] else 'import' end,
         null, case when k = 1 then a.lifecycle_state else 'imported' end, 'bot', 1
-    from accounts a cross join generate_series(1, current_setting('fixture.events')::int) k;
+    from accounts a cross join generate_series(1, current_setting('fixture.events')::int) k
+    -- As they come, which is what the index of their time lives by.
+    order by 3;
 insert into warmup_step_logs (tenant_id, account_id, lease, started_at, completed_at, step_number, step_name, status, bot_id)
     select a.tenant_id, a.id, k, a.state_changed_at - (9 - k) * interval '1 minute', now(), 1 + k % 5,
         (array['change_pfp', 'change_bio', 'post_highlight', 'post_story', 'post_post'])[1 + k % 5],
         case when (a.id + k) % 50 = 0 then 'failed' else 'completed' end, a.id % 10
     from accounts a cross join generate_series(1, current_setting('fixture.events')::int) k
     where a.lifecycle_state not in ('imported', 'proxy_assigned', 'warming_up')
-    -- As they come, which is what the index of their time lives by.
     order by a.state_changed_at, a.id, k;
 
 insert into audit_log (tenant_id, at, triggered_by, operator_id, request_id, action, object_type, object_id, after)

@@ -545,3 +545,28 @@ async fn all_faults_of_a_claim_and_of_a_report_are_named_at_once() {
         .expect(422);
     assert_eq!(pointers(empty), ["/results"]);
 }
+
+#[tokio::test]
+async fn many_uses_wait_to_be_counted_together_and_few_do_not() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    let note = |uses: u32| {
+        format!(
+            "insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
+             select tenant_id, array_fill(id, array[{uses}]), array_fill(null::bigint, array[{uses}]),
+                 array_fill(true, array[{uses}])
+             from model_content order by id limit 1"
+        )
+    };
+    let counted = async || app.look("select max(usage_count) from model_content").await;
+    app.run(&note(1_000)).await;
+    app.fold().await;
+    assert_eq!(counted().await.as_deref(), Some("1000"));
+    app.run(&note(1_001)).await;
+    app.fold().await;
+    assert_eq!(counted().await.as_deref(), Some("1000"));
+    app.run("update content_uses set at = at - interval '61 seconds'")
+        .await;
+    app.fold().await;
+    assert_eq!(counted().await.as_deref(), Some("2001"));
+}

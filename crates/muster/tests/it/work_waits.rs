@@ -120,13 +120,17 @@ async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_
         all_at: None,
     };
     let (slow, quick) = (Duration::from_secs(60), Duration::from_millis(1));
-    app.app.floors.looked_from_the_beginning(queue, slow, &found);
+    app.app
+        .floors
+        .looked_from_the_beginning(queue, slow, Some(&found));
     assert_eq!(
         claim(&bot, 10).await.len(),
         1,
         "what was due before the floor is not looked for"
     );
     assert_eq!(claim(&bot, 10).await.len(), 0);
-    app.app.floors.looked_from_the_beginning(queue, quick, &found);
+    app.app
+        .floors
+        .looked_from_the_beginning(queue, quick, Some(&found));
     assert_eq!(claim(&bot, 10).await.len(), 1);
 }
