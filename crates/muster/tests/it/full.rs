@@ -45,6 +45,9 @@ const FULL: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)];
 /// Steps that the control has acknowledged while nothing is written to disk.
 const UNWRITTEN_STEPS: u64 = 100;
 
+/// How often the control is tried, at most.
+const CONTROLS_MAX: u32 = 5;
+
 /// Steps that are acknowledged while the archive takes nothing.
 const UNARCHIVED_STEPS: u64 = 300;
 
@@ -197,18 +200,29 @@ async fn a_full_volume_of_wal_loses_nothing_and_work_goes_on_by_itself_when_ther
     assert!(back <= HEALTHY[long()], "{back:?}");
 }
 
-/// The control: that the comparison sees what was only in PostgreSQL's memory when it ran out of WAL.
+/// The control: that the comparison sees what was only in PostgreSQL's memory when it ran out of WAL. Whoever runs out of it first may
+/// have written everything just before, so it is tried several times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_that_do_not_wait_for_the_disk_are_lost_when_wal_has_no_room() {
-    let Some(volume) = volume(WAL_MIB) else { return };
+    for _ in 0..CONTROLS_MAX {
+        let Some(volume) = volume(WAL_MIB) else { return };
+        if lost_without_room(&volume).await > 0 {
+            return;
+        }
+    }
+    panic!("the comparison sees no loss");
+}
+
+/// How many acknowledged steps are gone after PostgreSQL ran out of WAL, when commits do not wait for it.
+async fn lost_without_room(volume: &Volume) -> usize {
     let elsewhere = folder();
-    let (ground, mut served, watch, load) = on_a_volume_of_wal(&volume, &elsewhere).await;
+    let (ground, mut served, watch, load) = on_a_volume_of_wal(volume, &elsewhere).await;
     crate::kills::commit_without_waiting(&ground).await;
     for writer in processes(&ground.cluster, "walwriter") {
         kill(writer, Signal::SIGSTOP).expect("SIGSTOP");
     }
     let writers = processes(&ground.cluster, "walwriter");
-    run_out_of_wal(&ground, &volume, &load, UNWRITTEN_STEPS).await;
+    run_out_of_wal(&ground, volume, &load, UNWRITTEN_STEPS).await;
     for writer in writers {
         let _ = kill(writer, Signal::SIGKILL);
     }
@@ -222,8 +236,8 @@ async fn commits_that_do_not_wait_for_the_disk_are_lost_when_wal_has_no_room() {
         "WAL full, control: {} acknowledged, {gone} lost",
         acknowledged.steps.len()
     );
-    assert!(gone > 0, "the comparison sees no loss");
     ground.cluster.stop().await.expect("it stops");
+    gone
 }
 
 async fn gone(ground: &Ground, acknowledged: &Acknowledged) -> usize {

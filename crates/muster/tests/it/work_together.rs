@@ -1,5 +1,7 @@
 //! What several bots ask at the same time is served together, and each as if alone.
 
+use std::time::Duration;
+
 use muster::{
     actor::{Actor, Who},
     work,
@@ -12,6 +14,9 @@ use sqlx::Executor;
 use uuid::Uuid;
 
 use crate::{support::TestApp, work::FAULTS};
+
+/// How long anything here may take before it counts as hung.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn actor(app: &TestApp, id: BotId) -> Actor {
     Actor {
@@ -50,9 +55,12 @@ async fn leased(app: &TestApp, name: &str) -> (Actor, WorkItem) {
 /// Waits until this many transactions wait for a lock.
 async fn wait_for_waiters(app: &TestApp, count: usize) {
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while app.look(waiting).await != Some(count.to_string()) {
-        tokio::task::yield_now().await;
-    }
+    let seen = async {
+        while app.look(waiting).await != Some(count.to_string()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.expect("they wait");
 }
 
 #[tokio::test]
@@ -77,9 +85,8 @@ async fn reports_that_come_together_share_a_transaction_and_each_names_its_own_b
     for (n, (actor, item)) in leases.iter().enumerate() {
         let (server, actor, report) = (app.app.clone(), actor.clone(), report(item, Outcome::Completed));
         reports.spawn(async move { work::report(&server, &actor, report).await });
-        tokio::task::yield_now().await;
-        if n == 1 {
-            wait_for_waiters(&app, 2).await;
+        if n < 2 {
+            wait_for_waiters(&app, n + 1).await;
         }
     }
     other.execute("rollback").await.expect("rollback");
