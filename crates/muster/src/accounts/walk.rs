@@ -21,7 +21,7 @@ use crate::{
 pub const WALKED_JOINED_MAX: i64 = 50;
 
 /// The same, where each is looked up in the history besides.
-const WALKED_HISTORY_MAX: i64 = 35;
+const WALKED_HISTORY_MAX: i64 = 25;
 
 /// The order of a walk. Each is that of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 
 /// How long the rest of a body is read after the answer, as nginx' `lingering_close` does.
-const LINGER_SECS: u64 = 10;
+const LINGER: Duration = Duration::from_secs(10);
 
 /// A body whose rest is read and thrown away when it is dropped before its end, for up to ten seconds.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Drop for Unread {
             return;
         }
         let mut rest = std::mem::take(&mut self.0);
-        tokio::spawn(tokio::time::timeout(Duration::from_secs(LINGER_SECS), async move {
+        tokio::spawn(tokio::time::timeout(LINGER, async move {
             while let Some(Ok(_)) = rest.frame().await {}
         }));
     }
