@@ -36,7 +36,7 @@ pub const GROUP_STEPS_MAX: usize = 2_000;
 /// Leases that one transaction of the reaper ends, at most.
 pub const REAP_LEASES_MAX: i32 = 500;
 
-/// Uses of content that are added to the counters as soon as they are noticed; so nothing is chosen twice where it matters.
+/// Uses of content that are added to the counters whenever the timer comes by, so that what was just used is not chosen again.
 const FEW_USES_MAX: i64 = 1_000;
 
 /// How long the first of more uses waits: each adding writes all counters anew, and where a transaction goes on for long, a claim

@@ -1,5 +1,5 @@
 //! Together: what several callers ask for at the same time is done for all of them at once. Whoever asks while nobody is at
-//! work is served at once and alone; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
+//! work is served at once, with those whose requests are here too; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
 //! then served with all who wait. A group costs the database much the same however few are in it, so another one is served
 //! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock.
 
@@ -30,7 +30,7 @@ const GROUPS_AT_WORK_MAX: usize = 2;
 const PATIENCE_MS: u64 = 100;
 
 /// How often whatever else is ready to run gets its turn before a group is taken: those whose requests are here already, and
-/// only have to be read, are in it then. It costs no time where nobody else is about.
+/// only have to be read, are in it then. Where nobody else is about it costs microseconds.
 const TURNS_GIVEN: u32 = 16;
 
 /// Asks that can be served together, by what they have in common.
