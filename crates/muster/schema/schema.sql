@@ -1284,7 +1284,7 @@ CREATE FUNCTION public.proxy_places(p_status text, p_account_count integer, p_ma
     LANGUAGE sql IMMUTABLE
     AS $$ select case p_status when 'active' then p_max_accounts else p_account_count end $$;
 
-CREATE FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) RETURNS integer
+CREATE FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer, p_from timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -1299,7 +1299,7 @@ declare
 begin
     v_accounts := array(
         select q.account_id from work_queue q
-        where q.tenant_id = p_tenant and q.state = 'leased' and q.leased_until <= now()
+        where q.tenant_id = p_tenant and q.state = 'leased' and q.leased_until >= p_from and q.leased_until <= now()
         order by q.leased_until limit p_max);
     v_accounts := array(
         select a.id from accounts a where a.tenant_id = p_tenant and a.id = any (v_accounts)
@@ -3542,8 +3542,8 @@ GRANT ALL ON FUNCTION public.proxy_fields(p public.proxies) TO muster_app;
 REVOKE ALL ON FUNCTION public.proxy_places(p_status text, p_account_count integer, p_max_accounts integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.proxy_places(p_status text, p_account_count integer, p_max_accounts integer) TO muster_app;
 
-REVOKE ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer) TO muster_app;
+REVOKE ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer, p_from timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer, p_from timestamp with time zone) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.recent_day(p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.recent_day(p_day date) TO muster_app;

@@ -36,7 +36,7 @@ use crate::{
     },
     seal::Keyring,
     telemetry::Telemetry,
-    work::{bells::Bells, claim::Wanted, floors::Floors, report::Reports, together::Together},
+    work::{bells::Bells, claim::Wanted, floors, report::Reports, together::Together},
 };
 
 /// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
@@ -61,7 +61,9 @@ pub struct App {
     /// The bells that tell open pages of changes.
     pub live: Arc<Live>,
     /// From when on claims look for steps.
-    pub floors: Arc<Floors>,
+    pub floors: Arc<floors::OfSteps>,
+    /// From when on leases are looked for that are over.
+    pub lease_floor: Arc<floors::OfLeases>,
     /// The claims that are being served, and those that wait to be.
     pub claims: Arc<Together<Wanted>>,
     /// The reports likewise.
@@ -89,6 +91,7 @@ impl App {
             work: Arc::default(),
             live: Arc::default(),
             floors: Arc::default(),
+            lease_floor: Arc::default(),
             claims: Arc::default(),
             reports: Arc::default(),
         }

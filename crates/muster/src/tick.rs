@@ -1,7 +1,10 @@
 //! What the server does by itself, by the clock: reaps leases that ran out, counts what was used and what there is, tests proxies
 //! that failed again, forgets old keys, makes and drops partitions. Every timer is also a function of its own, so that it can be called once.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use muster_wire::{TenantId, metrics::Rollup};
@@ -20,7 +23,8 @@ use crate::{
     db::{SchedulerDb, Tx},
     metrics,
     problem::{Bug, Failure},
-    proxies, work,
+    proxies,
+    work::{self, floors::Found},
 };
 
 /// Months for which partitions are made ahead.
@@ -89,14 +93,27 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
 /// # Errors
 /// When the database fails. What was ended before stays ended.
 pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
-    let tenants = sqlx::query_file_scalar!("src/tick/expired.sql")
-        .fetch_all(&mut scheduler.connection().await?)
+    let (from, begun) = (app.lease_floor.from(()), Instant::now());
+    let [since] = from.unwrap_or_default();
+    let over = sqlx::query_file!("src/tick/expired.sql", since)
+        .fetch_one(&mut scheduler.connection().await?)
         .await?;
-    let mut total = 0;
-    for tenant in tenants {
+    let found = Found {
+        count: 0,
+        first: [over.first],
+        all_at: Some(over.at),
+    };
+    match from {
+        None => app
+            .lease_floor
+            .looked_from_the_beginning((), begun.elapsed(), Some(&found)),
+        Some(_) => app.lease_floor.looked((), &found),
+    }
+    let (mut total, since) = (0, over.first.unwrap_or(over.at));
+    for tenant in over.tenants.into_iter().map(TenantId) {
         loop {
             let mut tx = app.db.begin(&Actor::scheduler(tenant)).await?;
-            let reaped = work::reap(&mut tx, tenant, &app.settings).await?;
+            let reaped = work::reap(&mut tx, tenant, since, &app.settings).await?;
             tx.commit().await?;
             total += u64::from(reaped.unsigned_abs());
             if reaped < work::REAP_LEASES_MAX {

@@ -432,9 +432,10 @@ begin
 end
 $$;
 
--- Ends up to p_max leases that have run out, each as a failed attempt that nobody reported; gives how many. What
--- somebody has locked is left for the next time.
-create or replace function reap_leases(p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer)
+-- Ends up to p_max leases that have run out since p_from, each as a failed attempt that nobody reported; gives how many. What
+-- somebody has locked is left for the next time. Before p_from nothing is looked for: what died there may not have been removed.
+create or replace function reap_leases(
+    p_tenant bigint, p_max integer, p_attempts_max smallint, p_retry_ms integer, p_from timestamptz)
     returns integer
     language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
     set enable_hashjoin = off set enable_mergejoin = off as
@@ -446,7 +447,7 @@ declare
 begin
     v_accounts := array(
         select q.account_id from work_queue q
-        where q.tenant_id = p_tenant and q.state = 'leased' and q.leased_until <= now()
+        where q.tenant_id = p_tenant and q.state = 'leased' and q.leased_until >= p_from and q.leased_until <= now()
         order by q.leased_until limit p_max);
     v_accounts := array(
         select a.id from accounts a where a.tenant_id = p_tenant and a.id = any (v_accounts)

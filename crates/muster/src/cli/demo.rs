@@ -151,6 +151,8 @@ pub async fn watched(url: &str, token: SecretString, stop: CancellationToken) ->
         );
     })
     .await?;
+    let drawn = demo::illustrate(&owner).await?;
+    println!("{drawn} pictures were drawn for their content.");
     let assigned = demo::begin(&owner).await?;
     println!("{assigned} accounts were given a proxy, and warm up.");
     let mut bots = Bots::start(&owner, WATCHED).await?;

@@ -29,8 +29,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 mod files;
+mod pictures;
 
 pub use files::{File, generated, samples};
+pub use pictures::illustrate;
 
 /// How a simulated step goes.
 #[derive(Debug, Clone, Copy)]

@@ -239,8 +239,12 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
 }
 
 /// What was due among what was leased, of so many that were wanted.
-fn due(rows: &[Row], wanted: i32) -> floors::Found {
-    let mut found = floors::Found::default();
+fn due(rows: &[Row], wanted: i32) -> floors::Found<{ Step::ALL.len() }> {
+    let mut found = floors::Found {
+        count: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+        first: Default::default(),
+        all_at: None,
+    };
     for row in rows {
         let step = usize::try_from(row.step - 1).unwrap_or_default();
         if let Some(first) = found.first.get_mut(step) {

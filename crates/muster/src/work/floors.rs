@@ -1,12 +1,14 @@
-//! Floors: from when on steps that are due are looked for, while looking from the beginning takes long.
+//! Floors: from when on steps that are due, and leases that are over, are looked for, while looking from the beginning takes long.
 //!
-//! Steps leave the queue's order at its beginning. What they leave there PostgreSQL removes, but not while a transaction goes on
-//! that may still see it (a copy of a tenant, somebody's open session); until then each look for work reads through all of it, and
-//! after some minutes of much work takes seconds. So after a look that was slow, looks begin where it found something, and one goes
-//! from the beginning again only after many times as long as it takes: what became due behind the floor waits for that one.
+//! Both leave the order they are looked for in at its beginning. What they leave there PostgreSQL removes, but not while a
+//! transaction goes on that may still see it (a copy of a tenant, somebody's open session); until then each look reads through all
+//! of it, and after some minutes of much work takes seconds. So after some looks that were slow, looks begin where the last of them
+//! found something, and one goes from the beginning again only after many times as long as it takes: what comes behind the floor
+//! waits for that one.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -14,8 +16,15 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_wire::{Step, TenantId};
 
-/// How long a look from the beginning takes, at most, for the next to be one too.
-const QUICK_MS_MAX: u64 = 500;
+/// How long a look from the beginning takes, at most, to be quick; besides [`FOUND_US`] for each that it found.
+const QUICK_MS_MAX: u64 = 100;
+
+/// What finding one may take.
+const FOUND_US: u32 = 200;
+
+/// How many looks from the beginning have to be slow, one after the other, before looks begin at the floor: one or two are slow
+/// because the machine is busy.
+pub const SLOW_LOOKS_MIN: u32 = 3;
 
 /// How many times as long as a look from the beginning took the looks begin at the floor: a twentieth of the time goes there.
 const PART: u32 = 20;
@@ -23,47 +32,64 @@ const PART: u32 = 20;
 /// How long looks begin at the floor after one from the beginning was given up.
 const GIVEN_UP_SECS: u64 = 60;
 
-/// How long a step may take from when it is due, by its own transaction's clock, until others can see it.
+/// How long something may take from when it is due, by its own transaction's clock, until others can see it.
 const UNSEEN_SECS_MAX: i64 = 2;
 
 /// Steps that are looked for together: those of a tenant that are for bots, or for people.
 pub type Queue = (TenantId, bool);
 
-/// From when on steps that are due are looked for, for each kind of step; none means from the beginning.
-pub type From = [Option<DateTime<Utc>>; Step::ALL.len()];
+/// Those of steps that are due, for each kind of step.
+pub type OfSteps = Floors<Queue, { Step::ALL.len() }>;
+
+/// That of leases that are over, of all tenants.
+pub type OfLeases = Floors<(), 1>;
+
+/// From when on is looked, for each kind; none means from the beginning.
+pub type From<const KINDS: usize> = [Option<DateTime<Utc>>; KINDS];
 
 /// What a look found.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The first that was due, of each kind of step.
-    pub first: From,
+#[derive(Debug)]
+pub struct Found<const KINDS: usize> {
+    /// How many.
+    pub count: u32,
+    /// The first that was due, of each kind.
+    pub first: From<KINDS>,
     /// The database's time, if all that was due was found.
     pub all_at: Option<DateTime<Utc>>,
 }
 
-impl Found {
+impl<const KINDS: usize> Found<KINDS> {
     /// Where the next look may begin: at what was found first, or a moment ago where there was nothing.
-    fn from(&self) -> From {
+    fn from(&self) -> From<KINDS> {
         let unseen = self.all_at.map(|at| at - TimeDelta::seconds(UNSEEN_SECS_MAX));
         self.first.map(|first| first.or(unseen))
     }
 }
 
-/// The floors of all queues whose looks are slow.
-#[derive(Debug, Default)]
-pub struct Floors(Mutex<HashMap<Queue, Floor>>);
+/// The floors of whatever is looked for and slow to be found.
+#[derive(Debug)]
+pub struct Floors<K, const KINDS: usize>(Mutex<HashMap<K, Floor<KINDS>>>);
 
 #[derive(Debug)]
-struct Floor {
-    from: From,
+struct Floor<const KINDS: usize> {
+    slow_looks: u32,
+    from: From<KINDS>,
     beginning_at: Instant,
 }
 
-impl Floors {
+impl<K, const KINDS: usize> Default for Floors<K, KINDS> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, const KINDS: usize> Floors<K, KINDS> {
     /// From when on to look now; none when it is from the beginning, which only one look at a time is while there is a floor.
-    pub fn from(&self, queue: Queue) -> Option<From> {
+    pub fn from(&self, queue: K) -> Option<From<KINDS>> {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
-        let floor = floors.get_mut(&queue)?;
+        let floor = floors
+            .get_mut(&queue)
+            .filter(|floor| floor.slow_looks >= SLOW_LOOKS_MIN)?;
         if Instant::now() < floor.beginning_at {
             return Some(floor.from);
         }
@@ -73,26 +99,33 @@ impl Floors {
 
     /// Takes note of a look from the beginning, how long it took, and what it found; that is none where it was not for every
     /// kind of step and every model.
-    pub fn looked_from_the_beginning(&self, queue: Queue, took: Duration, found: Option<&Found>) {
+    pub fn looked_from_the_beginning(&self, queue: K, took: Duration, found: Option<&Found<KINDS>>) {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
-        if took < Duration::from_millis(QUICK_MS_MAX) {
+        let besides = found.map_or(Duration::ZERO, |found| {
+            Duration::from_micros(FOUND_US.into()) * found.count
+        });
+        if took < Duration::from_millis(QUICK_MS_MAX) + besides {
             floors.remove(&queue);
             return;
         }
         let Some(found) = found else { return };
-        // Of the kinds that were not come to, since so much of others was found, the floor stays.
-        let mut from = found.from();
-        if let Some(before) = floors.get(&queue) {
-            for (next, before) in from.iter_mut().zip(before.from) {
-                *next = next.or(before);
+        let mut next = Floor {
+            slow_looks: 1,
+            from: found.from(),
+            beginning_at: Instant::now() + took * PART,
+        };
+        if let Some(floor) = floors.get(&queue) {
+            next.slow_looks += floor.slow_looks;
+            // Of the kinds that were not come to, since so much of others was found, the floor stays.
+            for (from, before) in next.from.iter_mut().zip(floor.from) {
+                *from = from.or(before);
             }
         }
-        let beginning_at = Instant::now() + took * PART;
-        floors.insert(queue, Floor { from, beginning_at });
+        floors.insert(queue, next);
     }
 
     /// Takes note of what a look from the floor found, for every kind of step and every model.
-    pub fn looked(&self, queue: Queue, found: &Found) {
+    pub fn looked(&self, queue: K, found: &Found<KINDS>) {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
         if let Some(floor) = floors.get_mut(&queue) {
             for (from, next) in floor.from.iter_mut().zip(found.from()) {
@@ -113,14 +146,27 @@ mod tests {
         DateTime::from_timestamp(secs, 0)
     }
 
-    fn found(first: From, all_at: Option<DateTime<Utc>>) -> Found {
-        Found { first, all_at }
+    fn found(first: From<5>, all_at: Option<DateTime<Utc>>) -> Found<5> {
+        Found {
+            count: 1,
+            first,
+            all_at,
+        }
+    }
+
+    /// Those of a queue in which looks were slow for a while, the last of which found this.
+    fn floors(first: From<5>, all_at: Option<DateTime<Utc>>) -> OfSteps {
+        let floors = OfSteps::default();
+        for _ in 0..SLOW_LOOKS_MIN {
+            assert_eq!(floors.from(QUEUE), None);
+            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found(first, all_at)));
+        }
+        floors
     }
 
     #[test]
     fn a_quick_look_is_followed_by_another_from_the_beginning() {
-        let floors = Floors::default();
-        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(5); 5], None)));
+        let floors = floors([at(5); 5], None);
         assert!(floors.from(QUEUE).is_some());
         assert!(
             floors.from((TenantId(1), true)).is_none(),
@@ -131,26 +177,41 @@ mod tests {
     }
 
     #[test]
+    fn looks_that_are_slow_now_and_then_leave_no_floor() {
+        let floors = OfSteps::default();
+        for _ in 0..10 * SLOW_LOOKS_MIN {
+            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(5); 5], None)));
+            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(5); 5], None)));
+            floors.looked_from_the_beginning(QUEUE, Duration::from_millis(10), None);
+            assert_eq!(floors.from(QUEUE), None);
+        }
+    }
+
+    #[test]
+    fn a_look_that_took_long_because_it_found_much_was_quick() {
+        let floors = OfSteps::default();
+        let much = Found {
+            count: 5_000,
+            ..found([at(5); 5], None)
+        };
+        for _ in 0..=SLOW_LOOKS_MIN {
+            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&much));
+        }
+        assert_eq!(floors.from(QUEUE), None);
+    }
+
+    #[test]
     fn a_floor_is_where_something_was_found_last() {
-        let floors = Floors::default();
-        floors.looked_from_the_beginning(
-            QUEUE,
-            SLOW,
-            Some(&found([at(100), at(90), None, None, None], None)),
-        );
+        let floors = floors([at(100), at(90), None, None, None], None);
         floors.looked(QUEUE, &found([at(110), None, at(120), None, None], None));
         assert_eq!(floors.from(QUEUE), Some([at(110), at(90), at(120), None, None]));
     }
 
     #[test]
     fn a_kind_that_a_full_look_did_not_come_to_keeps_its_floor() {
-        let floors = Floors::default();
-        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(100); 5], None)));
-        floors.looked_from_the_beginning(
-            QUEUE,
-            SLOW,
-            Some(&found([None, None, None, at(90), at(110)], None)),
-        );
+        let floors = floors([at(100); 5], None);
+        let came_to = found([None, None, None, at(90), at(110)], None);
+        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&came_to));
         assert_eq!(
             floors.from(QUEUE),
             Some([at(100), at(100), at(100), at(90), at(110)])
@@ -159,12 +220,7 @@ mod tests {
 
     #[test]
     fn where_all_was_found_the_floor_of_the_rest_is_a_moment_ago() {
-        let floors = Floors::default();
-        floors.looked_from_the_beginning(
-            QUEUE,
-            SLOW,
-            Some(&found([at(100), None, None, None, None], at(200))),
-        );
+        let floors = floors([at(100), None, None, None, None], at(200));
         assert_eq!(
             floors.from(QUEUE),
             Some([at(100), at(198), at(198), at(198), at(198)])
@@ -176,13 +232,7 @@ mod tests {
 
     #[test]
     fn one_look_at_a_time_goes_from_the_beginning_again() {
-        let floors = Floors::default();
-        floors.looked_from_the_beginning(QUEUE, Duration::ZERO, Some(&Found::default()));
-        assert!(
-            floors.from(QUEUE).is_none() && floors.from(QUEUE).is_none(),
-            "there is no floor"
-        );
-        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&Found::default()));
+        let floors = floors([None; 5], None);
         floors
             .0
             .lock()

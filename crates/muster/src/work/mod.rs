@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use muster_wire::{
     BotId, OperatorId, TenantId,
     work::{Lease, LeaseState, LeaseStates, Leases, STEP_ATTEMPTS_MAX},
@@ -111,17 +112,23 @@ pub async fn release(tx: &mut Tx, actor: &Actor, leases: &Leases) -> Result<Leas
     Ok(states(leases, &held.collect()))
 }
 
-/// Ends leases that have run out, each as a failed attempt, at most [`REAP_LEASES_MAX`]; gives how many.
+/// Ends leases that have run out since a moment, each as a failed attempt, at most [`REAP_LEASES_MAX`]; gives how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn reap(tx: &mut Tx, tenant: TenantId, settings: &ServeSettings) -> Result<i32, Failure> {
+pub async fn reap(
+    tx: &mut Tx,
+    tenant: TenantId,
+    since: DateTime<Utc>,
+    settings: &ServeSettings,
+) -> Result<i32, Failure> {
     let reaped = sqlx::query_file_scalar!(
         "src/work/reap.sql",
         tenant.0,
         REAP_LEASES_MAX,
         STEP_ATTEMPTS_MAX,
-        count(settings.retry_ms)
+        count(settings.retry_ms),
+        since
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -170,7 +177,7 @@ fn columns(leases: impl Iterator<Item = Lease>) -> (Vec<i64>, Vec<i64>) {
     leases.map(|lease| (lease.account.0, lease.token)).unzip()
 }
 
-fn states(asked: &Leases, held: &HashMap<Lease, Option<chrono::DateTime<chrono::Utc>>>) -> LeaseStates {
+fn states(asked: &Leases, held: &HashMap<Lease, Option<DateTime<Utc>>>) -> LeaseStates {
     let state = |lease: &Lease| LeaseState {
         lease: *lease,
         held: held.contains_key(lease),

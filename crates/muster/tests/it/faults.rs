@@ -40,6 +40,9 @@ const CUTS: [usize; 2] = [3, 20];
 /// How often the network falls silent, in the short and the long form.
 const SILENCES: [usize; 2] = [1, 5];
 
+/// Accounts that warm up while a network fails: the work does not end before that does.
+const ACCOUNTS: [usize; 2] = [6_000, 60_000];
+
 /// How long it may take after the network or the pool is well again until work goes on, in the short and the long form: the short
 /// form shares the machine with other tests.
 const RECOVERY: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(5)];
@@ -307,7 +310,7 @@ async fn silence_at_work(ground: &Ground, network: &Network) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_is_cut_or_slow_loses_nothing_and_work_goes_on_when_it_is_well() {
-    let ground = Ground::make().await;
+    let ground = Ground::with(ACCOUNTS[long()]).await;
     let network = Network::to(&ground.cluster);
     let mut served = serve_at(&ground, &[network.host()], &["--lease-secs", "10"]);
     let load = Load::start(served.url.clone(), &ground.bot_token().await);
@@ -337,7 +340,7 @@ async fn a_network_that_is_cut_or_slow_loses_nothing_and_work_goes_on_when_it_is
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_falls_silent_keeps_nobody_waiting_past_the_deadline() {
-    let ground = Ground::make().await;
+    let ground = Ground::with(ACCOUNTS[long()]).await;
     let network = Network::to(&ground.cluster);
     let mut served = serve_at(&ground, &[network.host()], &["--lease-secs", "10"]);
     let token = ground.bot_token().await;

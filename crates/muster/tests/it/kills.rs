@@ -41,7 +41,7 @@ const FORMS: [Form; 2] = [
     },
     Form {
         grounds: 20,
-        accounts: 18_000,
+        accounts: 30_000,
         cycles: 10,
         steps: 5_000,
     },

@@ -46,7 +46,7 @@ const LOAD_SECS: [u64; 2] = [5, 60];
 /// Bots that work meanwhile.
 const BOTS: usize = 4;
 /// Accounts that warm up: enough that the work does not end before the load.
-const ACCOUNTS: usize = 6_000;
+const ACCOUNTS: [usize; 2] = [6_000, 60_000];
 /// Accounts of a database whose recovery is measured, and how long that may take.
 const MEASURED: [(usize, u64); 2] = [(2_000, 60), (1_000_000, 180)];
 /// What was acknowledged this long before an instant must be there.
@@ -179,7 +179,7 @@ struct Instant {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_instant_during_load_is_restored_with_all_that_was_acknowledged_before_it() {
     let ground = Ground::make().await;
-    warm_accounts(&mut ground.superuser().await, ground.tenant, ACCOUNTS).await;
+    warm_accounts(&mut ground.superuser().await, ground.tenant, ACCOUNTS[long()]).await;
     let token = bot_token(&ground).await;
     let stop = Arc::new(AtomicBool::new(false));
     let acknowledged: Arc<Mutex<Acknowledged>> = Arc::default();

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use muster::{
     tick,
-    work::{claim::LOOK_AGAIN_MS_MAX, floors::Found},
+    work::{
+        claim::LOOK_AGAIN_MS_MAX,
+        floors::{Found, SLOW_LOOKS_MIN},
+    },
 };
 use serde_json::json;
 
@@ -116,13 +119,16 @@ async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_
     let (_, bot) = app.bot("looker").await;
     let queue = (app.tenant, false);
     let found = Found {
+        count: 1,
         first: [Some(Utc::now() - TimeDelta::minutes(30)); 5],
         all_at: None,
     };
     let (slow, quick) = (Duration::from_secs(60), Duration::from_millis(1));
-    app.app
-        .floors
-        .looked_from_the_beginning(queue, slow, Some(&found));
+    for _ in 0..SLOW_LOOKS_MIN {
+        app.app
+            .floors
+            .looked_from_the_beginning(queue, slow, Some(&found));
+    }
     assert_eq!(
         claim(&bot, 10).await.len(),
         1,
@@ -133,4 +139,39 @@ async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_
         .floors
         .looked_from_the_beginning(queue, quick, Some(&found));
     assert_eq!(claim(&bot, 10).await.len(), 1);
+}
+
+#[tokio::test]
+async fn while_looks_for_leases_that_are_over_are_slow_they_begin_where_one_was_and_the_next_slow_one_finds_the_rest()
+ {
+    let app = TestApp::start().await;
+    app.warm_accounts(2).await;
+    let (_, bot) = app.bot("gone").await;
+    assert_eq!(claim(&bot, 2).await.len(), 2);
+    app.run(
+        "update work_queue set leased_until = now() - case when account_id = (select min(account_id) from work_queue)
+            then interval '1 hour' else interval '1 minute' end",
+    )
+    .await;
+    let found = Found {
+        count: 0,
+        first: [Some(Utc::now() - TimeDelta::minutes(30))],
+        all_at: None,
+    };
+    let looked = |took| {
+        app.app
+            .lease_floor
+            .looked_from_the_beginning((), took, Some(&found));
+    };
+    for _ in 0..SLOW_LOOKS_MIN {
+        looked(Duration::from_secs(60));
+    }
+    assert_eq!(
+        app.reap().await,
+        1,
+        "what was over before the floor is not looked for"
+    );
+    assert_eq!(app.reap().await, 0);
+    looked(Duration::from_millis(1));
+    assert_eq!(app.reap().await, 1);
 }

@@ -24,6 +24,10 @@ impl TestApp {
         demo::import(&owner, &demo::samples(), |_, _| {})
             .await
             .expect("the files are imported");
+        demo::illustrate(&owner).await.expect("pictures are drawn");
+        // The stories of one model are for people.
+        self.run("update models set people_steps = '{4}' where id = (select min(id) from models)")
+            .await;
         demo::begin(&owner).await.expect("the warm-ups begin");
         let simulation = Simulation {
             bots: 3,
@@ -63,9 +67,7 @@ impl TestApp {
         tick::do_batches(&self.app, &self.scheduler().await)
             .await
             .expect("the timer runs");
-        // Stories are for people; one of them has begun.
-        self.run("update models set people_steps = '{4}' where id = 1")
-            .await;
+        // Somebody has begun one of them.
         self.owner
             .post("/v1/work/claim", json!({"max": 1}))
             .await
