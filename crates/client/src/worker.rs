@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use muster_wire::{
     ModelId, Step,
@@ -32,6 +32,9 @@ const PAUSE_MS_AFTER_ERROR: u64 = 1_000;
 
 /// How long steps that are under way may take to end, when the loop is stopped, before they are given back.
 const GRACE_SECS: u64 = 30;
+
+/// What a lease is taken to last, at least: it is not extended more often than twice in this time.
+const EXTEND_MS_MIN: Duration = Duration::from_millis(200);
 
 /// A step that was done.
 #[derive(Debug, Clone, Default)]
@@ -175,7 +178,18 @@ impl Worker {
 
 struct Held {
     task: AbortHandle,
+    /// When it was leased, by the database's clock and by ours, which only tells how long ago that is: the bot's may be wrong.
+    leased_at: DateTime<Utc>,
+    begun: Instant,
     extend_at: Instant,
+}
+
+impl Held {
+    /// When half of what is left of the lease is over.
+    fn halfway(leased_at: DateTime<Utc>, begun: Instant, expires_at: DateTime<Utc>) -> Instant {
+        let left = expires_at - (leased_at + begun.elapsed());
+        Instant::now() + left.to_std().unwrap_or_default().max(EXTEND_MS_MIN) / 2
+    }
 }
 
 struct Run<H> {
@@ -230,8 +244,8 @@ where
     }
 
     fn begin(&mut self, item: WorkItem) {
-        let lease = item.lease;
-        let left = (item.expires_at - Utc::now()).to_std().unwrap_or_default();
+        let (lease, begun) = (item.lease, Instant::now());
+        let (leased_at, expires_at) = (item.leased_at, item.expires_at);
         let (handler, done) = (self.handler.clone(), self.done.clone());
         let task = self.tasks.spawn(async move {
             let began = Instant::now();
@@ -270,7 +284,9 @@ where
             lease,
             Held {
                 task,
-                extend_at: Instant::now() + left / 2,
+                leased_at,
+                begun,
+                extend_at: Held::halfway(leased_at, begun, expires_at),
             },
         );
     }
@@ -342,15 +358,13 @@ where
             Err(error) => return self.tolerate(error).await,
         };
         for state in states {
-            let left = state.expires_at.and_then(|at| (at - Utc::now()).to_std().ok());
-            match (state.held, left) {
-                (true, left) => {
+            match state.expires_at.filter(|_| state.held) {
+                Some(expires_at) => {
                     if let Some(held) = self.running.get_mut(&state.lease) {
-                        held.extend_at =
-                            Instant::now() + left.unwrap_or_default().max(Duration::from_millis(200)) / 2;
+                        held.extend_at = Held::halfway(held.leased_at, held.begun, expires_at);
                     }
                 }
-                (false, _) => {
+                None => {
                     warn!(lease = %state.lease, "lease {} was lost; its step is dropped", state.lease);
                     if let Some(held) = self.running.remove(&state.lease) {
                         held.task.abort();

@@ -8,33 +8,6 @@
 -- Who holds a lease and until when is asked in a CASE, never in conditions side by side: the planner believes that next
 -- to nothing is leased, and would look for one lease by reading them all.
 
--- Spreads p_count uses over items, so that the least used are used first and end up equal; among equals the lower priority
--- first, then by chance; the priorities may be null. Gives the places of the items in the arrays.
-create or replace function spread_uses(p_used integer[], p_priorities integer[], p_count bigint) returns integer[]
-    language plpgsql as
-$$
-begin
-    return array(
-        with ring as materialized (
-            -- Those that are reached when the less used are filled up to them first: without this, one item used a million
-            -- times would make a million places.
-            select f.item, f.priority, f.used
-            from (
-                select i.item, i.priority, i.used::numeric, row_number() over w as n, sum(i.used) over w as below
-                from unnest(p_used, p_priorities) with ordinality i (used, priority, item)
-                window w as (order by i.used, i.priority, i.item rows between unbounded preceding and current row)
-            ) f
-            where f.n * f.used - f.below < p_count
-        )
-        select r.item::integer
-        from ring r
-        cross join (select ceil((p_count + sum(used)) / count(*))::bigint as used from ring) level
-        cross join lateral generate_series(r.used::bigint, level.used - 1) place
-        order by place, r.priority, random()
-        limit p_count);
-end
-$$;
-
 -- What a step takes from the pools: the type of content and the type of text; null where it takes none.
 create or replace function step_content(p_step smallint) returns text language sql immutable as
 $$ select ('{pfp,null,highlight,story,post}'::text[])[p_step] $$;
@@ -78,8 +51,9 @@ $$;
 -- p_from says for each kind of step before which moment nothing that is due is looked for, null for none: what died there may not
 -- have been removed, and looking through it takes long.
 --
--- What is published is chosen here: the least used of the model first, those within a tenth of it counting as equal, since
--- uses are counted a moment late; among equals the lower priority first, then by chance. Nothing is written to the pools.
+-- What is published is chosen here: the least used of the model, those within a tenth of it counting as equal, since uses are
+-- counted a moment late; among equals the lower priority first, then by chance. They get turns, with as many of the more used as
+-- the steps would reach if they filled up the less used to them. Nothing is written to the pools.
 create or replace function claim_steps(
     p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint,
     p_lease_secs integer, p_from timestamptz[])
@@ -161,15 +135,13 @@ begin
                     from wanted w
                     join models m on m.tenant_id = p_tenant and m.id = w.model_id
                     cross join lateral (
-                        select count(*) as items, count(*) filter (where i.used = i.least) as equal,
-                            array_agg(i.used) as used,
-                            array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
-                            array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
-                            array_agg(i.is_template) as templates
+                        select count(*) as items, array_agg(i.id) as ids, array_agg(i.image_url) as urls,
+                            array_agg(i.text_content) as texts, array_agg(i.is_template) as templates
                         from (
-                            select l.*, greatest(l.usage_count, l.least) as used
+                            select l.*, row_number() over u as n, sum(l.used) over u as used_so_far
                             from (
-                                select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
+                                select e.*, greatest(e.usage_count,
+                                    min(e.usage_count) over () + min(e.usage_count) over () / 10) as used
                                 from (
                                     (select id, usage_count, order_priority, image_url, text_content, is_template
                                     from model_content
@@ -183,40 +155,32 @@ begin
                                     order by usage_count, order_priority, id limit w.steps + 8)
                                 ) e
                             ) l
-                            order by used, l.order_priority, random()
+                            window u as (
+                                order by l.used, l.order_priority, random() rows between unbounded preceding and current row)
                         ) i
+                        where i.n * i.used - i.used_so_far < w.steps
                     ) c
                     cross join lateral (
-                        select count(*) as items, count(*) filter (where i.used = i.least) as equal,
-                            array_agg(i.used) as used,
-                            array_agg(i.id) as ids, array_agg(i.text_content) as texts,
+                        select count(*) as items, array_agg(i.id) as ids, array_agg(i.text_content) as texts,
                             array_agg(i.is_template) as templates
                         from (
-                            select l.*, greatest(l.usage_count, l.least) as used
+                            select l.*, row_number() over u as n, sum(l.used) over u as used_so_far
                             from (
-                                select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
+                                select e.*, greatest(e.usage_count,
+                                    min(e.usage_count) over () + min(e.usage_count) over () / 10) as used
                                 from (
                                     select id, usage_count, text_content, is_template from text_pools
                                     where tenant_id = p_tenant and model_id = m.id and content_type = w.text
                                     order by usage_count, id limit w.steps + 8
                                 ) e
                             ) l
-                            order by used, random()
+                            window u as (order by l.used, random() rows between unbounded preceding and current row)
                         ) i
+                        where i.n * i.used - i.used_so_far < w.steps
                     ) t
-                    -- Those that are equal get turns, in their order; they are spread only where there are others too.
-                    cross join lateral (
-                        select case when c.equal < least(w.steps, c.items)
-                            then spread_uses(c.used, c.priorities, w.steps) end as places
-                    ) cs
-                    cross join lateral (
-                        select case when t.equal < least(w.steps, t.items)
-                            then spread_uses(t.used, null, w.steps) end as places
-                    ) ts
                     cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
                     cross join lateral (
-                        select coalesce(cs.places[u.nth], 1 + (u.nth - 1) % nullif(c.items, 0)) as content,
-                            coalesce(ts.places[u.nth], 1 + (u.nth - 1) % nullif(t.items, 0)) as text
+                        select 1 + (u.nth - 1) % nullif(c.items, 0) as content, 1 + (u.nth - 1) % nullif(t.items, 0) as text
                     ) place
                     -- What a step cannot do without: a picture, or for the biography its text.
                     where case when w.content is not null then c.ids else t.ids end is not null

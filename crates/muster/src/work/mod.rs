@@ -38,11 +38,11 @@ pub const GROUP_STEPS_MAX: usize = 2_000;
 pub const REAP_LEASES_MAX: i32 = 500;
 
 /// Uses of content that are added to the counters whenever the timer comes by, so that what was just used is not chosen again.
-const FEW_USES_MAX: i64 = 1_000;
+pub const FEW_USES_MAX: i64 = 1_000;
 
 /// How long the first of more uses waits: each adding writes all counters anew, and where a transaction goes on for long, a claim
 /// reads through every one of them that was written since.
-const USES_WAIT_SECS: f64 = 60.0;
+pub const USES_WAIT_SECS: f64 = 60.0;
 
 /// A person's lease lasts this long at least: they do the step in another app, and look at several things on the way.
 pub const PEOPLE_LEASE_SECS_MIN: u32 = 900;

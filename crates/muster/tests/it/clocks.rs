@@ -1,10 +1,11 @@
 //! Clocks that are wrong: the server's runs an hour ahead of the database's, or behind it. No lease is given while another one of its
 //! account runs, and no report of one that ran out is accepted, because no clock but the database's decides. The control, in which
-//! leases end an hour early, is seen.
+//! leases end an hour early, is seen. A bot whose clock is wrong keeps its leases while it works.
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -13,13 +14,13 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_client::Client;
+use muster_client::{Client, Done, Worker};
 use muster_wire::{
     AccountId,
     work::{Claim, Lease, Leases, Verdict},
 };
 use reqwest::header::DATE;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
@@ -159,6 +160,18 @@ fn library() -> PathBuf {
     found.expect("libfaketime: run scripts/setup --test")
 }
 
+/// Clocks an hour ahead, and behind.
+const SHIFTS: [(&str, i64); 2] = [("+3600", 1), ("-3600", -1)];
+
+/// The variables that shift a program's clock, but for the one that only tells how long something took.
+fn shifted<'a>(library: &'a Path, shift: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("LD_PRELOAD", library.to_str().expect("text")),
+        ("FAKETIME", shift),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
+}
+
 /// How far the server's clock is ahead of ours.
 async fn ahead(served: &Served) -> TimeDelta {
     let answer = Caller::new(&served.url, None).get("/healthz").await;
@@ -173,12 +186,8 @@ async fn a_server_whose_clock_is_an_hour_off_gives_no_lease_twice_and_accepts_no
     let token = ground.bot_token().await;
     let library = library();
     let lease_secs = LEASE_SECS.to_string();
-    for (shift, hours) in [("+3600", 1), ("-3600", -1)] {
-        let variables = [
-            ("LD_PRELOAD", library.to_str().expect("text")),
-            ("FAKETIME", shift),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
+    for (shift, hours) in SHIFTS {
+        let variables = shifted(&library, shift);
         let hosts = [host(&ground.cluster)];
         let mut served = serve_with(&ground, &hosts, &["--lease-secs", &lease_secs], &variables);
         let off = ahead(&served).await - TimeDelta::hours(hours);
@@ -197,6 +206,70 @@ async fn a_server_whose_clock_is_an_hour_off_gives_no_lease_twice_and_accepts_no
         assert_eq!((overlaps, accepted), (0, 0));
     }
     ground.cluster.stop().await.expect("it stops");
+}
+
+/// Where the bot of the test below works, and with which token: set in the process in which it does.
+const ELSEWHERE: [&str; 2] = ["MUSTER_TEST_BOT_URL", "MUSTER_TEST_BOT_TOKEN"];
+
+/// Steps that a bot works side by side, each for longer than its lease lasts.
+const LASTING_STEPS: usize = 10;
+const STEP_TAKES: Duration = Duration::from_secs(LEASE_SECS as u64 * 2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_whose_clock_is_an_hour_off_keeps_its_leases_while_it_works() {
+    if let [Ok(url), Ok(token)] = ELSEWHERE.map(std::env::var) {
+        return work_here(&url, token.into()).await;
+    }
+    let ground = Ground::with(LASTING_STEPS).await;
+    let token = ground.bot_token().await;
+    let library = library();
+    let lease_secs = LEASE_SECS.to_string();
+    let mut served = serve_with(&ground, &[host(&ground.cluster)], &["--lease-secs", &lease_secs], &[]);
+    for (shift, _) in SHIFTS {
+        let name = "clocks::a_bot_whose_clock_is_an_hour_off_keeps_its_leases_while_it_works";
+        let bot = Command::new(std::env::current_exe().expect("a program"))
+            .args([name, "--exact"])
+            .envs(ELSEWHERE.into_iter().zip([served.url.as_str(), token.expose_secret()]))
+            .envs(shifted(&library, shift))
+            .output()
+            .expect("it runs");
+        assert!(bot.status.success(), "{}", String::from_utf8_lossy(&bot.stdout));
+    }
+    let log = "select string_agg(distinct status || coalesce(error_message, ''), ', ') || ' ' || count(*) from warmup_step_logs";
+    let worked: String = sqlx::query_scalar(log)
+        .fetch_one(&mut ground.superuser().await)
+        .await
+        .expect("a log");
+    assert_eq!(worked, format!("completed {}", 2 * LASTING_STEPS));
+    served.kill();
+    ground.cluster.stop().await.expect("it stops");
+}
+
+/// Works as many steps as there are accounts, all at once.
+async fn work_here(url: &str, token: SecretString) {
+    let begun = Arc::new(AtomicU64::new(0));
+    let all = LASTING_STEPS as u64;
+    let worker = Worker::new(Client::new(url, token).expect("a client")).concurrency(LASTING_STEPS);
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let stop = Mutex::new(Some(stop));
+    let tally = worker
+        .run(
+            move |_| {
+                if begun.fetch_add(1, Ordering::Relaxed) + 1 == all {
+                    // What is under way goes on.
+                    let stop = stop.lock().expect("a lock").take().expect("once");
+                    stop.send(()).expect("it is waited for");
+                }
+                async {
+                    tokio::time::sleep(STEP_TAKES).await;
+                    Ok(Done::default())
+                }
+            },
+            async { stopped.await.expect("it is sent") },
+        )
+        .await
+        .expect("it works");
+    assert_eq!((tally.completed, tally.stale, tally.failed), (all, 0, 0));
 }
 
 /// The control: that leases which overlap are seen, because something else than the time that was promised ends them.

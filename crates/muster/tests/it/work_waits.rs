@@ -6,6 +6,7 @@ use chrono::{TimeDelta, Utc};
 use muster::{
     tick,
     work::{
+        FEW_USES_MAX, USES_WAIT_SECS,
         claim::LOOK_AGAIN_MS_MAX,
         floors::{Found, SLOW_LOOKS_MIN},
     },
@@ -174,4 +175,30 @@ async fn while_looks_for_leases_that_are_over_are_slow_they_begin_where_one_was_
     assert_eq!(app.reap().await, 0);
     looked(Duration::from_millis(1));
     assert_eq!(app.reap().await, 1);
+}
+
+#[tokio::test]
+async fn where_many_uses_are_noted_they_are_counted_once_a_minute() {
+    let app = TestApp::start().await;
+    app.warm_accounts(1).await;
+    let note = |uses: i64| {
+        format!(
+            "insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
+            select tenant_id, array_fill(id, array [{uses}]), array_fill(null::bigint, array [{uses}]), array_fill(true, array [{uses}])
+            from model_content order by id limit 1"
+        )
+    };
+    let counted = async || app.look("select max(usage_count) from model_content").await;
+    app.run(note(FEW_USES_MAX)).await;
+    app.fold().await;
+    assert_eq!(counted().await, Some(FEW_USES_MAX.to_string()), "few are, at once");
+    app.run(note(FEW_USES_MAX + 1)).await;
+    app.fold().await;
+    assert_eq!(counted().await, Some(FEW_USES_MAX.to_string()), "many wait");
+    app.run(format!(
+        "update content_uses set at = at - interval '{USES_WAIT_SECS} seconds'"
+    ))
+    .await;
+    app.fold().await;
+    assert_eq!(counted().await, Some((2 * FEW_USES_MAX + 1).to_string()));
 }
