@@ -365,7 +365,7 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer, p_from timestamp with time zone[]) RETURNS TABLE(claimer integer, account_id bigint, lease bigint, leased_until timestamp with time zone, step smallint, attempt smallint, username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text, host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text, content_is_template boolean, text_id bigint, text_content text, text_is_template boolean, due_at timestamp with time zone)
+CREATE FUNCTION public.claim_steps(p_tenant bigint, p_bots bigint[], p_operators bigint[], p_maxes integer[], p_steps smallint[], p_model bigint, p_lease_secs integer, p_from timestamp with time zone[]) RETURNS TABLE(claimer integer, account_id bigint, lease bigint, leased_until timestamp with time zone, step smallint, attempt smallint, username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text, host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text, content_is_template boolean, text_id bigint, text_content text, text_is_template boolean, due_at timestamp with time zone, dead bigint)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -386,6 +386,9 @@ declare
     v_steps smallint[];
     v_lapsed bigint[];
     v_leased integer;
+    -- Entries of the order of what is ready, as PostgreSQL counts them, that were looked at and led to nothing.
+    v_ready constant oid := 'work_queue_ready'::regclass;
+    v_dead bigint := -pg_stat_get_xact_tuples_returned(v_ready);
 begin
     v_turns := array(
         select c.claimer
@@ -418,6 +421,7 @@ begin
             where cardinality(p_steps) = 0 or s.step = any (p_steps)
             limit v_wanted
         ) c;
+        v_dead := v_dead - v_found;
         exit when v_found = 0;
         if v_lapsed is not null then
             update work_queue q set state = 'held', hold = 'authorisation_lapsed'
@@ -443,15 +447,13 @@ begin
                     from wanted w
                     join models m on m.tenant_id = p_tenant and m.id = w.model_id
                     cross join lateral (
-                        select count(*) as items, count(*) filter (where i.used = i.least) as equal,
-                            array_agg(i.used) as used,
-                            array_agg(i.order_priority) as priorities, array_agg(i.id) as ids,
-                            array_agg(i.image_url) as urls, array_agg(i.text_content) as texts,
-                            array_agg(i.is_template) as templates
+                        select count(*) as items, array_agg(i.id) as ids, array_agg(i.image_url) as urls,
+                            array_agg(i.text_content) as texts, array_agg(i.is_template) as templates
                         from (
-                            select l.*, greatest(l.usage_count, l.least) as used
+                            select l.*, row_number() over u as n, sum(l.used) over u as used_so_far
                             from (
-                                select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
+                                select e.*, greatest(e.usage_count,
+                                    min(e.usage_count) over () + min(e.usage_count) over () / 10) as used
                                 from (
                                     (select id, usage_count, order_priority, image_url, text_content, is_template
                                     from model_content
@@ -465,40 +467,32 @@ begin
                                     order by usage_count, order_priority, id limit w.steps + 8)
                                 ) e
                             ) l
-                            order by used, l.order_priority, random()
+                            window u as (
+                                order by l.used, l.order_priority, random() rows between unbounded preceding and current row)
                         ) i
+                        where i.n * i.used - i.used_so_far < w.steps
                     ) c
                     cross join lateral (
-                        select count(*) as items, count(*) filter (where i.used = i.least) as equal,
-                            array_agg(i.used) as used,
-                            array_agg(i.id) as ids, array_agg(i.text_content) as texts,
+                        select count(*) as items, array_agg(i.id) as ids, array_agg(i.text_content) as texts,
                             array_agg(i.is_template) as templates
                         from (
-                            select l.*, greatest(l.usage_count, l.least) as used
+                            select l.*, row_number() over u as n, sum(l.used) over u as used_so_far
                             from (
-                                select e.*, min(e.usage_count) over () + min(e.usage_count) over () / 10 as least
+                                select e.*, greatest(e.usage_count,
+                                    min(e.usage_count) over () + min(e.usage_count) over () / 10) as used
                                 from (
                                     select id, usage_count, text_content, is_template from text_pools
                                     where tenant_id = p_tenant and model_id = m.id and content_type = w.text
                                     order by usage_count, id limit w.steps + 8
                                 ) e
                             ) l
-                            order by used, random()
+                            window u as (order by l.used, random() rows between unbounded preceding and current row)
                         ) i
+                        where i.n * i.used - i.used_so_far < w.steps
                     ) t
-                    -- Those that are equal get turns, in their order; they are spread only where there are others too.
-                    cross join lateral (
-                        select case when c.equal < least(w.steps, c.items)
-                            then spread_uses(c.used, c.priorities, w.steps) end as places
-                    ) cs
-                    cross join lateral (
-                        select case when t.equal < least(w.steps, t.items)
-                            then spread_uses(t.used, null, w.steps) end as places
-                    ) ts
                     cross join lateral unnest(w.tids, w.accounts) with ordinality u (tid, account_id, nth)
                     cross join lateral (
-                        select coalesce(cs.places[u.nth], 1 + (u.nth - 1) % nullif(c.items, 0)) as content,
-                            coalesce(ts.places[u.nth], 1 + (u.nth - 1) % nullif(t.items, 0)) as text
+                        select 1 + (u.nth - 1) % nullif(c.items, 0) as content, 1 + (u.nth - 1) % nullif(t.items, 0) as text
                     ) place
                     -- What a step cannot do without: a picture, or for the biography its text.
                     where case when w.content is not null then c.ids else t.ids end is not null
@@ -514,7 +508,7 @@ begin
                 select l.claimer, l.account_id, l.lease, l.leased_until, l.step, (l.attempt + 1)::smallint, a.username,
                     a.location_city, a.location_campus, a.location_niche, l.model_id, l.model, p.id, p.scheme, p.host,
                     p.port, p.username, l.content_id, l.image_url, l.content_text, l.content_is_template, l.text_id,
-                    l.text_content, l.text_is_template, l.run_at
+                    l.text_content, l.text_is_template, l.run_at, v_dead + pg_stat_get_xact_tuples_returned(v_ready)
                 from leased l
                 join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
                 join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id;
@@ -1753,31 +1747,6 @@ CREATE FUNCTION public.sign_in(p_email text) RETURNS TABLE(operator_id bigint, n
     join tenants t on t.id = m.tenant_id
     where o.email = lower(p_email) and o.disabled_at is null
     order by m.tenant_id
-$$;
-
-CREATE FUNCTION public.spread_uses(p_used integer[], p_priorities integer[], p_count bigint) RETURNS integer[]
-    LANGUAGE plpgsql
-    AS $$
-begin
-    return array(
-        with ring as materialized (
-            -- Those that are reached when the less used are filled up to them first: without this, one item used a million
-            -- times would make a million places.
-            select f.item, f.priority, f.used
-            from (
-                select i.item, i.priority, i.used::numeric, row_number() over w as n, sum(i.used) over w as below
-                from unnest(p_used, p_priorities) with ordinality i (used, priority, item)
-                window w as (order by i.used, i.priority, i.item rows between unbounded preceding and current row)
-            ) f
-            where f.n * f.used - f.below < p_count
-        )
-        select r.item::integer
-        from ring r
-        cross join (select ceil((p_count + sum(used)) / count(*))::bigint as used from ring) level
-        cross join lateral generate_series(r.used::bigint, level.used - 1) place
-        order by place, r.priority, random()
-        limit p_count);
-end
 $$;
 
 CREATE FUNCTION public.step_content(p_step smallint) RETURNS text
@@ -3570,9 +3539,6 @@ GRANT ALL ON FUNCTION public.settle_steps(p_tenant bigint, p_reported boolean, p
 
 REVOKE ALL ON FUNCTION public.sign_in(p_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_in(p_email text) TO muster_app;
-
-REVOKE ALL ON FUNCTION public.spread_uses(p_used integer[], p_priorities integer[], p_count bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.spread_uses(p_used integer[], p_priorities integer[], p_count bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.step_content(p_step smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.step_content(p_step smallint) TO muster_app;

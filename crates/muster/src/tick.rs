@@ -30,6 +30,9 @@ use crate::{
 /// Months for which partitions are made ahead.
 pub const PARTITION_MONTHS_AHEAD: i32 = 3;
 
+/// How long the look for leases that have run out takes, at most, unless it reads through many that are dead.
+const EXPIRED_MS_MAX: u64 = 50;
+
 type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u64, Failure>>;
 
 /// Every timer: its name, its period in seconds, and what it does.
@@ -99,14 +102,16 @@ pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
         .fetch_one(&mut scheduler.connection().await?)
         .await?;
     let found = Found {
-        count: 0,
         first: [over.first],
         all_at: Some(over.at),
     };
+    let took = begun.elapsed();
     match from {
-        None => app
-            .lease_floor
-            .looked_from_the_beginning((), begun.elapsed(), Some(&found)),
+        None => {
+            let long = took > Duration::from_millis(EXPIRED_MS_MAX);
+            app.lease_floor
+                .looked_from_the_beginning((), took, Some(long), Some(&found));
+        }
         Some(_) => app.lease_floor.looked((), &found),
     }
     let (mut total, since) = (0, over.first.unwrap_or(over.at));

@@ -49,7 +49,7 @@ $$;
 -- Gives all that is needed to work the steps, but no secret. Nothing to a paused bot, or while the tenant is paused.
 --
 -- p_from says for each kind of step before which moment nothing that is due is looked for, null for none: what died there may not
--- have been removed, and looking through it takes long.
+-- have been removed, and looking through it takes long. Each row says how many dead ones were looked through.
 --
 -- What is published is chosen here: the least used of the model, those within a tenth of it counting as equal, since uses are
 -- counted a moment late; among equals the lower priority first, then by chance. They get turns, with as many of the more used as
@@ -61,7 +61,8 @@ create or replace function claim_steps(
         claimer integer, account_id bigint, lease bigint, leased_until timestamptz, step smallint, attempt smallint,
         username text, city text, campus text, niche text, model_id bigint, model text, proxy_id bigint, scheme text,
         host text, port integer, proxy_username text, content_id bigint, image_url text, content_text text,
-        content_is_template boolean, text_id bigint, text_content text, text_is_template boolean, due_at timestamptz)
+        content_is_template boolean, text_id bigint, text_content text, text_is_template boolean, due_at timestamptz,
+        dead bigint)
     language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
     set enable_hashjoin = off set enable_mergejoin = off as
 $$
@@ -78,6 +79,9 @@ declare
     v_steps smallint[];
     v_lapsed bigint[];
     v_leased integer;
+    -- Entries of the order of what is ready, as PostgreSQL counts them, that were looked at and led to nothing.
+    v_ready constant oid := 'work_queue_ready'::regclass;
+    v_dead bigint := -pg_stat_get_xact_tuples_returned(v_ready);
 begin
     v_turns := array(
         select c.claimer
@@ -110,6 +114,7 @@ begin
             where cardinality(p_steps) = 0 or s.step = any (p_steps)
             limit v_wanted
         ) c;
+        v_dead := v_dead - v_found;
         exit when v_found = 0;
         if v_lapsed is not null then
             update work_queue q set state = 'held', hold = 'authorisation_lapsed'
@@ -196,7 +201,7 @@ begin
                 select l.claimer, l.account_id, l.lease, l.leased_until, l.step, (l.attempt + 1)::smallint, a.username,
                     a.location_city, a.location_campus, a.location_niche, l.model_id, l.model, p.id, p.scheme, p.host,
                     p.port, p.username, l.content_id, l.image_url, l.content_text, l.content_is_template, l.text_id,
-                    l.text_content, l.text_is_template, l.run_at
+                    l.text_content, l.text_is_template, l.run_at, v_dead + pg_stat_get_xact_tuples_returned(v_ready)
                 from leased l
                 join accounts a on a.tenant_id = p_tenant and a.id = l.account_id
                 join proxies p on p.tenant_id = p_tenant and p.id = a.proxy_id;

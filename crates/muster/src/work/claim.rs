@@ -28,6 +28,9 @@ use crate::{
 /// here.
 pub const LOOK_AGAIN_MS_MAX: u64 = 1_000;
 
+/// Dead steps that a look for work reads through, at most, before it counts as one through much: about half a millisecond.
+pub const DEAD_MAX: i64 = 2_000;
+
 /// Claims that can be one statement: those that ask for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
@@ -194,6 +197,7 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         rows => rows?,
     };
     let took = begun.elapsed();
+    let through_much = rows.first().map(|row| row.dead > DEAD_MAX);
     let mut due = due(&rows, maxes.iter().sum());
     let nothing = || Found {
         items: Vec::new(),
@@ -231,7 +235,9 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
     }
     let due = (wanted.model.is_none() && wanted.steps.is_empty()).then_some(&due);
     match (from, due) {
-        (None, due) => app.floors.looked_from_the_beginning(queue, took, due),
+        (None, due) => app
+            .floors
+            .looked_from_the_beginning(queue, took, through_much, due),
         (Some(_), Some(due)) => app.floors.looked(queue, due),
         (Some(_), None) => {}
     }
@@ -241,7 +247,6 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
 /// What was due among what was leased, of so many that were wanted.
 fn due(rows: &[Row], wanted: i32) -> floors::Found<{ Step::ALL.len() }> {
     let mut found = floors::Found {
-        count: u32::try_from(rows.len()).unwrap_or(u32::MAX),
         first: Default::default(),
         all_at: None,
     };
@@ -285,6 +290,7 @@ struct Row {
     text_id: Option<muster_wire::TextId>,
     text_content: Option<String>,
     text_is_template: Option<bool>,
+    dead: i64,
 }
 
 impl Row {

@@ -5,5 +5,5 @@ select claimer as "claimer!", account_id as "account_id!: muster_wire::AccountId
     model_id as "model_id!: muster_wire::ModelId", model as "model!", proxy_id as "proxy_id!: muster_wire::ProxyId",
     scheme as "scheme!", host as "host!", port as "port!", proxy_username,
     content_id as "content_id: muster_wire::ContentId", image_url, content_text, content_is_template,
-    text_id as "text_id: muster_wire::TextId", text_content, text_is_template
+    text_id as "text_id: muster_wire::TextId", text_content, text_is_template, dead as "dead!"
 from claim_steps(muster_act_as($1, $9, $10, $11, $12), $2, $3, $4, $5, $6, $7, $8)

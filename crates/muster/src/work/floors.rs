@@ -2,9 +2,9 @@
 //!
 //! Both leave the order they are looked for in at its beginning. What they leave there PostgreSQL removes, but not while a
 //! transaction goes on that may still see it (a copy of a tenant, somebody's open session); until then each look reads through all
-//! of it, and after some minutes of much work takes seconds. So after some looks that were slow, looks begin where the last of them
-//! found something, and one goes from the beginning again only after many times as long as it takes: what comes behind the floor
-//! waits for that one.
+//! of it, and after some minutes of much work takes seconds. So after some looks that read through much, looks begin where the last
+//! of them found something, and one goes from the beginning again only after many times as long as it takes: what comes behind the
+//! floor waits for that one.
 
 use std::{
     collections::HashMap,
@@ -16,15 +16,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_wire::{Step, TenantId};
 
-/// How long a look from the beginning takes, at most, to be quick; besides [`FOUND_US`] for each that it found.
-const QUICK_MS_MAX: u64 = 100;
-
-/// What finding one may take.
-const FOUND_US: u32 = 200;
-
-/// How many looks from the beginning have to be slow, one after the other, before looks begin at the floor: one or two are slow
-/// because the machine is busy.
-pub const SLOW_LOOKS_MIN: u32 = 3;
+/// How many looks from the beginning have to read through much, one after the other, before looks begin at the floor.
+pub const LOOKS_THROUGH_MUCH_MIN: u32 = 3;
 
 /// How many times as long as a look from the beginning took the looks begin at the floor: a twentieth of the time goes there.
 const PART: u32 = 20;
@@ -50,8 +43,6 @@ pub type From<const KINDS: usize> = [Option<DateTime<Utc>>; KINDS];
 /// What a look found.
 #[derive(Debug)]
 pub struct Found<const KINDS: usize> {
-    /// How many.
-    pub count: u32,
     /// The first that was due, of each kind.
     pub first: From<KINDS>,
     /// The database's time, if all that was due was found.
@@ -72,7 +63,7 @@ pub struct Floors<K, const KINDS: usize>(Mutex<HashMap<K, Floor<KINDS>>>);
 
 #[derive(Debug)]
 struct Floor<const KINDS: usize> {
-    slow_looks: u32,
+    looks_through_much: u32,
     from: From<KINDS>,
     beginning_at: Instant,
 }
@@ -89,7 +80,7 @@ impl<K: Eq + Hash, const KINDS: usize> Floors<K, KINDS> {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
         let floor = floors
             .get_mut(&queue)
-            .filter(|floor| floor.slow_looks >= SLOW_LOOKS_MIN)?;
+            .filter(|floor| floor.looks_through_much >= LOOKS_THROUGH_MUCH_MIN)?;
         if Instant::now() < floor.beginning_at {
             return Some(floor.from);
         }
@@ -97,31 +88,37 @@ impl<K: Eq + Hash, const KINDS: usize> Floors<K, KINDS> {
         None
     }
 
-    /// Takes note of a look from the beginning, how long it took, and what it found; that is none where it was not for every
-    /// kind of step and every model.
-    pub fn looked_from_the_beginning(&self, queue: K, took: Duration, found: Option<&Found<KINDS>>) {
+    /// Takes note of a look from the beginning: how long it took; whether it read through much that is dead, if that is known; and
+    /// what it found, which is none where it was not for every kind of step and every model.
+    pub fn looked_from_the_beginning(
+        &self,
+        queue: K,
+        took: Duration,
+        through_much: Option<bool>,
+        found: Option<&Found<KINDS>>,
+    ) {
         let mut floors = self.0.lock().expect("no holder of this lock panics");
-        let besides = found.map_or(Duration::ZERO, |found| {
-            Duration::from_micros(FOUND_US.into()) * found.count
-        });
-        if took < Duration::from_millis(QUICK_MS_MAX) + besides {
+        if through_much == Some(false) {
             floors.remove(&queue);
             return;
         }
-        let Some(found) = found else { return };
-        let mut next = Floor {
-            slow_looks: 1,
-            from: found.from(),
-            beginning_at: Instant::now() + took * PART,
-        };
-        if let Some(floor) = floors.get(&queue) {
-            next.slow_looks += floor.slow_looks;
-            // Of the kinds that were not come to, since so much of others was found, the floor stays.
-            for (from, before) in next.from.iter_mut().zip(floor.from) {
-                *from = from.or(before);
-            }
+        if let Some(floor) = floors.get_mut(&queue) {
+            floor.beginning_at = Instant::now() + took * PART;
         }
-        floors.insert(queue, next);
+        let (Some(true), Some(found)) = (through_much, found) else {
+            return;
+        };
+        let floor = floors.entry(queue).or_insert_with(|| Floor {
+            looks_through_much: 0,
+            from: [None; KINDS],
+            beginning_at: Instant::now(),
+        });
+        floor.looks_through_much += 1;
+        floor.beginning_at = Instant::now() + took * PART;
+        // Of the kinds that were not come to, since so much of others was found, the floor stays.
+        for (from, next) in floor.from.iter_mut().zip(found.from()) {
+            *from = next.or(*from);
+        }
     }
 
     /// Takes note of what a look from the floor found, for every kind of step and every model.
@@ -140,64 +137,59 @@ mod tests {
     use super::*;
 
     const QUEUE: Queue = (TenantId(1), false);
-    const SLOW: Duration = Duration::from_secs(1);
+    const LONG: Duration = Duration::from_secs(1);
 
     fn at(secs: i64) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp(secs, 0)
     }
 
     fn found(first: From<5>, all_at: Option<DateTime<Utc>>) -> Found<5> {
-        Found {
-            count: 1,
-            first,
-            all_at,
-        }
+        Found { first, all_at }
     }
 
-    /// Those of a queue in which looks were slow for a while, the last of which found this.
+    /// Those of a queue in which looks read through much for a while, the last of which found this.
     fn floors(first: From<5>, all_at: Option<DateTime<Utc>>) -> OfSteps {
         let floors = OfSteps::default();
-        for _ in 0..SLOW_LOOKS_MIN {
+        for _ in 0..LOOKS_THROUGH_MUCH_MIN {
             assert_eq!(floors.from(QUEUE), None);
-            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found(first, all_at)));
+            floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(&found(first, all_at)));
         }
         floors
     }
 
     #[test]
-    fn a_quick_look_is_followed_by_another_from_the_beginning() {
+    fn a_look_through_little_is_followed_by_another_from_the_beginning() {
         let floors = floors([at(5); 5], None);
         assert!(floors.from(QUEUE).is_some());
         assert!(
             floors.from((TenantId(1), true)).is_none(),
             "people have a queue of their own"
         );
-        floors.looked_from_the_beginning(QUEUE, Duration::from_millis(10), None);
+        floors.looked_from_the_beginning(QUEUE, LONG, Some(false), None);
         assert!(floors.from(QUEUE).is_none());
     }
 
     #[test]
-    fn looks_that_are_slow_now_and_then_leave_no_floor() {
+    fn looks_through_much_now_and_then_leave_no_floor() {
         let floors = OfSteps::default();
-        for _ in 0..10 * SLOW_LOOKS_MIN {
-            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(5); 5], None)));
-            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&found([at(5); 5], None)));
-            floors.looked_from_the_beginning(QUEUE, Duration::from_millis(10), None);
+        let found = found([at(5); 5], None);
+        for _ in 0..10 {
+            for _ in 1..LOOKS_THROUGH_MUCH_MIN {
+                floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(&found));
+            }
+            floors.looked_from_the_beginning(QUEUE, LONG, Some(false), None);
             assert_eq!(floors.from(QUEUE), None);
         }
     }
 
     #[test]
-    fn a_look_that_took_long_because_it_found_much_was_quick() {
-        let floors = OfSteps::default();
-        let much = Found {
-            count: 5_000,
-            ..found([at(5); 5], None)
-        };
-        for _ in 0..=SLOW_LOOKS_MIN {
-            floors.looked_from_the_beginning(QUEUE, SLOW, Some(&much));
-        }
-        assert_eq!(floors.from(QUEUE), None);
+    fn a_look_of_which_nothing_is_known_leaves_the_floor_where_it_is() {
+        let none = OfSteps::default();
+        none.looked_from_the_beginning(QUEUE, LONG, None, Some(&found([at(5); 5], None)));
+        assert_eq!(none.from(QUEUE), None);
+        let floors = floors([at(100); 5], None);
+        floors.looked_from_the_beginning(QUEUE, LONG, None, Some(&found([None; 5], at(200))));
+        assert_eq!(floors.from(QUEUE), Some([at(100); 5]));
     }
 
     #[test]
@@ -211,7 +203,7 @@ mod tests {
     fn a_kind_that_a_full_look_did_not_come_to_keeps_its_floor() {
         let floors = floors([at(100); 5], None);
         let came_to = found([None, None, None, at(90), at(110)], None);
-        floors.looked_from_the_beginning(QUEUE, SLOW, Some(&came_to));
+        floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(&came_to));
         assert_eq!(
             floors.from(QUEUE),
             Some([at(100), at(100), at(100), at(90), at(110)])

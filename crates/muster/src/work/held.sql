@@ -6,7 +6,7 @@ select 1 as "claimer!", q.account_id as "account_id!: muster_wire::AccountId", q
     p.scheme as "scheme!", p.host as "host!", p.port as "port!", p.username as proxy_username,
     c.id as "content_id?: muster_wire::ContentId", c.image_url as "image_url?", c.text_content as "content_text?",
     c.is_template as "content_is_template?", t.id as "text_id?: muster_wire::TextId",
-    t.text_content as "text_content?", t.is_template as "text_is_template?"
+    t.text_content as "text_content?", t.is_template as "text_is_template?", 0::bigint as "dead!"
 from work_queue q
 join accounts a on a.tenant_id = $1 and a.id = q.account_id
 join models m on m.tenant_id = $1 and m.id = a.model_id

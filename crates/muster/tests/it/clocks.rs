@@ -224,12 +224,21 @@ async fn a_bot_whose_clock_is_an_hour_off_keeps_its_leases_while_it_works() {
     let token = ground.bot_token().await;
     let library = library();
     let lease_secs = LEASE_SECS.to_string();
-    let mut served = serve_with(&ground, &[host(&ground.cluster)], &["--lease-secs", &lease_secs], &[]);
+    let mut served = serve_with(
+        &ground,
+        &[host(&ground.cluster)],
+        &["--lease-secs", &lease_secs],
+        &[],
+    );
     for (shift, _) in SHIFTS {
         let name = "clocks::a_bot_whose_clock_is_an_hour_off_keeps_its_leases_while_it_works";
         let bot = Command::new(std::env::current_exe().expect("a program"))
             .args([name, "--exact"])
-            .envs(ELSEWHERE.into_iter().zip([served.url.as_str(), token.expose_secret()]))
+            .envs(
+                ELSEWHERE
+                    .into_iter()
+                    .zip([served.url.as_str(), token.expose_secret()]),
+            )
             .envs(shifted(&library, shift))
             .output()
             .expect("it runs");

@@ -7,11 +7,12 @@ use muster::{
     tick,
     work::{
         FEW_USES_MAX, USES_WAIT_SECS,
-        claim::LOOK_AGAIN_MS_MAX,
-        floors::{Found, SLOW_LOOKS_MIN},
+        claim::{DEAD_MAX, LOOK_AGAIN_MS_MAX},
+        floors::{Found, LOOKS_THROUGH_MUCH_MIN},
     },
 };
 use serde_json::json;
+use sqlx::Executor;
 
 use crate::{
     support::TestApp,
@@ -112,7 +113,8 @@ async fn the_timers_forget_old_keys_and_make_partitions() {
 }
 
 #[tokio::test]
-async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_slow_one_finds_the_rest() {
+async fn while_looks_read_through_much_they_begin_where_something_was_found_and_one_from_the_beginning_finds_the_rest()
+ {
     let app = TestApp::start().await;
     app.warm_accounts(2).await;
     app.run("update work_queue set run_at = now() - interval '1 hour' where account_id = (select min(account_id) from work_queue)")
@@ -120,15 +122,17 @@ async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_
     let (_, bot) = app.bot("looker").await;
     let queue = (app.tenant, false);
     let found = Found {
-        count: 1,
         first: [Some(Utc::now() - TimeDelta::minutes(30)); 5],
         all_at: None,
     };
-    let (slow, quick) = (Duration::from_secs(60), Duration::from_millis(1));
-    for _ in 0..SLOW_LOOKS_MIN {
+    let looked = |through_much| {
+        let took = Duration::from_secs(60);
         app.app
             .floors
-            .looked_from_the_beginning(queue, slow, Some(&found));
+            .looked_from_the_beginning(queue, took, Some(through_much), Some(&found));
+    };
+    for _ in 0..LOOKS_THROUGH_MUCH_MIN {
+        looked(true);
     }
     assert_eq!(
         claim(&bot, 10).await.len(),
@@ -136,15 +140,36 @@ async fn while_looks_are_slow_they_begin_where_something_was_found_and_the_next_
         "what was due before the floor is not looked for"
     );
     assert_eq!(claim(&bot, 10).await.len(), 0);
-    app.app
-        .floors
-        .looked_from_the_beginning(queue, quick, Some(&found));
+    looked(false);
     assert_eq!(claim(&bot, 10).await.len(), 1);
 }
 
 #[tokio::test]
-async fn while_looks_for_leases_that_are_over_are_slow_they_begin_where_one_was_and_the_next_slow_one_finds_the_rest()
- {
+async fn what_died_beside_a_transaction_that_goes_on_is_not_read_through_for_long() {
+    let app = TestApp::start().await;
+    let looks = LOOKS_THROUGH_MUCH_MIN;
+    let dying = u32::try_from(DEAD_MAX).expect("some") + 1;
+    app.warm_accounts((dying + looks) as usize).await;
+    let mut lasting = app.superuser().await;
+    lasting
+        .execute("begin isolation level repeatable read; select")
+        .await
+        .expect("it begins");
+    let (_, bot) = app.bot("looker").await;
+    let mut left = dying;
+    while left > 0 {
+        left -= claim(&bot, left.min(1_000)).await.len() as u32;
+    }
+    let queue = (app.tenant, false);
+    for _ in 0..looks {
+        assert!(app.app.floors.from(queue).is_none());
+        assert_eq!(claim(&bot, 1).await.len(), 1);
+    }
+    assert!(app.app.floors.from(queue).is_some());
+}
+
+#[tokio::test]
+async fn looks_for_leases_that_are_over_begin_where_one_was_likewise() {
     let app = TestApp::start().await;
     app.warm_accounts(2).await;
     let (_, bot) = app.bot("gone").await;
@@ -155,17 +180,17 @@ async fn while_looks_for_leases_that_are_over_are_slow_they_begin_where_one_was_
     )
     .await;
     let found = Found {
-        count: 0,
         first: [Some(Utc::now() - TimeDelta::minutes(30))],
         all_at: None,
     };
-    let looked = |took| {
+    let looked = |through_much| {
+        let took = Duration::from_secs(60);
         app.app
             .lease_floor
-            .looked_from_the_beginning((), took, Some(&found));
+            .looked_from_the_beginning((), took, Some(through_much), Some(&found));
     };
-    for _ in 0..SLOW_LOOKS_MIN {
-        looked(Duration::from_secs(60));
+    for _ in 0..LOOKS_THROUGH_MUCH_MIN {
+        looked(true);
     }
     assert_eq!(
         app.reap().await,
@@ -173,7 +198,7 @@ async fn while_looks_for_leases_that_are_over_are_slow_they_begin_where_one_was_
         "what was over before the floor is not looked for"
     );
     assert_eq!(app.reap().await, 0);
-    looked(Duration::from_millis(1));
+    looked(false);
     assert_eq!(app.reap().await, 1);
 }
 
@@ -191,7 +216,11 @@ async fn where_many_uses_are_noted_they_are_counted_once_a_minute() {
     let counted = async || app.look("select max(usage_count) from model_content").await;
     app.run(note(FEW_USES_MAX)).await;
     app.fold().await;
-    assert_eq!(counted().await, Some(FEW_USES_MAX.to_string()), "few are, at once");
+    assert_eq!(
+        counted().await,
+        Some(FEW_USES_MAX.to_string()),
+        "few are, at once"
+    );
     app.run(note(FEW_USES_MAX + 1)).await;
     app.fold().await;
     assert_eq!(counted().await, Some(FEW_USES_MAX.to_string()), "many wait");
