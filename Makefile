@@ -15,7 +15,7 @@ test: ## Run every test
 
 faults: ## Run the tests of faults in their long form: what make test does once or twice, done often
 	@scripts/setup --test
-	MUSTER_FAULTS=1 cargo test --release --locked -p muster --test it -- faults:: kills:: full:: clocks:: recovery:: backups_loaded:: --nocapture --test-threads 1
+	MUSTER_FAULTS=1 cargo test --release --locked -p muster --test it -- faults:: kills:: full:: clocks:: recovery:: migrations:: backups_loaded:: --nocapture --test-threads 1
 
 screenshots: ## Write a picture of every screen to target/screenshots
 	@scripts/setup --test

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use secrecy::ExposeSecret;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,6 +26,10 @@ const STOP_SECS_MAX: u64 = 35;
 
 /// Connections that serve no requests: the one on which a server hears the others.
 const LISTENERS: u32 = 1;
+
+/// Clients that may be waiting to be accepted. Where there are more, each further one is tried again by its own system, a second later:
+/// with the usual 128 that is what becomes of a thousand that come at once. The system's own limit holds too (`somaxconn`).
+const CLIENTS_WAITING_MAX: u32 = 4_096;
 
 /// A server that is serving.
 #[derive(Debug)]
@@ -95,9 +102,7 @@ impl Server {
         db.check().await.map_err(StartError::Unsafe)?;
         let scheduler = SchedulerDb::connect(scheduler_role).await?;
         let address = settings.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| StartError::Listen { address, source })?;
+        let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address, source })?;
@@ -137,4 +142,16 @@ impl Server {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Listens, at an address that may have been listened at a moment ago.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(CLIENTS_WAITING_MAX)
 }

@@ -28,8 +28,11 @@ use crate::{
 /// here.
 pub const LOOK_AGAIN_MS_MAX: u64 = 1_000;
 
-/// Dead steps that a look for work reads through, at most, before it counts as one through much: about half a millisecond.
-pub const DEAD_MAX: i64 = 2_000;
+/// Dead steps that a look for work reads through, at most, before it counts as one through much: a quarter of a millisecond.
+pub const DEAD_MAX: i64 = 1_000;
+
+/// And for each step that it gives: those of the claims before may not have been dead for long.
+pub const DEAD_EACH_MAX: i64 = 4;
 
 /// Claims that can be one statement: those that ask for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -197,7 +200,8 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         rows => rows?,
     };
     let took = begun.elapsed();
-    let through_much = rows.first().map(|row| row.dead > DEAD_MAX);
+    let dead_max = DEAD_MAX + DEAD_EACH_MAX * i64::try_from(rows.len()).unwrap_or_default();
+    let through_much = rows.first().map(|row| row.dead > dead_max);
     let mut due = due(&rows, maxes.iter().sum());
     let nothing = || Found {
         items: Vec::new(),

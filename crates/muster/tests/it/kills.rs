@@ -43,7 +43,7 @@ const FORMS: [Form; 2] = [
         grounds: 20,
         accounts: 30_000,
         cycles: 10,
-        steps: 5_000,
+        steps: 6_000,
     },
 ];
 

@@ -7,7 +7,7 @@ use muster::{
     tick,
     work::{
         FEW_USES_MAX, USES_WAIT_SECS,
-        claim::{DEAD_MAX, LOOK_AGAIN_MS_MAX},
+        claim::{DEAD_EACH_MAX, DEAD_MAX, LOOK_AGAIN_MS_MAX},
         floors::{Found, LOOKS_THROUGH_MUCH_MIN},
     },
 };
@@ -148,7 +148,7 @@ async fn while_looks_read_through_much_they_begin_where_something_was_found_and_
 async fn what_died_beside_a_transaction_that_goes_on_is_not_read_through_for_long() {
     let app = TestApp::start().await;
     let looks = LOOKS_THROUGH_MUCH_MIN;
-    let dying = u32::try_from(DEAD_MAX).expect("some") + 1;
+    let dying = u32::try_from(DEAD_MAX + DEAD_EACH_MAX).expect("some") + 1;
     app.warm_accounts((dying + looks) as usize).await;
     let mut lasting = app.superuser().await;
     lasting
