@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::DateTime;
 use futures_util::{FutureExt, future::BoxFuture};
 use muster_wire::{TenantId, metrics::Rollup};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
@@ -98,7 +99,7 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
 pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
     let (from, begun) = (app.lease_floor.from(()), Instant::now());
     let [since] = from.unwrap_or_default();
-    let over = sqlx::query_file!("src/tick/expired.sql", since)
+    let over = sqlx::query_file!("src/tick/expired.sql", since.unwrap_or(DateTime::UNIX_EPOCH))
         .fetch_one(&mut scheduler.connection().await?)
         .await?;
     let found = Found {

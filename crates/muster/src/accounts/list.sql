@@ -26,8 +26,12 @@ select w.name, w.at, w.walked as "walked!", w.matches as "matches!", w.id as "id
     q.bot_id as "bot_id?: muster_wire::BotId", q.operator_id as "operator_id?: muster_wire::OperatorId"
 from (
     select name, at, id, account, version, walked, matches
-    from walk_accounts(
-        $1, $2, $3, $4, $5, $6, timestamptz 'epoch' + $7::bigint * interval '1 microsecond', $8, $9)
+    from (
+        -- Whether an account matches is asked once, though it is told here and there.
+        select * from walk_accounts(
+            $1, $2, $3, $4, $5, $6, timestamptz 'epoch' + $7::bigint * interval '1 microsecond', $8, $9)
+        offset 0
+    ) a
     where matches or walked = $9
     order by walked
     limit $10

@@ -12,10 +12,10 @@ use muster::{
     },
 };
 use serde_json::json;
-use sqlx::Executor;
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::{
-    support::TestApp,
+    support::{CLUSTER, TestApp},
     work::{claim, only, report, start_with_retry_ms},
 };
 
@@ -149,13 +149,18 @@ async fn what_died_beside_a_transaction_that_goes_on_is_not_read_through_for_lon
     let app = TestApp::start().await;
     let looks = LOOKS_THROUGH_MUCH_MIN;
     let dying = u32::try_from(DEAD_MAX + DEAD_EACH_MAX).expect("some") + 1;
-    app.warm_accounts((dying + looks) as usize).await;
+    app.warm_accounts((dying + looks + 1) as usize).await;
+    app.run(format!(
+        "update work_queue set run_at = run_at - interval '1 hour'
+         where account_id in (select account_id from work_queue order by account_id limit {dying})"
+    ))
+    .await;
     let mut lasting = app.superuser().await;
     lasting
         .execute("begin isolation level repeatable read; select")
         .await
         .expect("it begins");
-    let (_, bot) = app.bot("looker").await;
+    let (id, bot) = app.bot("looker").await;
     let mut left = dying;
     while left > 0 {
         left -= claim(&bot, left.min(1_000)).await.len() as u32;
@@ -166,6 +171,21 @@ async fn what_died_beside_a_transaction_that_goes_on_is_not_read_through_for_lon
         assert_eq!(claim(&bot, 1).await.len(), 1);
     }
     assert!(app.app.floors.from(queue).is_some());
+
+    // And what is behind the floor is not read through, by the role that serves.
+    let mut served = PgConnection::connect_with(&CLUSTER.options("muster_app", &app.database))
+        .await
+        .expect("a connection");
+    let dead: i64 = sqlx::query_scalar(
+        "select max(dead) from claim_steps(muster_act_as($1, 'system', null, null, gen_random_uuid()), array [$2],
+            array [null::bigint], '{1}', '{}', null, 60, array_fill(now() - interval '30 minutes', array [5]))",
+    )
+    .bind(app.tenant.0)
+    .bind(id)
+    .fetch_one(&mut served)
+    .await
+    .expect("it claims");
+    assert!(dead < DEAD_MAX / 2, "{dead}");
 }
 
 #[tokio::test]
