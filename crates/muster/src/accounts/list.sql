@@ -28,7 +28,7 @@ from (
     select name, at, id, account, version, walked, matches
     from (
         -- Whether an account matches is asked once, though it is told here and there.
-        select * from walk_accounts(
+        select name, at, id, account, version, walked, matches from walk_accounts(
             $1, $2, $3, $4, $5, $6, timestamptz 'epoch' + $7::bigint * interval '1 microsecond', $8, $9)
         offset 0
     ) a
