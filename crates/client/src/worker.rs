@@ -34,7 +34,7 @@ const PAUSE_MS_AFTER_ERROR: u64 = 1_000;
 const GRACE_SECS: u64 = 30;
 
 /// What a lease is taken to last, at least: it is not extended more often than twice in this time.
-const EXTEND_MS_MIN: Duration = Duration::from_millis(200);
+const LEASE_MIN: Duration = Duration::from_millis(200);
 
 /// A step that was done.
 #[derive(Debug, Clone, Default)]
@@ -188,7 +188,7 @@ impl Held {
     /// When half of what is left of the lease is over.
     fn halfway(leased_at: DateTime<Utc>, begun: Instant, expires_at: DateTime<Utc>) -> Instant {
         let left = expires_at - (leased_at + begun.elapsed());
-        Instant::now() + left.to_std().unwrap_or_default().max(EXTEND_MS_MIN) / 2
+        Instant::now() + left.to_std().unwrap_or_default().max(LEASE_MIN) / 2
     }
 }
 

@@ -102,19 +102,20 @@ impl<K: Eq + Hash, const KINDS: usize> Floors<K, KINDS> {
             floors.remove(&queue);
             return;
         }
-        if let Some(floor) = floors.get_mut(&queue) {
-            floor.beginning_at = Instant::now() + took * PART;
-        }
+        let beginning_at = Instant::now() + took * PART;
         let (Some(true), Some(found)) = (through_much, found) else {
+            if let Some(floor) = floors.get_mut(&queue) {
+                floor.beginning_at = beginning_at;
+            }
             return;
         };
-        let floor = floors.entry(queue).or_insert_with(|| Floor {
+        let floor = floors.entry(queue).or_insert(Floor {
             looks_through_much: 0,
             from: [None; KINDS],
-            beginning_at: Instant::now(),
+            beginning_at,
         });
         floor.looks_through_much += 1;
-        floor.beginning_at = Instant::now() + took * PART;
+        floor.beginning_at = beginning_at;
         // Of the kinds that were not come to, since so much of others was found, the floor stays.
         for (from, next) in floor.from.iter_mut().zip(found.from()) {
             *from = next.or(*from);

@@ -172,6 +172,13 @@ fn shifted<'a>(library: &'a Path, shift: &'a str) -> [(&'a str, &'a str); 3] {
     ]
 }
 
+/// A server whose leases last for [`LEASE_SECS`].
+fn serve(ground: &Ground, variables: &[(&str, &str)]) -> Served {
+    let lease_secs = LEASE_SECS.to_string();
+    let hosts = [host(&ground.cluster)];
+    serve_with(ground, &hosts, &["--lease-secs", &lease_secs], variables)
+}
+
 /// How far the server's clock is ahead of ours.
 async fn ahead(served: &Served) -> TimeDelta {
     let answer = Caller::new(&served.url, None).get("/healthz").await;
@@ -185,11 +192,8 @@ async fn a_server_whose_clock_is_an_hour_off_gives_no_lease_twice_and_accepts_no
     let ground = Ground::make().await;
     let token = ground.bot_token().await;
     let library = library();
-    let lease_secs = LEASE_SECS.to_string();
     for (shift, hours) in SHIFTS {
-        let variables = shifted(&library, shift);
-        let hosts = [host(&ground.cluster)];
-        let mut served = serve_with(&ground, &hosts, &["--lease-secs", &lease_secs], &variables);
+        let mut served = serve(&ground, &shifted(&library, shift));
         let off = ahead(&served).await - TimeDelta::hours(hours);
         assert!(off.abs() < TimeDelta::minutes(1), "its clock is shifted: {off}");
         let seen = work(&served, &token, CLAIMS[long()]).await;
@@ -223,13 +227,7 @@ async fn a_bot_whose_clock_is_an_hour_off_keeps_its_leases_while_it_works() {
     let ground = Ground::with(LASTING_STEPS).await;
     let token = ground.bot_token().await;
     let library = library();
-    let lease_secs = LEASE_SECS.to_string();
-    let mut served = serve_with(
-        &ground,
-        &[host(&ground.cluster)],
-        &["--lease-secs", &lease_secs],
-        &[],
-    );
+    let mut served = serve(&ground, &[]);
     for (shift, _) in SHIFTS {
         let name = "clocks::a_bot_whose_clock_is_an_hour_off_keeps_its_leases_while_it_works";
         let bot = Command::new(std::env::current_exe().expect("a program"))
@@ -286,13 +284,7 @@ async fn work_here(url: &str, token: SecretString) {
 async fn leases_that_end_an_hour_early_are_seen_to_overlap() {
     let ground = Ground::make().await;
     let token = ground.bot_token().await;
-    let lease_secs = LEASE_SECS.to_string();
-    let mut served = serve_with(
-        &ground,
-        &[host(&ground.cluster)],
-        &["--lease-secs", &lease_secs],
-        &[],
-    );
+    let mut served = serve(&ground, &[]);
     let mut db = ground.superuser().await;
     let hurry = tokio::spawn(async move {
         loop {
