@@ -32,27 +32,37 @@ use crate::{
 pub const PARTITION_MONTHS_AHEAD: i32 = 3;
 
 /// How long the look for leases that have run out takes, at most, unless it reads through many that are dead.
-const EXPIRED_MS_MAX: u64 = 50;
+const EXPIRED_MS_MAX: u64 = 10;
+
+/// How many times as long as it took counting rests, where that is longer than its period: it reads through all that it has counted
+/// before and PostgreSQL could not remove yet.
+const COUNTING_RESTS: u32 = 50;
 
 type Operation = for<'a> fn(&'a App, &'a SchedulerDb) -> BoxFuture<'a, Result<u64, Failure>>;
 
-/// Every timer: its name, its period in seconds, and what it does.
-const TIMERS: &[(&str, u64, Operation)] = &[
-    ("reap leases", 1, |app, db| Box::pin(reap_all(app, db))),
-    ("fold uses", 5, |app, db| Box::pin(fold_all(app, db))),
-    ("fold counts", 1, |app, db| Box::pin(fold_counts(app, db))),
-    ("tell other servers", 1, |app, _| Box::pin(app.live.tell(&app.db))),
-    ("do batches", 1, |app, db| Box::pin(do_batches(app, db))),
-    ("test failed proxies", 60, |app, db| {
+/// Every timer: its name, its period in seconds, how many times as long as it took it rests, and what it does.
+const TIMERS: &[(&str, u64, u32, Operation)] = &[
+    ("reap leases", 1, 0, |app, db| Box::pin(reap_all(app, db))),
+    ("fold uses", 5, COUNTING_RESTS, |app, db| {
+        Box::pin(fold_all(app, db))
+    }),
+    ("fold counts", 1, COUNTING_RESTS, |app, db| {
+        Box::pin(fold_counts(app, db))
+    }),
+    ("tell other servers", 1, 0, |app, _| {
+        Box::pin(app.live.tell(&app.db))
+    }),
+    ("do batches", 1, 0, |app, db| Box::pin(do_batches(app, db))),
+    ("test failed proxies", 60, 0, |app, db| {
         Box::pin(test_proxies(app, db))
     }),
-    ("roll metrics up", 3_600, |app, db| {
+    ("roll metrics up", 3_600, 0, |app, db| {
         Box::pin(roll_up_metrics(app, db))
     }),
-    ("forget keys", 3_600, |app, db| Box::pin(forget_keys(app, db))),
-    ("copy tenants", 60, |app, db| Box::pin(copy_tenants(app, db))),
-    ("make partitions", 3_600, |_, db| Box::pin(make_partitions(db))),
-    ("drop partitions", 3_600, |app, db| {
+    ("forget keys", 3_600, 0, |app, db| Box::pin(forget_keys(app, db))),
+    ("copy tenants", 60, 0, |app, db| Box::pin(copy_tenants(app, db))),
+    ("make partitions", 3_600, 0, |_, db| Box::pin(make_partitions(db))),
+    ("drop partitions", 3_600, 0, |app, db| {
         Box::pin(drop_partitions(app, db))
     }),
 ];
@@ -61,16 +71,18 @@ const TIMERS: &[(&str, u64, Operation)] = &[
 /// says so once, with an id, is tried again at its next time, and stops no other. While the disk is nearly full they stand still.
 pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
     let mut timers = JoinSet::new();
-    for (name, period_secs, operation) in TIMERS {
+    for (name, period_secs, rests, operation) in TIMERS {
         let (app, scheduler, stop) = (app.clone(), scheduler.clone(), stop.clone());
         timers.spawn(async move {
-            let mut ticks = tokio::time::interval(Duration::from_secs(*period_secs));
+            let period = Duration::from_secs(*period_secs);
+            let mut ticks = tokio::time::interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut failing = false;
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
                 if app.wal_space().is_some_and(Space::is_short) {
                     continue;
                 }
+                let begun = Instant::now();
                 let done = AssertUnwindSafe(operation(&app, &scheduler)).catch_unwind().await;
                 let done = done.unwrap_or_else(|_| Err(Bug::new("it panicked").into()));
                 match &done {
@@ -82,6 +94,10 @@ pub async fn run(app: App, scheduler: SchedulerDb, stop: CancellationToken) {
                     _ => {}
                 }
                 failing = done.is_err();
+                let rest = begun.elapsed() * *rests;
+                if rest > period {
+                    ticks.reset_after(rest);
+                }
             }
         });
     }
@@ -104,7 +120,8 @@ pub async fn reap_all(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure
         .await?;
     let found = Found {
         first: [over.first],
-        all_at: Some(over.at),
+        at: over.at,
+        all: true,
     };
     let took = begun.elapsed();
     match from {

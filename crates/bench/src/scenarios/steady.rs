@@ -35,6 +35,10 @@ const PARTS: f64 = 10.0;
 /// for the server to start and the first burst.
 const AHEAD_SECS: f64 = 2.0;
 
+/// How long after the load's last account the last burst becomes due: it is written down with the load, so that nothing but Muster
+/// writes beside the transaction, and the load must have ended by then.
+const BURST_AFTER_SECS: f64 = 3.0;
+
 /// What is asked of one run.
 #[derive(Debug, Clone, Copy)]
 struct Load {
@@ -53,6 +57,11 @@ impl Load {
             accounts_per_sec,
             pinned,
         }
+    }
+
+    /// How many seconds after the load's beginning the last burst becomes due.
+    fn burst_after_secs(self) -> f64 {
+        f64::from(self.accounts) / self.accounts_per_sec + BURST_AFTER_SECS
     }
 
     fn all_accounts(self) -> i32 {
@@ -121,10 +130,13 @@ async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> R
     let mut cost = meter.stop(&bench.cluster, Some(server.pid())).await?;
     meter.settle(&bench.cluster, &mut cost).await?;
 
-    sqlx::query(include_str!("../../sql/make_ready.sql"))
-        .bind(1_i64)
-        .execute(&mut admin)
-        .await?;
+    let until_burst = starts + load.burst_after_secs() - now_secs();
+    ensure!(
+        until_burst > 0.0,
+        "the load ended {} seconds after the last burst was to begin",
+        -until_burst
+    );
+    tokio::time::sleep(Duration::from_secs_f64(until_burst)).await;
     let after = load::drain(&mut bots, BATCH, burst_steps).await?;
     drop(other);
     bench.end(server).await?;
@@ -158,6 +170,7 @@ async fn schedule(admin: &mut PgConnection, load: Load, starts: f64) -> Result<(
         .bind(i64::from(load.accounts))
         .bind(starts)
         .bind(load.accounts_per_sec)
+        .bind(starts + load.burst_after_secs())
         .execute(&mut *admin)
         .await?;
     sqlx::raw_sql(include_str!("../../sql/scheduled.sql"))

@@ -202,7 +202,9 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
     let took = begun.elapsed();
     let dead_max = DEAD_MAX + DEAD_EACH_MAX * i64::try_from(rows.len()).unwrap_or_default();
     let through_much = rows.first().map(|row| row.dead > dead_max);
-    let mut due = due(&rows, maxes.iter().sum());
+    let first = first_due(&rows);
+    let mut all = rows.len() < usize::try_from(maxes.iter().sum::<i32>()).unwrap_or_default();
+    let mut at = rows.first().map(|row| row.leased_at);
     let nothing = || Found {
         items: Vec::new(),
         paused: None,
@@ -229,39 +231,34 @@ async fn look(app: &App, wanted: &Wanted, claimers: &[&Claimer]) -> Result<Vec<F
         .fetch_all(&mut *tx)
         .await?;
         for (one, row) in found.iter_mut().zip(rows).filter(|(one, _)| one.items.is_empty()) {
-            due.all_at = due.all_at.or(Some(row.at));
+            at = at.or(Some(row.at));
             (one.paused, one.due_in_ms) = (row.paused, row.due_in_ms);
         }
     }
     if found.iter().any(|one| one.paused.is_some()) {
         // Nothing was looked for on their behalf.
-        due.all_at = None;
+        all = false;
     }
-    let due = (wanted.model.is_none() && wanted.steps.is_empty()).then_some(&due);
-    match (from, due) {
+    let for_all = wanted.model.is_none() && wanted.steps.is_empty();
+    let due = at.filter(|_| for_all).map(|at| floors::Found { first, at, all });
+    match (from, &due) {
         (None, due) => app
             .floors
-            .looked_from_the_beginning(queue, took, through_much, due),
+            .looked_from_the_beginning(queue, took, through_much, due.as_ref()),
         (Some(_), Some(due)) => app.floors.looked(queue, due),
         (Some(_), None) => {}
     }
     Ok(found)
 }
 
-/// What was due among what was leased, of so many that were wanted.
-fn due(rows: &[Row], wanted: i32) -> floors::Found<{ Step::ALL.len() }> {
-    let mut found = floors::Found {
-        first: Default::default(),
-        all_at: None,
-    };
+/// When the first was due of each kind of step among what was leased.
+fn first_due(rows: &[Row]) -> floors::From<{ Step::ALL.len() }> {
+    let mut found = floors::From::default();
     for row in rows {
         let step = usize::try_from(row.step - 1).unwrap_or_default();
-        if let Some(first) = found.first.get_mut(step) {
-            *first = Some(first.map_or(row.due_at, |first| first.min(row.due_at)));
+        if let Some(first) = found.get_mut(step) {
+            *first = Some(first.map_or(row.due_at, |first: DateTime<Utc>| first.min(row.due_at)));
         }
-    }
-    if rows.len() < usize::try_from(wanted).unwrap_or_default() {
-        found.all_at = rows.first().map(|row| row.leased_at);
     }
     found
 }

@@ -19,14 +19,15 @@ use muster_wire::{Step, TenantId};
 /// How many looks from the beginning have to read through much, one after the other, before looks begin at the floor.
 pub const LOOKS_THROUGH_MUCH_MIN: u32 = 3;
 
-/// How many times as long as a look from the beginning took the looks begin at the floor: a twentieth of the time goes there.
-const PART: u32 = 20;
+/// How many times as long as a look from the beginning took the looks begin at the floor: a fiftieth of the time goes there.
+const PART: u32 = 50;
 
 /// How long looks begin at the floor after one from the beginning was given up.
 const GIVEN_UP_SECS: u64 = 60;
 
-/// How long something may take from when it is due, by its own transaction's clock, until others can see it.
-const UNSEEN_SECS_MAX: i64 = 2;
+/// How long something may take from when it is due, by its own transaction's clock, until others can see it. A floor is never nearer
+/// to the present: of two that become due one after the other, the first may be seen last.
+const UNSEEN_MS_MAX: i64 = 1_000;
 
 /// Steps that are looked for together: those of a tenant that are for bots, or for people.
 pub type Queue = (TenantId, bool);
@@ -45,15 +46,20 @@ pub type From<const KINDS: usize> = [Option<DateTime<Utc>>; KINDS];
 pub struct Found<const KINDS: usize> {
     /// The first that was due, of each kind.
     pub first: From<KINDS>,
-    /// The database's time, if all that was due was found.
-    pub all_at: Option<DateTime<Utc>>,
+    /// The database's time.
+    pub at: DateTime<Utc>,
+    /// Whether all that was due was found.
+    pub all: bool,
 }
 
 impl<const KINDS: usize> Found<KINDS> {
-    /// Where the next look may begin: at what was found first, or a moment ago where there was nothing.
+    /// Where the next look may begin: at what was found first, or a moment ago if that is earlier or there was nothing.
     fn from(&self) -> From<KINDS> {
-        let unseen = self.all_at.map(|at| at - TimeDelta::seconds(UNSEEN_SECS_MAX));
-        self.first.map(|first| first.or(unseen))
+        let seen = self.at - TimeDelta::milliseconds(UNSEEN_MS_MAX);
+        self.first.map(|first| match first {
+            Some(first) => Some(first.min(seen)),
+            None => self.all.then_some(seen),
+        })
     }
 }
 
@@ -144,23 +150,37 @@ mod tests {
         DateTime::from_timestamp(secs, 0)
     }
 
-    fn found(first: From<5>, all_at: Option<DateTime<Utc>>) -> Found<5> {
-        Found { first, all_at }
+    /// What a look found that did not come to all, long after it was due.
+    fn found(first: From<5>) -> Found<5> {
+        Found {
+            first,
+            at: DateTime::from_timestamp(1_000, 0).expect("a time"),
+            all: false,
+        }
     }
 
-    /// Those of a queue in which looks read through much for a while, the last of which found this.
-    fn floors(first: From<5>, all_at: Option<DateTime<Utc>>) -> OfSteps {
+    /// What a look found that came to all that was due at that time.
+    fn found_all(first: From<5>, secs: i64) -> Found<5> {
+        Found {
+            first,
+            at: DateTime::from_timestamp(secs, 0).expect("a time"),
+            all: true,
+        }
+    }
+
+    /// Those of a queue in which looks read through much for a while, each of which found this.
+    fn floors(found: &Found<5>) -> OfSteps {
         let floors = OfSteps::default();
         for _ in 0..LOOKS_THROUGH_MUCH_MIN {
             assert_eq!(floors.from(QUEUE), None);
-            floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(&found(first, all_at)));
+            floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(found));
         }
         floors
     }
 
     #[test]
     fn a_look_through_little_is_followed_by_another_from_the_beginning() {
-        let floors = floors([at(5); 5], None);
+        let floors = floors(&found([at(5); 5]));
         assert!(floors.from(QUEUE).is_some());
         assert!(
             floors.from((TenantId(1), true)).is_none(),
@@ -173,7 +193,7 @@ mod tests {
     #[test]
     fn looks_through_much_now_and_then_leave_no_floor() {
         let floors = OfSteps::default();
-        let found = found([at(5); 5], None);
+        let found = found([at(5); 5]);
         for _ in 0..10 {
             for _ in 1..LOOKS_THROUGH_MUCH_MIN {
                 floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(&found));
@@ -186,24 +206,24 @@ mod tests {
     #[test]
     fn a_look_of_which_nothing_is_known_leaves_the_floor_where_it_is() {
         let none = OfSteps::default();
-        none.looked_from_the_beginning(QUEUE, LONG, None, Some(&found([at(5); 5], None)));
+        none.looked_from_the_beginning(QUEUE, LONG, None, Some(&found([at(5); 5])));
         assert_eq!(none.from(QUEUE), None);
-        let floors = floors([at(100); 5], None);
-        floors.looked_from_the_beginning(QUEUE, LONG, None, Some(&found([None; 5], at(200))));
+        let floors = floors(&found([at(100); 5]));
+        floors.looked_from_the_beginning(QUEUE, LONG, None, Some(&found_all([None; 5], 200)));
         assert_eq!(floors.from(QUEUE), Some([at(100); 5]));
     }
 
     #[test]
     fn a_floor_is_where_something_was_found_last() {
-        let floors = floors([at(100), at(90), None, None, None], None);
-        floors.looked(QUEUE, &found([at(110), None, at(120), None, None], None));
+        let floors = floors(&found([at(100), at(90), None, None, None]));
+        floors.looked(QUEUE, &found([at(110), None, at(120), None, None]));
         assert_eq!(floors.from(QUEUE), Some([at(110), at(90), at(120), None, None]));
     }
 
     #[test]
     fn a_kind_that_a_full_look_did_not_come_to_keeps_its_floor() {
-        let floors = floors([at(100); 5], None);
-        let came_to = found([None, None, None, at(90), at(110)], None);
+        let floors = floors(&found([at(100); 5]));
+        let came_to = found([None, None, None, at(90), at(110)]);
         floors.looked_from_the_beginning(QUEUE, LONG, Some(true), Some(&came_to));
         assert_eq!(
             floors.from(QUEUE),
@@ -213,19 +233,27 @@ mod tests {
 
     #[test]
     fn where_all_was_found_the_floor_of_the_rest_is_a_moment_ago() {
-        let floors = floors([at(100), None, None, None, None], at(200));
+        let floors = floors(&found_all([at(100), None, None, None, None], 200));
         assert_eq!(
             floors.from(QUEUE),
-            Some([at(100), at(198), at(198), at(198), at(198)])
+            Some([at(100), at(199), at(199), at(199), at(199)])
         );
         // Also where nothing at all was.
-        floors.looked(QUEUE, &found([None; 5], at(300)));
-        assert_eq!(floors.from(QUEUE), Some([at(298); 5]));
+        floors.looked(QUEUE, &found_all([None; 5], 300));
+        assert_eq!(floors.from(QUEUE), Some([at(299); 5]));
+    }
+
+    #[test]
+    fn what_became_due_before_that_which_is_seen_first_is_not_behind_the_floor() {
+        let floors = floors(&found_all([at(200); 5], 200));
+        assert_eq!(floors.from(QUEUE), Some([at(199); 5]));
+        floors.looked(QUEUE, &found([at(1_000); 5]));
+        assert_eq!(floors.from(QUEUE), Some([at(999); 5]));
     }
 
     #[test]
     fn one_look_at_a_time_goes_from_the_beginning_again() {
-        let floors = floors([None; 5], None);
+        let floors = floors(&found([None; 5]));
         floors
             .0
             .lock()

@@ -19,10 +19,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::support::PATIENCE;
+
 /// Tells a test that it runs as the separate process of itself, and on which folder.
 const HOLD: &str = "MUSTER_TEST_HOLD";
-/// How long anything here may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn start(dir: &Path) -> Result<Cluster, ClusterError> {
     Cluster::start(dir, Settings::default()).await

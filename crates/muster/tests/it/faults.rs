@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::support::{
-    http,
+    PATIENCE, http,
     load::{
         Acknowledged, Ground, Load, Served, host, lose, lost, nothing_lost, processes, serve_at, superuser,
     },
@@ -66,9 +66,6 @@ const REFUSAL: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(2)];
 
 /// Steps that are acknowledged while the receiver of the control is frozen: more than what a socket buffers.
 const UNRECEIVED_STEPS: u64 = 2_000;
-
-/// How long anything here may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A primary under load, with a replica and a server that knows both.
 struct Pair {

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::support::{
-    http,
+    PATIENCE, http,
     load::{Acknowledged, Ground, Load, Served, lost, processes, serve, superuser},
     long,
     volume::{Volume, with_wal_in},
@@ -35,9 +35,6 @@ const WAL_MIB: u32 = 192;
 
 /// How soon all is well once there is room, in the short and the long form: the short form shares the machine with other tests.
 const HEALTHY: [Duration; 2] = [Duration::from_secs(40), Duration::from_secs(10)];
-
-/// How long anything here may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long PostgreSQL fails to start, again and again, because there is no room for WAL, in the short and the long form.
 const FULL: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)];

@@ -1,7 +1,5 @@
 //! Several hosts of one database: whichever takes writes is followed, and what was lost on the way is not done twice.
 
-use std::time::Duration;
-
 use muster::{
     actor::Actor,
     cluster::{self, Cluster},
@@ -12,8 +10,7 @@ use muster::{
 use muster_wire::TenantId;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
-/// How long following may take before it counts as failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::PATIENCE;
 
 async fn cluster(name: &str) -> Cluster {
     let cluster = Cluster::temporary(cluster::Settings::default())

@@ -21,14 +21,12 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use sqlx::Executor;
 
-use crate::support::{Caller, backed::superuser};
+use crate::support::{Caller, PATIENCE, backed::superuser};
 
 /// The disk of WAL: little more than what has to be left.
 const DISK_MIB: u32 = 700;
 /// What is written at once to fill it.
 const WRITTEN_MIB: usize = 16;
-/// How long the disk may take to fill, and to have room again.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A small disk in memory, for as long as the value lives.
 struct Disk<'a>(&'a Path);

@@ -15,13 +15,10 @@ use tokio::time::{Duration, Instant};
 use crate::{
     replicas::{end, muster, run},
     support::{
-        http,
+        PATIENCE, http,
         load::{Ground, host, serve_at},
     },
 };
-
-/// How long anything here may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long is waited before something is asked again, so that nobody's allowance is used up.
 const ASK_AGAIN: Duration = Duration::from_millis(200);

@@ -1,7 +1,5 @@
 //! What several bots ask at the same time is served together, and each as if alone.
 
-use std::time::Duration;
-
 use muster::{
     actor::{Actor, Who},
     work,
@@ -13,10 +11,10 @@ use muster_wire::{
 use sqlx::Executor;
 use uuid::Uuid;
 
-use crate::{support::TestApp, work::FAULTS};
-
-/// How long anything here may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{
+    support::{PATIENCE, TestApp},
+    work::FAULTS,
+};
 
 fn actor(app: &TestApp, id: BotId) -> Actor {
     Actor {

@@ -123,7 +123,8 @@ async fn while_looks_read_through_much_they_begin_where_something_was_found_and_
     let queue = (app.tenant, false);
     let found = Found {
         first: [Some(Utc::now() - TimeDelta::minutes(30)); 5],
-        all_at: None,
+        at: Utc::now(),
+        all: false,
     };
     let looked = |through_much| {
         let took = Duration::from_secs(60);
@@ -201,7 +202,8 @@ async fn looks_for_leases_that_are_over_begin_where_one_was_likewise() {
     .await;
     let found = Found {
         first: [Some(Utc::now() - TimeDelta::minutes(30))],
-        all_at: None,
+        at: Utc::now(),
+        all: false,
     };
     let looked = |through_much| {
         let took = Duration::from_secs(60);

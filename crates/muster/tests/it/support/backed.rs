@@ -26,15 +26,13 @@ use serde_json::json;
 use sqlx::{ConnectOptions, PgConnection};
 use tempfile::TempDir;
 
-use super::Caller;
+use super::{Caller, PATIENCE};
 use crate::cli::Ran;
 
 /// The password of an account, which must be readable in no backup.
 pub const CANARY: &str = "canary-4fd0c2e1a7";
 /// A name that is not secret, and must be readable in no backup either.
 pub const NAME: &str = "canaryname4fd0c2e1a7";
-/// How long anything here may take before it counts as hung.
-pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A data folder as `muster up` makes it, with a server, and an account that has a password.
 pub struct Ground {
