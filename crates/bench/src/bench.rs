@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sqlx::{Connection as _, Postgres, postgres::PgArguments, query::Query};
 use tokio::task::JoinSet;
 
 use crate::{
-    cluster::{Cluster, OWNER},
+    cluster::{Cluster, OWNER, SUPERUSER},
     metrics::{Cost, Meter},
     server::{Binary, Server},
 };
@@ -24,6 +24,11 @@ const MODELS: i32 = 10;
 /// Bots side by side, where a scenario does not say otherwise.
 pub const BOTS: usize = 8;
 const POOL_ITEMS: i32 = 100;
+
+/// How often a server that has started is looked at, in how many looks in a row it must be at rest, and within which time.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const QUIET_LOOKS: u32 = 5;
+const QUIET_WITHIN: Duration = Duration::from_secs(60);
 
 /// Parts that a large tenant is filled in at once.
 const PARTS: i32 = 2;
@@ -284,13 +289,28 @@ impl Bench {
         self.serve_run(template).await
     }
 
-    /// A server on the run's database as it is, which was copied from this. Its owner is the last tenant's.
+    /// A server on the run's database as it is, which was copied from this, that is done with what a server does when it starts: it
+    /// counts the last days' metrics, which takes longer the more accounts there are. Its owner is the last tenant's.
     ///
     /// # Errors
-    /// When the server does not start.
+    /// When the server does not start, or is at work for a minute.
     pub async fn serve_run(&self, template: &Template) -> Result<Server> {
         let owner = template.owners.last().context("a template has a tenant")?;
-        self.binary.serve(&self.cluster, RUN, owner).await
+        let server = self.binary.serve(&self.cluster, RUN, owner).await?;
+        let mut admin = self.cluster.connect(SUPERUSER, RUN).await?;
+        let (began, mut quiet) = (Instant::now(), 0);
+        while quiet < QUIET_LOOKS {
+            ensure!(
+                began.elapsed() < QUIET_WITHIN,
+                "the server is still at work by itself"
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+            let at_work: i64 = sqlx::query_scalar(include_str!("../sql/at_work.sql"))
+                .fetch_one(&mut admin)
+                .await?;
+            quiet = if at_work == 0 { quiet + 1 } else { 0 };
+        }
+        Ok(server)
     }
 
     /// Begins to measure the run's database, and a server on it.

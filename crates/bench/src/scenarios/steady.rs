@@ -33,7 +33,7 @@ const PARTS: f64 = 10.0;
 
 /// How long before it begins the load is written down: as long as it took to fill the database, which is more work, and so much more,
 /// for the server to start and the first burst.
-const AHEAD_SECS: f64 = 2.0;
+const AHEAD_SECS: f64 = 4.0;
 
 /// How long after the load's last account the last burst becomes due: it is written down with the load, so that nothing but Muster
 /// writes beside the transaction, and the load must have ended by then.
