@@ -26,7 +26,7 @@ const ACCOUNTS: [usize; 2] = [8_000, 100_000];
 /// How long the capacity is measured, and how long each load is kept up.
 const SECS: [u64; 2] = [1, 10];
 /// How often the load is kept up alone and beside a backup, in turns: the slowest of one time differ from those of the next by a third.
-const ROUNDS: [usize; 2] = [1, 6];
+const ROUNDS: [usize; 2] = [2, 6];
 /// Who asks without a pause while the capacity is measured.
 const BOTS: usize = 16;
 /// Steps of one claim.

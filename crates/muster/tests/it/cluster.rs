@@ -19,10 +19,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::support::PATIENCE;
-
 /// Tells a test that it runs as the separate process of itself, and on which folder.
 const HOLD: &str = "MUSTER_TEST_HOLD";
+/// How long a process may take to come up, or to end.
+const WITHIN: Duration = Duration::from_secs(20);
 
 async fn start(dir: &Path) -> Result<Cluster, ClusterError> {
     Cluster::start(dir, Settings::default()).await
@@ -87,7 +87,7 @@ fn sockets(pid: Pid) -> Vec<String> {
 }
 
 async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(PATIENCE, async {
+    let waited = tokio::time::timeout(WITHIN, async {
         while !happened() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -293,7 +293,7 @@ async fn a_killed_postgres_comes_back_by_itself() {
     let mut state = cluster.state();
     let killed = running_pid(&cluster);
     kill(killed, Signal::SIGKILL).unwrap();
-    tokio::time::timeout(PATIENCE, async {
+    tokio::time::timeout(WITHIN, async {
         state
             .wait_for(|state| *state == ServerState::Restarting)
             .await

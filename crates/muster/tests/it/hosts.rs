@@ -1,5 +1,7 @@
 //! Several hosts of one database: whichever takes writes is followed, and what was lost on the way is not done twice.
 
+use std::time::Duration;
+
 use muster::{
     actor::Actor,
     cluster::{self, Cluster},
@@ -10,7 +12,8 @@ use muster::{
 use muster_wire::TenantId;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
-use crate::support::PATIENCE;
+/// How long following may take before it counts as failed.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(20);
 
 async fn cluster(name: &str) -> Cluster {
     let cluster = Cluster::temporary(cluster::Settings::default())
@@ -57,7 +60,7 @@ async fn follows(db: &Db, name: &str) {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, followed).await.expect(name);
+    tokio::time::timeout(FOLLOWED_WITHIN, followed).await.expect(name);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

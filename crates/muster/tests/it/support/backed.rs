@@ -26,13 +26,15 @@ use serde_json::json;
 use sqlx::{ConnectOptions, PgConnection};
 use tempfile::TempDir;
 
-use super::{Caller, PATIENCE};
+use super::Caller;
 use crate::cli::Ran;
 
 /// The password of an account, which must be readable in no backup.
 pub const CANARY: &str = "canary-4fd0c2e1a7";
 /// A name that is not secret, and must be readable in no backup either.
 pub const NAME: &str = "canaryname4fd0c2e1a7";
+/// How long WAL may take to be archived.
+const ARCHIVED_WITHIN: Duration = Duration::from_secs(90);
 
 /// A data folder as `muster up` makes it, with a server, and an account that has a password.
 pub struct Ground {
@@ -147,7 +149,7 @@ impl Ground {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, archived)
+        tokio::time::timeout(ARCHIVED_WITHIN, archived)
             .await
             .expect("it is archived");
     }

@@ -45,7 +45,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 pub mod hostile;
 
 /// How long anything may take before it counts as hung.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which form of a test of faults to run: 0 for the short one of `make test`, 1 for the long one of `make faults`.
 pub fn long() -> usize {
