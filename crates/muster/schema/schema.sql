@@ -51,6 +51,7 @@ CREATE TABLE public.accounts (
     CONSTRAINT check_state_is_warm CHECK (((lifecycle_state <> ALL (ARRAY['ready'::text, 'active'::text])) OR (warmup_completed_at IS NOT NULL)))
 )
 WITH (fillfactor='85');
+ALTER TABLE ONLY public.accounts ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
 
@@ -214,16 +215,13 @@ begin
                 using errcode = 'MU001';
         end if;
 
-        -- An account that stops warming up gives up its step, which a report has done already; its fencing token stays, so
-        -- a late report is stale.
-        update work_queue q
-        set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
-            content_id = null, text_id = null
-        where q.tenant_id = any (array(select distinct tenant_id from new_rows))
-            and q.account_id = any (array(
-                select n.id from new_rows n join old_rows o using (tenant_id, id)
-                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'))
-            and q.state <> 'idle';
+        perform leave_queue(c.tenant_id, c.ids)
+        from (
+            select n.tenant_id, array_agg(n.id) as ids
+            from new_rows n join old_rows o using (tenant_id, id)
+            where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'
+            group by n.tenant_id
+        ) c;
 
         -- A warm-up that begins does so with its first step, one that is resumed with the step it stopped at.
         insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
@@ -388,7 +386,7 @@ declare
     v_leased integer;
     -- A bound that is coalesced where it is compared would be a filter: under row-level security the planner takes it for a leak.
     v_from constant timestamptz[] := array(
-        select coalesce(f.at, '-infinity') from unnest(p_from) with ordinality f (at, step) order by f.step);
+        select coalesce(p_from[s.step], '-infinity') from generate_series(1, 5) s (step) order by s.step);
     -- Entries of the order of what is ready, as PostgreSQL counts them, that were looked at and led to nothing.
     v_ready constant oid := 'work_queue_ready'::regclass;
     v_dead bigint := -pg_stat_get_xact_tuples_returned(v_ready);
@@ -556,6 +554,7 @@ END) STORED,
     CONSTRAINT model_content_text_content_check CHECK ((length(text_content) <= 10000)),
     CONSTRAINT model_content_usage_count_check CHECK ((usage_count >= 0))
 );
+ALTER TABLE ONLY public.model_content ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.model_content FORCE ROW LEVEL SECURITY;
 
@@ -900,6 +899,16 @@ select coalesce(
     false)
 $$;
 
+CREATE FUNCTION public.leave_queue(p_tenant bigint, p_accounts bigint[]) RETURNS void
+    LANGUAGE sql
+    SET enable_seqscan TO 'off'
+    AS $$
+    update work_queue
+    set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
+        content_id = null, text_id = null
+    where tenant_id = p_tenant and account_id = any (p_accounts) and state <> 'idle'
+$$;
+
 CREATE FUNCTION public.make_partition(p_parent text, p_month date) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
@@ -978,6 +987,7 @@ CREATE TABLE public.models (
     CONSTRAINT models_total_accounts_check CHECK ((total_accounts >= 0)),
     CONSTRAINT models_unfollow_ratio_check CHECK (((unfollow_ratio >= 0) AND (unfollow_ratio <= 100)))
 );
+ALTER TABLE ONLY public.models ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.models FORCE ROW LEVEL SECURITY;
 
@@ -1264,6 +1274,7 @@ CREATE TABLE public.proxies (
     CONSTRAINT proxies_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'error'::text]))),
     CONSTRAINT proxies_username_check CHECK (((length(username) >= 1) AND (length(username) <= 255)))
 );
+ALTER TABLE ONLY public.proxies ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.proxies FORCE ROW LEVEL SECURITY;
 
@@ -1783,6 +1794,7 @@ END) STORED NOT NULL,
     CONSTRAINT text_pools_text_content_check CHECK (((length(text_content) >= 1) AND (length(text_content) <= 10000))),
     CONSTRAINT text_pools_usage_count_check CHECK ((usage_count >= 0))
 );
+ALTER TABLE ONLY public.text_pools ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.text_pools FORCE ROW LEVEL SECURITY;
 
@@ -1861,6 +1873,7 @@ CREATE TABLE public.account_count_changes (
     change bigint NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.account_count_changes ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.account_count_changes FORCE ROW LEVEL SECURITY;
 
@@ -1872,6 +1885,7 @@ CREATE TABLE public.account_counts (
     accounts bigint NOT NULL
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.account_counts ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.account_counts FORCE ROW LEVEL SECURITY;
 
@@ -1884,6 +1898,7 @@ CREATE TABLE public.account_notes (
     text text NOT NULL,
     CONSTRAINT account_notes_text_check CHECK (((length(text) >= 1) AND (length(text) <= 2000)))
 );
+ALTER TABLE ONLY public.account_notes ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.account_notes FORCE ROW LEVEL SECURITY;
 
@@ -1904,6 +1919,7 @@ CREATE TABLE public.account_state_history (
     CONSTRAINT account_state_history_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['user'::text, 'bot'::text, 'system'::text, 'scheduler'::text])))
 )
 PARTITION BY RANGE (created_at);
+ALTER TABLE ONLY public.account_state_history ALTER COLUMN tenant_id SET (n_distinct_inherited=1);
 
 ALTER TABLE ONLY public.account_state_history FORCE ROW LEVEL SECURITY;
 
@@ -1940,6 +1956,7 @@ CREATE TABLE public.api_tokens (
     CONSTRAINT api_tokens_requests_per_minute_check CHECK (((requests_per_minute >= 1) AND (requests_per_minute <= 100000000))),
     CONSTRAINT api_tokens_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'operator'::text, 'reviewer'::text, 'viewer'::text])))
 );
+ALTER TABLE ONLY public.api_tokens ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.api_tokens FORCE ROW LEVEL SECURITY;
 
@@ -1971,6 +1988,7 @@ CREATE TABLE public.audit_log (
     CONSTRAINT audit_log_object_type_check CHECK ((length(object_type) <= 50)),
     CONSTRAINT audit_log_triggered_by_check CHECK ((triggered_by = ANY (ARRAY['user'::text, 'bot'::text, 'system'::text, 'scheduler'::text])))
 );
+ALTER TABLE ONLY public.audit_log ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
 
@@ -1984,6 +2002,7 @@ CREATE TABLE public.authorisations (
     operator_id bigint,
     request_id uuid
 );
+ALTER TABLE ONLY public.authorisations ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.authorisations FORCE ROW LEVEL SECURITY;
 
@@ -2023,6 +2042,7 @@ CREATE TABLE public.batch_accounts (
     refusal text,
     CONSTRAINT batch_accounts_refusal_check CHECK ((length(refusal) <= 500))
 );
+ALTER TABLE ONLY public.batch_accounts ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.batch_accounts FORCE ROW LEVEL SECURITY;
 
@@ -2049,6 +2069,7 @@ CREATE TABLE public.batches (
     CONSTRAINT batches_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT batches_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'cancelled'::text])))
 );
+ALTER TABLE ONLY public.batches ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.batches FORCE ROW LEVEL SECURITY;
 
@@ -2068,6 +2089,7 @@ CREATE TABLE public.bot_sessions (
     bot_id bigint,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.bot_sessions ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.bot_sessions FORCE ROW LEVEL SECURITY;
 
@@ -2085,6 +2107,7 @@ CREATE TABLE public.bots (
     CONSTRAINT bots_pause_reason_check CHECK ((length(pause_reason) <= 500)),
     CONSTRAINT bots_status_check CHECK ((status = ANY (ARRAY['active'::text, 'paused'::text])))
 );
+ALTER TABLE ONLY public.bots ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.bots FORCE ROW LEVEL SECURITY;
 
@@ -2104,6 +2127,7 @@ CREATE TABLE public.content_uses (
     text_ids bigint[] NOT NULL,
     succeeded boolean[] NOT NULL
 );
+ALTER TABLE ONLY public.content_uses ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.content_uses FORCE ROW LEVEL SECURITY;
 
@@ -2117,6 +2141,7 @@ CREATE TABLE public.daily_failures (
     CONSTRAINT daily_failures_cause_check CHECK ((length(cause) <= 100)),
     CONSTRAINT daily_failures_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
 );
+ALTER TABLE ONLY public.daily_failures ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.daily_failures FORCE ROW LEVEL SECURITY;
 
@@ -2149,6 +2174,7 @@ CREATE TABLE public.daily_metrics (
     proxy_accounts integer DEFAULT 0 NOT NULL,
     proxy_monthly_cost numeric(14,2) DEFAULT 0 NOT NULL
 );
+ALTER TABLE ONLY public.daily_metrics ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.daily_metrics FORCE ROW LEVEL SECURITY;
 
@@ -2178,6 +2204,7 @@ CREATE TABLE public.daily_step_metrics (
     CONSTRAINT daily_step_metrics_check CHECK ((attempts = ((completed + failed) + given_to_people))),
     CONSTRAINT daily_step_metrics_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
 );
+ALTER TABLE ONLY public.daily_step_metrics ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.daily_step_metrics FORCE ROW LEVEL SECURITY;
 
@@ -2191,6 +2218,7 @@ CREATE TABLE public.idempotency_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
 );
+ALTER TABLE ONLY public.idempotency_keys ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
 
@@ -2211,6 +2239,7 @@ CREATE TABLE public.import_rows (
     target_id bigint,
     CONSTRAINT import_rows_verdict_check CHECK ((verdict = ANY (ARRAY['new'::text, 'changed'::text, 'same'::text, 'rejected'::text])))
 );
+ALTER TABLE ONLY public.import_rows ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.import_rows FORCE ROW LEVEL SECURITY;
 
@@ -2238,6 +2267,7 @@ CREATE TABLE public.imports (
     CONSTRAINT imports_kind_check CHECK ((kind = ANY (ARRAY['accounts'::text, 'proxies'::text, 'models'::text, 'content'::text, 'texts'::text]))),
     CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['reading'::text, 'staged'::text, 'committed'::text, 'undone'::text, 'discarded'::text, 'failed'::text])))
 );
+ALTER TABLE ONLY public.imports ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.imports FORCE ROW LEVEL SECURITY;
 
@@ -2266,6 +2296,7 @@ CREATE TABLE public.memberships (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT memberships_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'operator'::text, 'reviewer'::text, 'viewer'::text])))
 );
+ALTER TABLE ONLY public.memberships ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.memberships FORCE ROW LEVEL SECURITY;
 
@@ -2274,6 +2305,7 @@ CREATE TABLE public.metric_rollups (
     counted_until timestamp with time zone,
     open_days date[] DEFAULT '{}'::date[] NOT NULL
 );
+ALTER TABLE ONLY public.metric_rollups ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.metric_rollups FORCE ROW LEVEL SECURITY;
 
@@ -2327,6 +2359,7 @@ CREATE TABLE public.password_links (
     used_at timestamp with time zone,
     CONSTRAINT password_links_token_hash_check CHECK ((length(token_hash) = 32))
 );
+ALTER TABLE ONLY public.password_links ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.password_links FORCE ROW LEVEL SECURITY;
 
@@ -2342,6 +2375,7 @@ CREATE TABLE public.pictures (
     CONSTRAINT pictures_created_by_check CHECK ((length(created_by) <= 100)),
     CONSTRAINT pictures_media_type_check CHECK ((media_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text])))
 );
+ALTER TABLE ONLY public.pictures ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.pictures FORCE ROW LEVEL SECURITY;
 
@@ -2355,6 +2389,7 @@ CREATE TABLE public.pool_count_changes (
     completed bigint NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.pool_count_changes ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.pool_count_changes FORCE ROW LEVEL SECURITY;
 
@@ -2368,6 +2403,7 @@ CREATE TABLE public.pool_counts (
     completed bigint NOT NULL
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.pool_counts ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.pool_counts FORCE ROW LEVEL SECURITY;
 
@@ -2393,6 +2429,7 @@ CREATE TABLE public.proxy_count_changes (
     monthly_cost numeric NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.proxy_count_changes ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.proxy_count_changes FORCE ROW LEVEL SECURITY;
 
@@ -2410,6 +2447,7 @@ CREATE TABLE public.proxy_counts (
     CONSTRAINT proxy_counts_share_check CHECK ((share = ANY (ARRAY['model'::text, 'location'::text])))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.proxy_counts ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.proxy_counts FORCE ROW LEVEL SECURITY;
 
@@ -2420,6 +2458,7 @@ CREATE TABLE public.recovery_codes (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT recovery_codes_code_hash_check CHECK ((length(code_hash) = 32))
 );
+ALTER TABLE ONLY public.recovery_codes ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.recovery_codes FORCE ROW LEVEL SECURITY;
 
@@ -2441,6 +2480,7 @@ CREATE TABLE public.second_factors (
     failed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.second_factors ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.second_factors FORCE ROW LEVEL SECURITY;
 
@@ -2456,6 +2496,7 @@ CREATE TABLE public.sessions (
     user_agent text,
     CONSTRAINT sessions_token_hash_check CHECK ((length(token_hash) = 32))
 );
+ALTER TABLE ONLY public.sessions ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
 
@@ -2467,6 +2508,7 @@ CREATE TABLE public.tenant_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT tenant_keys_version_check CHECK ((version > 0))
 );
+ALTER TABLE ONLY public.tenant_keys ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.tenant_keys FORCE ROW LEVEL SECURITY;
 
@@ -2514,6 +2556,7 @@ CREATE TABLE public.views (
     CONSTRAINT views_filter_check CHECK ((length(filter) <= 1000)),
     CONSTRAINT views_name_check CHECK (((length(name) >= 1) AND (length(name) <= 50)))
 );
+ALTER TABLE ONLY public.views ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.views FORCE ROW LEVEL SECURITY;
 
@@ -2553,6 +2596,7 @@ CREATE TABLE public.warmup_step_logs (
     CONSTRAINT warmup_step_logs_step_number_check CHECK (((step_number >= 1) AND (step_number <= 5)))
 )
 PARTITION BY RANGE (started_at);
+ALTER TABLE ONLY public.warmup_step_logs ALTER COLUMN tenant_id SET (n_distinct_inherited=1);
 
 ALTER TABLE ONLY public.warmup_step_logs FORCE ROW LEVEL SECURITY;
 
@@ -2586,6 +2630,7 @@ CREATE TABLE public.work_queue (
     CONSTRAINT work_queue_step_check CHECK (((step >= 1) AND (step <= 5)))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', vacuum_truncate=off);
+ALTER TABLE ONLY public.work_queue ALTER COLUMN tenant_id SET (n_distinct=1);
 
 ALTER TABLE ONLY public.work_queue FORCE ROW LEVEL SECURITY;
 
@@ -3372,6 +3417,9 @@ GRANT ALL ON FUNCTION public.hold_empty(p_tenant bigint, p_accounts bigint[]) TO
 
 REVOKE ALL ON FUNCTION public.is_backed_up() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.is_backed_up() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.leave_queue(p_tenant bigint, p_accounts bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.leave_queue(p_tenant bigint, p_accounts bigint[]) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.make_partition(p_parent text, p_month date) FROM PUBLIC;
 

@@ -166,16 +166,13 @@ begin
                 using errcode = 'MU001';
         end if;
 
-        -- An account that stops warming up gives up its step, which a report has done already; its fencing token stays, so
-        -- a late report is stale.
-        update work_queue q
-        set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
-            content_id = null, text_id = null
-        where q.tenant_id = any (array(select distinct tenant_id from new_rows))
-            and q.account_id = any (array(
-                select n.id from new_rows n join old_rows o using (tenant_id, id)
-                where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'))
-            and q.state <> 'idle';
+        perform leave_queue(c.tenant_id, c.ids)
+        from (
+            select n.tenant_id, array_agg(n.id) as ids
+            from new_rows n join old_rows o using (tenant_id, id)
+            where o.lifecycle_state = 'warming_up' and n.lifecycle_state <> 'warming_up'
+            group by n.tenant_id
+        ) c;
 
         -- A warm-up that begins does so with its first step, one that is resumed with the step it stopped at.
         insert into work_queue as q (tenant_id, account_id, model_id, step, state, hold, authorised_until)
