@@ -36,7 +36,7 @@ use crate::{
     },
     seal::Keyring,
     telemetry::Telemetry,
-    work::{bells::Bells, claim::Wanted, floors, report::Reports, together::Together},
+    work::{bells::Bells, claim::Wanted, floors, report::Reports, together::Together, turns::Turns},
 };
 
 /// What the browsable documentation may load: its own files, and the styles and small pictures that it holds itself.
@@ -68,6 +68,8 @@ pub struct App {
     pub claims: Arc<Together<Wanted>>,
     /// The reports likewise.
     pub reports: Arc<Together<Reports>>,
+    /// Whose turn it is to be served, where several tenants ask.
+    pub turns: Arc<Turns>,
     /// Tests proxies; its limits hold for all callers together.
     pub probe: Arc<Probe>,
 }
@@ -94,6 +96,7 @@ impl App {
             lease_floor: Arc::default(),
             claims: Arc::default(),
             reports: Arc::default(),
+            turns: Arc::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use muster_wire::{
 use tokio::time::Instant;
 
 use super::{
-    GROUP_STEPS_MAX, count, floors, holder, holders, lease_secs, refuse, release,
+    count, floors, holder, holders, lease_secs, refuse, release,
     together::{self, Group},
 };
 use crate::{
@@ -136,9 +136,16 @@ impl Group for Wanted {
     type Ask = Claimer;
     type Answer = Found;
 
-    fn fits(asks: &[&Claimer], next: &Claimer) -> bool {
-        let steps: u32 = asks.iter().map(|claimer| claimer.max).sum();
-        (steps + next.max) as usize <= GROUP_STEPS_MAX
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn steps(claimer: &Claimer) -> usize {
+        claimer.max as usize
+    }
+
+    fn agrees(_: &[&Claimer], _: &Claimer) -> bool {
+        true
     }
 
     async fn serve(&self, app: &App, asks: &[&Claimer]) -> Result<Vec<Found>, Failure> {

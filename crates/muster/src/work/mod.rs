@@ -29,6 +29,7 @@ pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod together;
+pub mod turns;
 
 /// Steps that one statement hands out, or takes results of, for all who ask at the same time: enough that what a statement costs
 /// however few there are is next to nothing a step, and few enough that it is done in a tenth of a second.

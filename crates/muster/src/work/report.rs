@@ -8,7 +8,7 @@ use muster_wire::{
 };
 
 use super::{
-    GROUP_STEPS_MAX, columns, count, holder, holders, refuse,
+    columns, count, holder, holders, refuse,
     together::{self, Group},
 };
 use crate::{
@@ -57,12 +57,16 @@ impl Group for Reports {
     type Ask = Reporter;
     type Answer = Reported;
 
+    fn tenant(&self) -> TenantId {
+        self.0
+    }
+
+    fn steps(reporter: &Reporter) -> usize {
+        reporter.report.results.len()
+    }
+
     /// No lease that another one names.
-    fn fits(asks: &[&Reporter], next: &Reporter) -> bool {
-        let results: usize = asks.iter().map(|reporter| reporter.report.results.len()).sum();
-        if results + next.report.results.len() > GROUP_STEPS_MAX {
-            return false;
-        }
+    fn agrees(asks: &[&Reporter], next: &Reporter) -> bool {
         let leases: HashSet<Lease> = next.report.results.iter().map(|result| result.lease).collect();
         let mut others = asks.iter().flat_map(|reporter| &reporter.report.results);
         !others.any(|result| leases.contains(&result.lease))

@@ -1,13 +1,15 @@
 //! Together: what several callers ask for at the same time is done for all of them at once. Whoever asks while nobody is at
 //! work is served at once, with those whose requests are here too; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
 //! then served with all who wait. A group costs the database much the same however few are in it, so another one is served
-//! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock.
+//! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock. While
+//! several tenants ask, they take turns (`turns.rs`).
 
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
     hash::Hash,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,6 +18,7 @@ use futures_util::FutureExt;
 use muster_wire::TenantId;
 use tokio::sync::oneshot;
 
+use super::{GROUP_STEPS_MAX, turns::TURN_STEPS_MAX};
 use crate::{
     actor::Actor,
     app::App,
@@ -26,12 +29,12 @@ use crate::{
 /// written to disk.
 const GROUPS_AT_WORK_MAX: usize = 2;
 
-/// How long a caller waits for the group that is being served before another one is begun beside it.
-const PATIENCE_MS: u64 = 100;
+/// How long a caller waits for the group that is being served before another one is begun beside it, and how long a turn lasts.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How often whatever else is ready to run gets its turn before a group is taken: those whose requests are here already, and
 /// only have to be read, are in it then. Where nobody else is about it costs microseconds.
-const TURNS_GIVEN: u32 = 16;
+const YIELDS: u32 = 16;
 
 /// Asks that can be served together, by what they have in common.
 pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
@@ -40,8 +43,14 @@ pub trait Group: Clone + Eq + Hash + Send + Sync + 'static {
     /// What it gets.
     type Answer: Send + 'static;
 
-    /// Whether an ask can be served with these.
-    fn fits(asks: &[&Self::Ask], next: &Self::Ask) -> bool;
+    /// Whose asks these are.
+    fn tenant(&self) -> TenantId;
+
+    /// How many steps an ask is for, at most.
+    fn steps(ask: &Self::Ask) -> usize;
+
+    /// Whether an ask can be served with these, as far as not their number decides.
+    fn agrees(asks: &[&Self::Ask], next: &Self::Ask) -> bool;
 
     /// Serves these, and gives an answer to each, in their order.
     fn serve(
@@ -66,10 +75,10 @@ struct Lane<G: Group> {
 
 impl<G: Group> Lane<G> {
     /// How many of those who wait, from the first on, can be served together.
-    fn first_group(&self) -> usize {
+    fn first_group(&self, steps_max: usize) -> usize {
         let mut asks: Vec<&G::Ask> = Vec::new();
         for Call { ask, .. } in &self.waiting {
-            if !asks.is_empty() && !G::fits(&asks, ask) {
+            if !fits::<G>(&asks, ask, steps_max) {
                 break;
             }
             asks.push(ask);
@@ -80,8 +89,14 @@ impl<G: Group> Lane<G> {
     /// Whether an ask cannot be served with all who wait.
     fn is_full_for(&self, ask: &G::Ask) -> bool {
         let asks: Vec<&G::Ask> = self.waiting.iter().map(|call| &call.ask).collect();
-        !asks.is_empty() && !G::fits(&asks, ask)
+        !fits::<G>(&asks, ask, GROUP_STEPS_MAX)
     }
+}
+
+/// Whether an ask can be served with these, where there are any.
+fn fits<G: Group>(asks: &[&G::Ask], next: &G::Ask, steps_max: usize) -> bool {
+    let steps: usize = asks.iter().map(|ask| G::steps(ask)).sum();
+    asks.is_empty() || steps + G::steps(next) <= steps_max && G::agrees(asks, next)
 }
 
 struct Call<G: Group> {
@@ -110,6 +125,7 @@ impl<G: Group> Together<G> {
     /// What serving failed with.
     pub async fn ask(self: &Arc<Self>, app: &App, group: G, ask: G::Ask) -> Result<G::Answer, Failure> {
         let (answer, mut answered) = oneshot::channel();
+        app.turns.ask(group.tenant());
         {
             let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
             let lane = lanes.entry(group.clone()).or_insert_with(|| Lane {
@@ -122,8 +138,7 @@ impl<G: Group> Together<G> {
                 self.begin(app, &group, lane);
             }
         }
-        let patience = Duration::from_millis(PATIENCE_MS);
-        let answer = match tokio::time::timeout(patience, &mut answered).await {
+        let answer = match tokio::time::timeout(PATIENCE, &mut answered).await {
             Ok(answer) => answer,
             Err(_) => {
                 if let Some(lane) = self
@@ -149,21 +164,33 @@ impl<G: Group> Together<G> {
         let (these, app, group) = (self.clone(), app.clone(), group.clone());
         tokio::spawn(async move {
             loop {
-                for _ in 0..TURNS_GIVEN {
+                for _ in 0..YIELDS {
                     tokio::task::yield_now().await;
                 }
-                let Some(calls) = these.next(&group) else { break };
+                let turn = app.turns.take(group.tenant()).await;
+                let steps_max = if turn.is_some() {
+                    TURN_STEPS_MAX
+                } else {
+                    GROUP_STEPS_MAX
+                };
+                let Some(calls) = these.next(&group, steps_max) else {
+                    break;
+                };
                 // Those whose serving panics are told so by their channel; the others go on.
-                let _ = AssertUnwindSafe(serve(&group, &app, calls)).catch_unwind().await;
+                let mut serving = pin!(AssertUnwindSafe(serve(&group, &app, calls)).catch_unwind());
+                if tokio::time::timeout(PATIENCE, &mut serving).await.is_err() {
+                    drop(turn);
+                    let _ = serving.await;
+                }
             }
         });
     }
 
     /// The calls to serve next; none when none wait, and then this worker is done.
-    fn next(&self, group: &G) -> Option<Vec<Call<G>>> {
+    fn next(&self, group: &G, steps_max: usize) -> Option<Vec<Call<G>>> {
         let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
         let lane = lanes.get_mut(group)?;
-        let taken = lane.first_group();
+        let taken = lane.first_group(steps_max);
         if taken > 0 {
             return Some(lane.waiting.drain(..taken).collect());
         }

@@ -36,17 +36,21 @@ fn report(item: &WorkItem, outcome: Outcome) -> Report {
     }
 }
 
+fn claim_of(max: u32) -> Claim {
+    Claim {
+        max,
+        wait_ms: 0,
+        steps: Vec::new(),
+        model_id: None,
+    }
+}
+
 /// Claims one step for a bot of its own.
 async fn leased(app: &TestApp, name: &str) -> (Actor, WorkItem) {
     let (id, _) = app.bot(name).await;
     let actor = actor(app, id);
-    let claim = Claim {
-        max: 1,
-        wait_ms: 0,
-        steps: Vec::new(),
-        model_id: None,
-    };
-    let mut claimed = work::claim(&app.app, &actor, &claim).await.expect("a claim");
+    let claimed = work::claim(&app.app, &actor, &claim_of(1)).await;
+    let mut claimed = claimed.expect("a claim");
     (actor, claimed.items.pop().expect("a step"))
 }
 
@@ -150,15 +154,7 @@ async fn a_claim_whose_caller_went_away_gives_its_leases_back() {
         .await
         .expect("locked");
     let (server, actor) = (app.app.clone(), actor(&app, id));
-    let claim = tokio::spawn(async move {
-        let claim = Claim {
-            max: 3,
-            wait_ms: 0,
-            steps: Vec::new(),
-            model_id: None,
-        };
-        work::claim(&server, &actor, &claim).await
-    });
+    let claim = tokio::spawn(async move { work::claim(&server, &actor, &claim_of(3)).await });
     wait_for_waiters(&app, 1).await;
     claim.abort();
     assert!(claim.await.is_err());
@@ -176,13 +172,7 @@ async fn a_report_begins_again_when_an_account_changes_between_being_read_and_wr
     app.run("update work_queue set step = 5").await;
     let (id, _) = app.bot("b").await;
     let actor = actor(&app, id);
-    let claim = Claim {
-        max: 2,
-        wait_ms: 0,
-        steps: Vec::new(),
-        model_id: None,
-    };
-    let items = work::claim(&app.app, &actor, &claim)
+    let items = work::claim(&app.app, &actor, &claim_of(2))
         .await
         .expect("a claim")
         .items;
@@ -219,4 +209,128 @@ async fn a_report_begins_again_when_an_account_changes_between_being_read_and_wr
         Some("1")
     );
     assert_eq!(app.look(FAULTS).await, None);
+}
+
+/// Has another tenant ask for work, so that turns are taken.
+async fn another_tenant_asks(app: &TestApp) {
+    let (tenant, _) = app.other_tenant().await;
+    let mut db = app
+        .app
+        .db
+        .begin(&Actor::system(tenant))
+        .await
+        .expect("a transaction");
+    let id = muster::bots::create(&mut db, &Actor::system(tenant), "b", "")
+        .await
+        .expect("a bot");
+    db.commit().await.expect("commit");
+    let actor = Actor {
+        who: Who::Bot { id },
+        ..Actor::system(tenant)
+    };
+    work::claim(&app.app, &actor, &claim_of(1))
+        .await
+        .expect("nothing");
+}
+
+#[tokio::test]
+async fn groups_are_smaller_while_another_tenant_asks() {
+    const MAX: u32 = 300;
+    let app = TestApp::start().await;
+    app.warm_accounts(700).await;
+    let (id, _) = app.bot("b").await;
+    let mut other = app.superuser().await;
+    other
+        .execute("begin; lock table proxies in access exclusive mode")
+        .await
+        .expect("locked");
+    let mut claims = tokio::task::JoinSet::new();
+    let mut ask = || {
+        let (server, actor) = (app.app.clone(), actor(&app, id));
+        claims.spawn(async move { work::claim(&server, &actor, &claim_of(MAX)).await })
+    };
+    ask();
+    wait_for_waiters(&app, 1).await;
+    another_tenant_asks(&app).await;
+    // These two go together where nobody else asks, as soon as they have waited for a while.
+    ask();
+    ask();
+    wait_for_waiters(&app, 2).await;
+    other.execute("rollback").await.expect("rollback");
+    while let Some(claimed) = claims.join_next().await {
+        claimed.expect("no panic").expect("a claim");
+    }
+    let groups = "select count(distinct leased_at) from work_queue where state = 'leased'";
+    assert_eq!(app.look(groups).await.as_deref(), Some("3"));
+}
+
+#[tokio::test]
+async fn a_turn_ends_while_its_group_waits_for_somebodys_lock() {
+    let app = TestApp::start().await;
+    app.warm_accounts(2).await;
+    let (actor, item) = leased(&app, "b").await;
+    let mut other = app.superuser().await;
+    other.execute("begin").await.expect("begin");
+    sqlx::query("select from accounts where id = $1 for update")
+        .bind(item.account.id.0)
+        .execute(&mut other)
+        .await
+        .expect("locked");
+    app.run("update work_queue set step = 5 where state = 'leased'")
+        .await;
+    another_tenant_asks(&app).await;
+    let server = app.app.clone();
+    let reporter = actor.clone();
+    let reported =
+        tokio::spawn(
+            async move { work::report(&server, &reporter, report(&item, Outcome::Completed)).await },
+        );
+    wait_for_waiters(&app, 1).await;
+    let claim = claim_of(1);
+    let claimed = tokio::time::timeout(PATIENCE, work::claim(&app.app, &actor, &claim)).await;
+    assert_eq!(claimed.expect("its turn").expect("a claim").items.len(), 1);
+    other.execute("rollback").await.expect("rollback");
+    reported.await.expect("no panic").expect("a report");
+}
+
+/// Otherwise it would measure something else, or nothing.
+#[tokio::test]
+async fn the_benchmark_does_the_servers_work_without_the_server() {
+    const ACCOUNTS: i64 = 3;
+    let app = TestApp::start().await;
+    app.warm_accounts(3).await;
+    let (bot, _) = app.bot("b1").await;
+    let (tenant, bot) = (app.tenant.0, bot.0);
+    let mut db = app.superuser().await;
+    let claimed: Vec<(i64, i64)> = sqlx::query_as(include_str!("../../../bench/sql/claim.sql"))
+        .bind(tenant)
+        .bind(bot)
+        .bind(10)
+        .fetch_all(&mut db)
+        .await
+        .expect("it claims");
+    let (accounts, leases): (Vec<_>, Vec<_>) = claimed.into_iter().unzip();
+    let reported: i64 = sqlx::query_scalar(include_str!("../../../bench/sql/report.sql"))
+        .bind(tenant)
+        .bind(bot)
+        .bind(accounts)
+        .bind(leases)
+        .fetch_one(&mut db)
+        .await
+        .expect("it reports");
+    assert_eq!(reported, ACCOUNTS);
+    for made in [
+        include_str!("../../../bench/sql/schema.sql"),
+        include_str!("../../../bench/sql/drain.sql"),
+    ] {
+        sqlx::raw_sql(made).execute(&mut db).await.expect("it is made");
+    }
+    let drained: i64 = sqlx::query_scalar(include_str!("../../../bench/sql/call_drain.sql"))
+        .bind(tenant)
+        .bind(bot)
+        .bind(10)
+        .fetch_one(&mut db)
+        .await
+        .expect("it drains");
+    assert_eq!(drained, 4 * ACCOUNTS);
 }
