@@ -43,7 +43,7 @@ impl Turns {
     pub async fn take(&self, tenant: TenantId) -> Option<OwnedSemaphorePermit> {
         let turns = {
             let mut asking = self.asking();
-            if !asking.shared_at.is_some_and(|at| at.elapsed() < SHARED) {
+            if asking.shared_at.is_none_or(|at| at.elapsed() >= SHARED) {
                 return None;
             }
             let one = || Arc::new(Semaphore::new(1));
