@@ -144,10 +144,6 @@ impl Group for Wanted {
         claimer.max as usize
     }
 
-    fn agrees(_: &[&Claimer], _: &Claimer) -> bool {
-        true
-    }
-
     async fn serve(&self, app: &App, asks: &[&Claimer]) -> Result<Vec<Found>, Failure> {
         look(app, self, asks).await
     }

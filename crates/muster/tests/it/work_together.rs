@@ -5,10 +5,11 @@ use muster::{
     work,
 };
 use muster_wire::{
-    BotId,
+    AccountId, BotId,
     work::{Claim, Outcome, Report, StepResult, Verdict, WorkItem},
 };
-use sqlx::Executor;
+use serde_json::json;
+use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::{
@@ -54,6 +55,36 @@ async fn leased(app: &TestApp, name: &str) -> (Actor, WorkItem) {
     (actor, claimed.items.pop().expect("a step"))
 }
 
+/// Has another tenant ask for work, so that turns are taken.
+async fn another_tenant_asks(app: &TestApp) {
+    let (_, owner) = app.other_tenant().await;
+    let claim = json!({ "max": 1 });
+    owner.post("/v1/work/claim", claim).await.expect(200);
+}
+
+/// Someone who holds these accounts, until they end their transaction: reports wait for them.
+async fn holds_accounts(app: &TestApp, accounts: &[AccountId]) -> PgConnection {
+    let ids: Vec<i64> = accounts.iter().map(|id| id.0).collect();
+    let mut other = app.superuser().await;
+    other.execute("begin").await.expect("begin");
+    sqlx::query("select from accounts where id = any ($1) for update")
+        .bind(ids)
+        .execute(&mut other)
+        .await
+        .expect("locked");
+    other
+}
+
+/// Someone who holds all proxies: claims that find something wait for them.
+async fn holds_proxies(app: &TestApp) -> PgConnection {
+    let mut other = app.superuser().await;
+    other
+        .execute("begin; lock table proxies in access exclusive mode")
+        .await
+        .expect("locked");
+    other
+}
+
 /// Waits until this many transactions wait for a lock.
 async fn wait_for_waiters(app: &TestApp, count: usize) {
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
@@ -75,14 +106,7 @@ async fn reports_that_come_together_share_a_transaction_and_each_names_its_own_b
         leases.push(leased(&app, &format!("b{n}")).await);
     }
     // The first two wait for their accounts; the others wait for them.
-    let mut other = app.superuser().await;
-    let held = [leases[0].1.account.id.0, leases[1].1.account.id.0];
-    other.execute("begin").await.expect("begin");
-    sqlx::query("select from accounts where id = any ($1) for update")
-        .bind(&held[..])
-        .execute(&mut other)
-        .await
-        .expect("locked");
+    let mut other = holds_accounts(&app, &[leases[0].1.account.id, leases[1].1.account.id]).await;
     let mut reports = tokio::task::JoinSet::new();
     for (n, (actor, item)) in leases.iter().enumerate() {
         let (server, actor, report) = (app.app.clone(), actor.clone(), report(item, Outcome::Completed));
@@ -148,11 +172,7 @@ async fn a_claim_whose_caller_went_away_gives_its_leases_back() {
     let app = TestApp::start().await;
     app.warm_accounts(3).await;
     let (id, _) = app.bot("b").await;
-    let mut other = app.superuser().await;
-    other
-        .execute("begin; lock table proxies in access exclusive mode")
-        .await
-        .expect("locked");
+    let mut other = holds_proxies(&app).await;
     let (server, actor) = (app.app.clone(), actor(&app, id));
     let claim = tokio::spawn(async move { work::claim(&server, &actor, &claim_of(3)).await });
     wait_for_waiters(&app, 1).await;
@@ -211,39 +231,13 @@ async fn a_report_begins_again_when_an_account_changes_between_being_read_and_wr
     assert_eq!(app.look(FAULTS).await, None);
 }
 
-/// Has another tenant ask for work, so that turns are taken.
-async fn another_tenant_asks(app: &TestApp) {
-    let (tenant, _) = app.other_tenant().await;
-    let mut db = app
-        .app
-        .db
-        .begin(&Actor::system(tenant))
-        .await
-        .expect("a transaction");
-    let id = muster::bots::create(&mut db, &Actor::system(tenant), "b", "")
-        .await
-        .expect("a bot");
-    db.commit().await.expect("commit");
-    let actor = Actor {
-        who: Who::Bot { id },
-        ..Actor::system(tenant)
-    };
-    work::claim(&app.app, &actor, &claim_of(1))
-        .await
-        .expect("nothing");
-}
-
 #[tokio::test]
 async fn groups_are_smaller_while_another_tenant_asks() {
     const MAX: u32 = 300;
     let app = TestApp::start().await;
     app.warm_accounts(700).await;
     let (id, _) = app.bot("b").await;
-    let mut other = app.superuser().await;
-    other
-        .execute("begin; lock table proxies in access exclusive mode")
-        .await
-        .expect("locked");
+    let mut other = holds_proxies(&app).await;
     let mut claims = tokio::task::JoinSet::new();
     let mut ask = || {
         let (server, actor) = (app.app.clone(), actor(&app, id));
@@ -269,13 +263,7 @@ async fn a_turn_ends_while_its_group_waits_for_somebodys_lock() {
     let app = TestApp::start().await;
     app.warm_accounts(2).await;
     let (actor, item) = leased(&app, "b").await;
-    let mut other = app.superuser().await;
-    other.execute("begin").await.expect("begin");
-    sqlx::query("select from accounts where id = $1 for update")
-        .bind(item.account.id.0)
-        .execute(&mut other)
-        .await
-        .expect("locked");
+    let mut other = holds_accounts(&app, &[item.account.id]).await;
     app.run("update work_queue set step = 5 where state = 'leased'")
         .await;
     another_tenant_asks(&app).await;
