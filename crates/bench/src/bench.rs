@@ -272,12 +272,14 @@ impl Bench {
         Ok(())
     }
 
-    /// Makes the run's database anew as a copy: vacuumed, analysed and written to disk, as the template is.
+    /// Makes the run's database anew as a copy: vacuumed, analysed and written to disk, as the template is, and in memory, as
+    /// what a peer fills for itself is.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn copy(&self, template: &Template) -> Result<()> {
-        self.cluster.create(RUN, Some(&template.name)).await
+        self.cluster.create(RUN, Some(&template.name)).await?;
+        self.cluster.prewarm(RUN).await
     }
 
     /// The same, with a server on it.

@@ -27,8 +27,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("fsync", "on"),
     ("synchronous_commit", "on"),
     ("full_page_writes", "on"),
-    ("shared_buffers", "1GB"),
-    ("effective_cache_size", "4GB"),
+    ("shared_buffers", "4GB"),
+    ("effective_cache_size", "8GB"),
     ("work_mem", "8MB"),
     ("maintenance_work_mem", "256MB"),
     ("max_wal_size", "4GB"),
@@ -233,6 +233,18 @@ impl Cluster {
     /// When the database refuses.
     pub async fn analyse(&self, database: &str) -> Result<()> {
         self.maintain(database, &["analyze"]).await
+    }
+
+    /// Has all of a database in memory, as one that is in use has it: a copy is made past `shared_buffers`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn prewarm(&self, database: &str) -> Result<()> {
+        let statements = [
+            "create extension if not exists pg_prewarm",
+            include_str!("../sql/prewarm.sql"),
+        ];
+        self.maintain(database, &statements).await
     }
 
     async fn maintain(&self, database: &str, statements: &[&'static str]) -> Result<()> {

@@ -22,7 +22,7 @@ pub struct ServeSettings {
     #[arg(long, env = "MUSTER_BEHIND_PROXY")]
     pub behind_proxy: bool,
 
-    /// Connections to the database, at most.
+    /// Connections to the database, at most; claims and reports have a third as many of their own.
     #[arg(long, env = "MUSTER_CONNECTIONS", default_value_t = crate::db::CONNECTIONS_MAX_DEFAULT, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub connections: u32,
 

@@ -21,8 +21,9 @@ mod borrowed;
 
 pub use borrowed::Borrowed;
 
-/// Connections that serve requests, at most, unless the configuration says otherwise.
-pub const CONNECTIONS_MAX_DEFAULT: u32 = 16;
+/// Connections that serve requests, at most, unless the configuration says otherwise. Claims and reports have a third as many
+/// of their own.
+pub const CONNECTIONS_MAX_DEFAULT: u32 = 12;
 
 /// How long a request waits for a connection before it is told to come back later.
 pub const CONNECTION_WAIT_MS_MAX: u64 = 1_500;
@@ -50,6 +51,9 @@ const LONG_IDLE_MS_MAX: u64 = 30_000;
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    /// For what is one statement: claims and reports. Few, so that each has their plans and pages at hand; and their own, so that
+    /// neither they nor what takes long waits for the other's.
+    work: PgPool,
     standby: Option<Standby>,
 }
 
@@ -60,16 +64,28 @@ pub struct Db {
 pub struct Tx(Borrowed);
 
 impl Db {
-    /// Connects as the serving role; of several hosts, to whichever takes writes.
+    /// Connects as the serving role; of several hosts, to whichever takes writes. There are a third as many connections more, for
+    /// claims and reports.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn connect(hosts: impl Into<Hosts>, connections_max: u32) -> Result<Self, sqlx::Error> {
-        let options = PgPoolOptions::new()
-            .max_connections(connections_max)
-            .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
-        let pool = hosts.into().pool(options, "muster", STATEMENT_MS_MAX).await?;
-        Ok(Self { pool, standby: None })
+        let hosts = hosts.into();
+        let pool = |name, connections_max| {
+            let options = PgPoolOptions::new()
+                .max_connections(connections_max)
+                .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
+            hosts.pool(options, name, STATEMENT_MS_MAX)
+        };
+        let (pool, work) = tokio::try_join!(
+            pool("muster", connections_max),
+            pool("muster-work", connections_max.div_ceil(3))
+        )?;
+        Ok(Self {
+            pool,
+            work,
+            standby: None,
+        })
     }
 
     /// The same database with a standby of it, which answers where somebody says that old answers will do.
@@ -82,13 +98,13 @@ impl Db {
         }
     }
 
-    /// A connection for one statement that is a transaction of its own, in one round trip. It has to say itself who acts, with
+    /// A connection for a claim or a report: one statement that is a transaction of its own, in one round trip. It has to say itself who acts, with
     /// `muster_act_as`: nothing can be seen before. What it fails with is to be told by [`not_committed`].
     ///
     /// # Errors
     /// Unavailable when no connection is free in time, or the database cannot be reached.
     pub async fn for_one_statement(&self) -> Result<Borrowed, Failure> {
-        Ok(connection(&self.pool, STATEMENT_MS_MAX).await?)
+        Ok(connection(&self.work, STATEMENT_MS_MAX).await?)
     }
 
     /// Opens a transaction for the actor. The tenant and the actor are set in the same round trip, and end with it.
@@ -214,12 +230,15 @@ impl Db {
 
     /// How many connections are open, and how many of them idle.
     pub fn connections(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+        (
+            self.pool.size() + self.work.size(),
+            self.pool.num_idle() + self.work.num_idle(),
+        )
     }
 
     /// Closes every connection, after what runs on them is done.
     pub async fn close(&self) {
-        self.pool.close().await;
+        tokio::join!(self.pool.close(), self.work.close());
         if let Some(standby) = &self.standby {
             standby.pool().close().await;
         }

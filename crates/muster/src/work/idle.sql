@@ -1,5 +1,5 @@
--- Why a claim gave these claimers nothing: that the tenant, the bot or the model that they ask for is paused, with the
--- reason; and in how many milliseconds the next step is due, where one is. A step that is due already is due at once.
+-- Why a claim gave these claimers nothing: that the tenant, the bot or the model that they ask for is paused, with the reason; in how
+-- many milliseconds the next step is due, where one is; and the database's time. A step that is due already is due at once.
 select
     coalesce(
         (select t.pause_reason from tenants t where t.id = $1 and t.paused_at is not null),

@@ -2,6 +2,7 @@
 
 use muster::{
     actor::{Actor, Who},
+    config::ServeSettings,
     work,
 };
 use muster_wire::{
@@ -138,6 +139,28 @@ async fn reports_that_come_together_share_a_transaction_and_each_names_its_own_b
         "select count(distinct xmin::text) from account_state_history where event = 'finish_warmup'";
     assert_eq!(app.look(transactions).await.as_deref(), Some("3"));
     assert_eq!(app.look(FAULTS).await, None);
+}
+
+#[tokio::test]
+async fn neither_work_nor_what_takes_long_waits_for_the_others_connections() {
+    let app = TestApp::start_with(ServeSettings {
+        connections: 2,
+        ..ServeSettings::default()
+    })
+    .await;
+    app.warm_accounts(2).await;
+    let (bot, item) = leased(&app, "b").await;
+    let db = &app.app.db;
+    let actor = app.owner_actor();
+    let long = (db.begin(&actor).await, db.begin(&actor).await);
+    assert!(long.0.is_ok() && long.1.is_ok(), "all that are not for work");
+    let claimed = work::claim(&app.app, &bot, &claim_of(1)).await.expect("a claim");
+    assert_eq!(claimed.items.len(), 1);
+    let reported = work::report(&app.app, &bot, report(&item, Outcome::Completed)).await;
+    assert_eq!(reported.expect("a report").receipts[0].verdict, Verdict::Accepted);
+    drop(long);
+    let _work = db.for_one_statement().await.expect("the one for work");
+    app.owner.get("/v1/accounts").await.expect(200);
 }
 
 #[tokio::test]
