@@ -65,22 +65,21 @@ pub struct Tx(Borrowed);
 
 impl Db {
     /// Connects as the serving role; of several hosts, to whichever takes writes. There are a third as many connections more, for
-    /// claims and reports.
+    /// claims and reports, opened when there are any.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn connect(hosts: impl Into<Hosts>, connections_max: u32) -> Result<Self, sqlx::Error> {
-        let hosts = hosts.into();
-        let pool = |name, connections_max| {
-            let options = PgPoolOptions::new()
+        let options = |connections_max| {
+            PgPoolOptions::new()
                 .max_connections(connections_max)
-                .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX));
-            hosts.pool(options, name, STATEMENT_MS_MAX)
+                .acquire_timeout(Duration::from_millis(CONNECTION_WAIT_MS_MAX))
         };
-        let (pool, work) = tokio::try_join!(
-            pool("muster", connections_max),
-            pool("muster-work", connections_max.div_ceil(3))
-        )?;
+        let wanted = [
+            (options(connections_max), "muster"),
+            (options(connections_max.div_ceil(3)), "muster-work"),
+        ];
+        let [pool, work] = hosts.into().pools(wanted, STATEMENT_MS_MAX).await?;
         Ok(Self {
             pool,
             work,
@@ -98,8 +97,8 @@ impl Db {
         }
     }
 
-    /// A connection for a claim or a report: one statement that is a transaction of its own, in one round trip. It has to say itself who acts, with
-    /// `muster_act_as`: nothing can be seen before. What it fails with is to be told by [`not_committed`].
+    /// A connection for a claim or a report: one statement that is a transaction of its own, in one round trip. It has to say
+    /// itself who acts, with `muster_act_as`: nothing can be seen before. What it fails with is to be told by [`not_committed`].
     ///
     /// # Errors
     /// Unavailable when no connection is free in time, or the database cannot be reached.
@@ -373,7 +372,7 @@ impl SchedulerDb {
     pub async fn connect(hosts: impl Into<Hosts>) -> Result<Self, sqlx::Error> {
         let options = PgPoolOptions::new().max_connections(1);
         let limit = SCHEDULER_STATEMENT_MS_MAX;
-        let pool = hosts.into().pool(options, "muster-scheduler", limit).await?;
+        let [pool] = hosts.into().pools([(options, "muster-scheduler")], limit).await?;
         Ok(Self { pool })
     }
 

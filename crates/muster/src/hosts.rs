@@ -94,62 +94,58 @@ impl Hosts {
         }
     }
 
-    /// A pool of connections to the host that takes writes. When another does, the connections to the one before are
-    /// closed as soon as they are idle, and none is opened to it. It goes on until the pool is closed.
+    /// Pools of connections to the host that takes writes, one by each of these names. When another host does, the connections to
+    /// the one before are closed as soon as they are idle, and none is opened to it. It goes on until the first pool is closed.
+    /// That one connects at once, the others when they are used.
     ///
     /// # Errors
     /// When none takes writes or can be connected to.
-    pub(crate) async fn pool(
+    pub(crate) async fn pools<const N: usize>(
         &self,
-        options: PgPoolOptions,
-        application: &str,
+        wanted: [(PgPoolOptions, &'static str); N],
         statement_ms_max: u64,
-    ) -> Result<PgPool, sqlx::Error> {
-        let hosts = self
-            .0
-            .iter()
-            .map(|host| named(host, application, statement_ms_max));
-        let hosts = Self(hosts.collect());
-        let options = examining(options);
-        if let [one] = hosts.0.as_slice() {
-            return options.connect_with(one.clone()).await;
-        }
-        let writable = hosts.find().await?;
-        let followed = Arc::new(Mutex::new(Followed {
-            writable,
-            since: Instant::now(),
-        }));
-        let (opened, taken) = (followed.clone(), followed.clone());
-        let pool = options
-            .after_connect(move |connection, _| {
-                let opened = opened.clone();
-                Box::pin(async move {
-                    let known = current(&opened).writable.timeline;
-                    match timeline(connection).await? {
-                        Some(timeline) if timeline >= known => Ok(()),
-                        _ => Err(sqlx::Error::Io(std::io::Error::other(
-                            "this host no longer takes writes",
-                        ))),
-                    }
-                })
-            })
-            .before_acquire(move |connection, known| {
-                let newer = known.age <= current(&taken).since.elapsed();
-                let idle_for = known.idle_for;
-                Box::pin(async move { Ok(newer && is_still_alive(connection, idle_for).await?) })
-            })
-            .connect_with(hosts.0[writable.host].clone())
-            .await?;
-        let follower = pool.clone();
-        tokio::spawn(async move {
-            let mut closed = follower.close_event();
-            closed.do_until(hosts.follow(&follower, &followed)).await
+    ) -> Result<[PgPool; N], sqlx::Error> {
+        let followed = match self.0.as_slice() {
+            [_] => None,
+            _ => Some(Arc::new(Mutex::new(Followed {
+                writable: self.find().await?,
+                since: Instant::now(),
+            }))),
+        };
+        let host = &self.0[followed
+            .as_ref()
+            .map_or(0, |followed| current(followed).writable.host)];
+        let names = wanted.each_ref().map(|(_, name)| *name);
+        let pools = wanted.map(|(options, name)| {
+            let options = examining(options);
+            let options = match &followed {
+                None => options,
+                Some(followed) => leaving(options, followed),
+            };
+            options.connect_lazy_with(named(host, name, statement_ms_max))
         });
-        Ok(pool)
+        let Some(first) = pools.first() else {
+            return Ok(pools);
+        };
+        #[expect(clippy::disallowed_methods, reason = "nothing is asked on it")]
+        drop(first.acquire().await?);
+        if let Some(followed) = followed {
+            let (hosts, first, pools) = (self.clone(), first.clone(), pools.clone());
+            tokio::spawn(async move {
+                let mut closed = first.close_event();
+                let follow = hosts.follow(&followed, |host| {
+                    for (pool, name) in pools.iter().zip(names) {
+                        pool.set_connect_options(named(host, name, statement_ms_max));
+                    }
+                });
+                closed.do_until(follow).await
+            });
+        }
+        Ok(pools)
     }
 
-    /// Has the pool connect to whichever host takes writes.
-    async fn follow(&self, pool: &PgPool, followed: &Mutex<Followed>) {
+    /// Has connections opened to whichever host takes writes.
+    async fn follow(&self, followed: &Mutex<Followed>, lead_to: impl Fn(&PgConnectOptions)) {
         let mut ticks = tokio::time::interval(Duration::from_millis(ASK_EVERY_MS));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -160,7 +156,7 @@ impl Hosts {
                 continue;
             };
             let host = &self.0[found.host];
-            pool.set_connect_options(host.clone());
+            lead_to(host);
             *followed.lock().expect("no holder of this lock panics") = Followed {
                 writable: found,
                 since: Instant::now(),
@@ -232,6 +228,30 @@ fn examining(options: PgPoolOptions) -> PgPoolOptions {
     options
         .test_before_acquire(false)
         .before_acquire(|connection, known| Box::pin(is_still_alive(connection, known.idle_for)))
+}
+
+/// Has a pool leave a host that no longer takes writes: it keeps no connection of before another one was followed, and opens none
+/// to one that does not write on the timeline that is known.
+fn leaving(options: PgPoolOptions, followed: &Arc<Mutex<Followed>>) -> PgPoolOptions {
+    let (opened, taken) = (followed.clone(), followed.clone());
+    options
+        .after_connect(move |connection, _| {
+            let opened = opened.clone();
+            Box::pin(async move {
+                let known = current(&opened).writable.timeline;
+                match timeline(connection).await? {
+                    Some(timeline) if timeline >= known => Ok(()),
+                    _ => Err(sqlx::Error::Io(std::io::Error::other(
+                        "this host no longer takes writes",
+                    ))),
+                }
+            })
+        })
+        .before_acquire(move |connection, known| {
+            let newer = known.age <= current(&taken).since.elapsed();
+            let idle_for = known.idle_for;
+            Box::pin(async move { Ok(newer && is_still_alive(connection, idle_for).await?) })
+        })
 }
 
 /// Waits for an answer, but not for ever.

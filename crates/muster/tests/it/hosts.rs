@@ -46,21 +46,35 @@ async fn read_only(cluster: &Cluster, on: bool) {
     db.execute("select pg_reload_conf()").await.expect("read again");
 }
 
-/// Waits until the transactions of a server go to the cluster of this name.
+/// Waits until a server's transactions, and its claims and reports, go to the cluster of this name.
 async fn follows(db: &Db, name: &str) {
+    const NAME: &str = "select current_setting('test.cluster')";
     let followed = async {
         loop {
+            let mut found: Vec<String> = Vec::new();
             if let Ok(mut tx) = db.begin(&Actor::system(TenantId(1))).await {
-                let found: Result<String, _> = sqlx::query_scalar("select current_setting('test.cluster')")
-                    .fetch_one(&mut *tx)
-                    .await;
-                if found.is_ok_and(|found| found == name) {
-                    return;
-                }
+                found.extend(sqlx::query_scalar(NAME).fetch_one(&mut *tx).await.ok());
+            }
+            if let Ok(mut work) = db.for_one_statement().await {
+                found.extend(sqlx::query_scalar(NAME).fetch_one(&mut work).await.ok());
+            }
+            if found == [name, name] {
+                return;
             }
         }
     };
     tokio::time::timeout(FOLLOWED_WITHIN, followed).await.expect(name);
+}
+
+/// The names of the connections of Muster's that a cluster has.
+async fn connected(cluster: &Cluster) -> Vec<String> {
+    sqlx::query_scalar(
+        "select application_name from pg_stat_activity where application_name like 'muster%' \
+         and application_name <> 'muster-hosts' order by 1",
+    )
+    .fetch_all(&mut superuser(cluster).await)
+    .await
+    .expect("asked")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,9 +90,15 @@ async fn of_several_hosts_the_one_that_takes_writes_is_followed() {
     )
     .parse()
     .expect("an address");
-    // One connection, which must not be used once another host takes writes.
+    // One connection of each kind, which must not be used once another host takes writes.
     let db = Db::connect(hosts.clone(), 1).await.expect("one takes writes");
+    assert_eq!(
+        connected(&other).await,
+        ["muster"],
+        "none for work before there is any"
+    );
     follows(&db, "other").await;
+    assert_eq!(connected(&other).await, ["muster", "muster-work"]);
 
     read_only(&one, false).await;
     read_only(&other, true).await;
