@@ -52,9 +52,10 @@ pub struct Sizes {
     pub small_accounts: i32,
     pub small_claims: u32,
     pub large_accounts: i32,
-    /// Of the large one's, those that are ready where the others are not due, and runs of each.
+    /// Of the large one's, those that are ready where the others are not due.
     pub ready_accounts: i32,
-    pub claim_rounds: usize,
+    /// Runs of each where there is a large tenant: one that the disk held up is not to decide.
+    pub large_rounds: usize,
     /// Rows of the files that are imported.
     pub imported_accounts: u32,
     pub imported_proxies: u32,
@@ -82,7 +83,7 @@ impl Sizes {
             small_claims: 50,
             large_accounts: 1_100_000,
             ready_accounts: 100_000,
-            claim_rounds: 3,
+            large_rounds: 3,
             imported_accounts: 1_000_000,
             imported_proxies: 100_000,
             assigned_accounts: 100_000,
@@ -107,7 +108,7 @@ impl Sizes {
             small_claims: 2,
             large_accounts: 2_500,
             ready_accounts: 1_000,
-            claim_rounds: 1,
+            large_rounds: 1,
             imported_accounts: 5_000,
             imported_proxies: 500,
             assigned_accounts: 1_000,

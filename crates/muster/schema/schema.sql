@@ -913,13 +913,15 @@ CREATE FUNCTION public.leave_pictures(p_tenant bigint, p_pictures bytea[]) RETUR
 $$;
 
 CREATE FUNCTION public.leave_queue(p_tenant bigint, p_accounts bigint[]) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     AS $$
+begin
     update work_queue
     set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
         content_id = null, text_id = null
-    where tenant_id = p_tenant and account_id = any (p_accounts) and state <> 'idle'
+    where tenant_id = p_tenant and account_id = any (p_accounts) and state <> 'idle';
+end
 $$;
 
 CREATE FUNCTION public.make_partition(p_parent text, p_month date) RETURNS boolean

@@ -34,7 +34,7 @@ pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
     drop(admin);
     bench.cluster.settle(large.name()).await?;
     let mut runs = Vec::new();
-    for _ in 0..bench.sizes.claim_rounds {
+    for _ in 0..bench.sizes.large_rounds {
         runs.push(one(bench, &alone, ALONE).await?);
         runs.push(one(bench, large, BESIDE).await?);
     }

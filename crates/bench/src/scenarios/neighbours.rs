@@ -36,13 +36,13 @@ const WARM_CLAIMS: u32 = 4;
 /// Steps that the large tenant's bots claim at once.
 const LARGE_BATCH: usize = 500;
 
-/// Runs the small ones alone and beside the large one in turn, as often as there are rounds.
+/// Runs the small ones alone and beside the large one in turn, as often as there are rounds with a large one.
 ///
 /// # Errors
 /// When something fails.
 pub async fn run(bench: &Bench, smalls: &Template, large: &Template) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
-    for _ in 0..bench.sizes.rounds {
+    for _ in 0..bench.sizes.large_rounds {
         runs.push(one(bench, smalls, ALONE).await?);
         runs.push(one(bench, large, BESIDE).await?);
     }

@@ -16,14 +16,16 @@ $$
 $$;
 
 -- Has accounts that stop warming up give up their step, which a report has done already; the fencing token stays, so that a late
--- report is stale.
+-- report is stale. Its plan is kept, which one in SQL makes anew at each call: a third of a millisecond of most reports.
 create or replace function leave_queue(p_tenant bigint, p_accounts bigint[]) returns void
-    language sql set enable_seqscan = off as
+    language plpgsql set enable_seqscan = off as
 $$
+begin
     update work_queue
     set state = 'idle', hold = null, leased_at = null, leased_until = null, bot_id = null, operator_id = null,
         content_id = null, text_id = null
-    where tenant_id = p_tenant and account_id = any (p_accounts) and state <> 'idle'
+    where tenant_id = p_tenant and account_id = any (p_accounts) and state <> 'idle';
+end
 $$;
 
 -- Brings hold, model, authorisation and people's steps of these accounts' queue rows up to date. A row that is leased
