@@ -1,8 +1,8 @@
 //! Together: what several callers ask for at the same time is done for all of them at once. Whoever asks while nobody is at
-//! work is served at once, with those whose requests are here too; whoever comes meanwhile waits for the work that is under way, not for a clock, and is
-//! then served with all who wait. A group costs the database much the same however few are in it, so another one is served
-//! beside it only where more wait than one can hold, or where it takes long, as one does that waits for somebody's lock. While
-//! several tenants ask, they take turns (`turns.rs`).
+//! work is served at once, with those whose requests are here too; whoever comes meanwhile waits for the work that is under way,
+//! not for a clock, and is then served with all who wait. A group costs the database much the same however few are in it, so
+//! another one is served beside it only where more wait than one can hold, or where it takes long, as one does that waits for
+//! somebody's lock. While several tenants ask, they take turns (`turns.rs`).
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -307,9 +307,9 @@ async fn a_turn_ends_while_its_group_waits_for_somebodys_lock() {
 /// Otherwise it would measure something else, or nothing.
 #[tokio::test]
 async fn the_benchmark_does_the_servers_work_without_the_server() {
-    const ACCOUNTS: i64 = 3;
+    const ACCOUNTS: u8 = 3;
     let app = TestApp::start().await;
-    app.warm_accounts(3).await;
+    app.warm_accounts(usize::from(ACCOUNTS)).await;
     let (bot, _) = app.bot("b1").await;
     let (tenant, bot) = (app.tenant.0, bot.0);
     let mut db = app.superuser().await;
@@ -329,7 +329,7 @@ async fn the_benchmark_does_the_servers_work_without_the_server() {
         .fetch_one(&mut db)
         .await
         .expect("it reports");
-    assert_eq!(reported, ACCOUNTS);
+    assert_eq!(reported, i64::from(ACCOUNTS));
     for made in [
         include_str!("../../../bench/sql/schema.sql"),
         include_str!("../../../bench/sql/drain.sql"),
@@ -343,5 +343,5 @@ async fn the_benchmark_does_the_servers_work_without_the_server() {
         .fetch_one(&mut db)
         .await
         .expect("it drains");
-    assert_eq!(drained, 4 * ACCOUNTS);
+    assert_eq!(drained, 4 * i64::from(ACCOUNTS));
 }
