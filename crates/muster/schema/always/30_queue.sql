@@ -16,7 +16,7 @@ $$
 $$;
 
 -- Has accounts that stop warming up give up their step, which a report has done already; the fencing token stays, so that a late
--- report is stale. Its plan is kept, which one in SQL makes anew at each call: a third of a millisecond of most reports.
+-- report is stale. Its plan is kept, which one in SQL makes anew at each call: a third of a millisecond of a report.
 create or replace function leave_queue(p_tenant bigint, p_accounts bigint[]) returns void
     language plpgsql set enable_seqscan = off as
 $$
