@@ -105,16 +105,15 @@ impl Hosts {
         wanted: [(PgPoolOptions, &'static str); N],
         statement_ms_max: u64,
     ) -> Result<[PgPool; N], sqlx::Error> {
-        let followed = match self.0.as_slice() {
-            [_] => None,
-            _ => Some(Arc::new(Mutex::new(Followed {
-                writable: self.find().await?,
-                since: Instant::now(),
-            }))),
+        let (host, followed) = match self.0.as_slice() {
+            [one] => (one, None),
+            several => {
+                let writable = self.find().await?;
+                let since = Instant::now();
+                let followed = Arc::new(Mutex::new(Followed { writable, since }));
+                (&several[writable.host], Some(followed))
+            }
         };
-        let host = &self.0[followed
-            .as_ref()
-            .map_or(0, |followed| current(followed).writable.host)];
         let names = wanted.each_ref().map(|(_, name)| *name);
         let pools = wanted.map(|(options, name)| {
             let options = examining(options);
