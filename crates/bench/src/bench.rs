@@ -47,9 +47,11 @@ pub struct Sizes {
     pub pinned_secs: u32,
     /// Accounts that are drained before, and after, the steady load.
     pub burst_accounts: i32,
-    /// Small tenants, the accounts of each, how often each claims, and the accounts of the large one beside them.
+    /// Small tenants, the accounts of each, how long from one claim of each to its next and how many it makes, and the accounts of
+    /// the large one beside them.
     pub small_tenants: usize,
     pub small_accounts: i32,
+    pub small_every: Duration,
     pub small_claims: u32,
     pub large_accounts: i32,
     /// Of the large one's, those that are ready where the others are not due.
@@ -77,9 +79,10 @@ impl Sizes {
             single_accounts: 20_000,
             steady_secs: 60,
             pinned_secs: 600,
-            burst_accounts: 20_000,
+            burst_accounts: 60_000,
             small_tenants: 100,
             small_accounts: 100,
+            small_every: Duration::from_millis(500),
             small_claims: 50,
             large_accounts: 1_100_000,
             ready_accounts: 100_000,
@@ -105,6 +108,7 @@ impl Sizes {
             burst_accounts: 200,
             small_tenants: 5,
             small_accounts: 10,
+            small_every: Duration::from_millis(100),
             small_claims: 2,
             large_accounts: 2_500,
             ready_accounts: 1_000,

@@ -11,7 +11,7 @@ pub const STUCK_DAYS: i32 = 2;
 pub const LAPSING_DAYS: i32 = 30;
 
 /// How far is counted what needs somebody, and the work: this many mean this many or more. Reviews and the funnel are counted whole.
-pub const COUNTED_MAX: i64 = 200;
+pub const COUNTED_MAX: i64 = 100;
 
 /// The minutes that the pulse shows.
 pub const PULSE_MINUTES: i32 = 30;
@@ -29,7 +29,7 @@ crate::wire! {
 }
 
 crate::wire! {
-    /// What waits for somebody. But for the reviews, 200 mean 200 or more.
+    /// What waits for somebody. But for the reviews, 100 mean 100 or more.
     pub struct Needs {
         /// Reviews that wait for a decision.
         pub reviews: i64,
@@ -126,7 +126,7 @@ impl Funnel {
 }
 
 crate::wire! {
-    /// How the work goes. 200 steps mean 200 or more.
+    /// How the work goes. 100 steps mean 100 or more.
     pub struct Pulse {
         /// Steps that somebody holds now.
         pub under_way: i64,

@@ -1,12 +1,9 @@
 //! Small tenants beside a large one: each small tenant's bot claims a few of its steps every so often, first in a
 //! database without the large one, then while its bots drain it in large batches as fast as it goes.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::Result;
@@ -25,9 +22,8 @@ pub const ALONE: &str = "small tenants, alone";
 pub const BESIDE: &str = "small tenants, beside a large one that is drained";
 pub const CLAIM: &str = "claim";
 
-/// Steps that a small tenant's bot claims at once, and how often.
+/// Steps that a small tenant's bot claims at once.
 const BATCH: usize = 5;
-const EVERY: Duration = Duration::from_millis(500);
 
 /// How often each small tenant's bot claims before it counts: tokens are read for the first time, connections opened and plans made,
 /// beside the large tenant or not.
@@ -61,9 +57,10 @@ async fn one(bench: &Bench, template: &Template, subject: &str) -> Result<Run> {
         Some(owner) => Some(drain(&server, owner, BOTS, over.clone()).await?),
         None => None,
     };
-    load::paced(&mut bots, BATCH, EVERY, WARM_CLAIMS).await?;
+    let every = bench.sizes.small_every;
+    load::paced(&mut bots, BATCH, every, WARM_CLAIMS).await?;
     let meter = bench.meter(Some(&server)).await?;
-    let done = load::paced(&mut bots, BATCH, EVERY, bench.sizes.small_claims).await?;
+    let done = load::paced(&mut bots, BATCH, every, bench.sizes.small_claims).await?;
     let cost = meter.stop(&bench.cluster, Some(server.pid())).await?;
     over.store(true, Ordering::Relaxed);
     let mut run = Run::new(NAME, subject, "steps", done.steps, done.took.as_secs_f64())

@@ -33,11 +33,11 @@ const PARTS: f64 = 10.0;
 
 /// How long before it begins the load is written down: as long as it took to fill the database, which is more work, and so much more,
 /// for the server to start and the first burst.
-const AHEAD_SECS: f64 = 4.0;
+const AHEAD_SECS: f64 = 3.0;
 
 /// How long after the load's last account the last burst becomes due: it is written down with the load, so that nothing but Muster
 /// writes beside the transaction, and the load must have ended by then.
-const BURST_AFTER_SECS: f64 = 3.0;
+const BURST_AFTER_SECS: f64 = 2.0;
 
 /// What is asked of one run.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +136,10 @@ async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> R
         "the load ended {} seconds after the last burst was to begin",
         -until_burst
     );
-    tokio::time::sleep(Duration::from_secs_f64(until_burst)).await;
+    // As before the first burst: after a checkpoint the first change of each page is logged whole.
+    sqlx::raw_sql("checkpoint").execute(&mut admin).await?;
+    let until_burst = starts + load.burst_after_secs() - now_secs();
+    tokio::time::sleep(Duration::from_secs_f64(until_burst.max(0.0))).await;
     let after = load::drain(&mut bots, BATCH, burst_steps).await?;
     drop(other);
     bench.end(server).await?;

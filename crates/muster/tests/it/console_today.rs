@@ -1,6 +1,6 @@
 //! Today: what needs somebody is shown, counted as its list counts it, and kept up to date.
 
-use muster_wire::Role;
+use muster_wire::{Role, today::COUNTED_MAX};
 use serde_json::json;
 
 use crate::support::{TestApp, browser::Page};
@@ -70,6 +70,21 @@ async fn today_is_told_to_programs_too() {
     assert_eq!(today["funnel"][0]["warming_up"], 4);
     assert_eq!(today["pulse"]["ready"], 4);
     assert_eq!(today["pulse"]["minutes"].as_array().map(Vec::len), Some(30));
+}
+
+#[tokio::test]
+async fn a_number_that_is_at_its_limit_says_that_there_may_be_more() {
+    let app = TestApp::start().await;
+    app.warm_accounts(COUNTED_MAX as usize + 1).await;
+    app.run("update accounts set authorisation_expires_at = now() + interval '3 days'")
+        .await;
+    let today = app.owner.get("/v1/today").await.expect(200);
+    assert_eq!(today["pulse"]["ready"], COUNTED_MAX);
+    assert_eq!(today["needs"]["lapsing"], COUNTED_MAX);
+    let page = Page::signed_in(&app, Role::Viewer).await;
+    page.open("/").await;
+    page.see("100+ ready").await;
+    page.close().await;
 }
 
 #[tokio::test]
