@@ -130,16 +130,15 @@ async fn one(bench: &Bench, template: &Template, subject: &str, load: Load) -> R
     let mut cost = meter.stop(&bench.cluster, Some(server.pid())).await?;
     meter.settle(&bench.cluster, &mut cost).await?;
 
-    let until_burst = starts + load.burst_after_secs() - now_secs();
+    let burst_at = starts + load.burst_after_secs();
     ensure!(
-        until_burst > 0.0,
+        now_secs() < burst_at,
         "the load ended {} seconds after the last burst was to begin",
-        -until_burst
+        now_secs() - burst_at
     );
     // As before the first burst: after a checkpoint the first change of each page is logged whole.
     sqlx::raw_sql("checkpoint").execute(&mut admin).await?;
-    let until_burst = starts + load.burst_after_secs() - now_secs();
-    tokio::time::sleep(Duration::from_secs_f64(until_burst.max(0.0))).await;
+    tokio::time::sleep(Duration::from_secs_f64((burst_at - now_secs()).max(0.0))).await;
     let after = load::drain(&mut bots, BATCH, burst_steps).await?;
     drop(other);
     bench.end(server).await?;
