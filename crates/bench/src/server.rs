@@ -25,8 +25,8 @@ use crate::{
 /// Requests a minute for the tokens that work is done with: the load is to be limited by what the server can do.
 const REQUESTS_PER_MINUTE: u32 = 100_000_000;
 
-/// Seconds that a claimed step is leased for.
-pub const LEASE_SECS: u32 = 120;
+/// Seconds that a claimed step is leased for: what is not reported is to stay leased for as long as it is looked at.
+pub const LEASE_SECS: u32 = 1_200;
 
 /// The binary that is measured.
 #[derive(Debug, Clone)]

@@ -746,6 +746,32 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.fold_attempt_counts(p_tenant bigint) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+declare
+    v_folded integer;
+begin
+    with past as (
+        delete from attempt_counts where tenant_id = p_tenant and ended_in < now() - interval '1 hour'
+    ), changes as (
+        delete from attempt_count_changes where tenant_id = p_tenant
+        returning ended_in, bot_id, completed, failed, timed, time_ms
+    )
+    insert into attempt_counts as c (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+    select p_tenant, ended_in, case grouping(bot_id) when 1 then 0 else bot_id end, sum(completed), sum(failed), sum(timed),
+        sum(time_ms)
+    from changes
+    group by grouping sets ((ended_in), (ended_in, bot_id)) having grouping(bot_id) = 1 or bot_id is not null
+    order by 2, 3
+    on conflict (tenant_id, ended_in, bot_id) do update
+    set completed = c.completed + excluded.completed, failed = c.failed + excluded.failed, timed = c.timed + excluded.timed,
+        time_ms = c.time_ms + excluded.time_ms;
+    get diagnostics v_folded = row_count;
+    return v_folded;
+end
+$$;
+
 CREATE FUNCTION public.fold_content_uses(p_tenant bigint) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -1743,6 +1769,12 @@ begin
             ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[s.step], s.outcome, s.bot_id,
             s.operator_id, s.session, s.model_id, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
         from settled s
+    ), counted as (
+        insert into attempt_count_changes (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+        select p_tenant, date_trunc('minute', now()), s.bot_id, count(*) filter (where s.completed),
+            count(*) filter (where not s.completed), count(s.time_ms), coalesce(sum(s.time_ms), 0)
+        from settled s
+        group by s.bot_id
     ), noted as (
         insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
         select p_tenant, array_agg(s.content_id), array_agg(s.text_id), array_agg(s.completed)
@@ -1975,6 +2007,34 @@ ALTER TABLE public.api_tokens ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.attempt_count_changes (
+    tenant_id bigint NOT NULL,
+    ended_in timestamp with time zone NOT NULL,
+    bot_id bigint,
+    completed bigint NOT NULL,
+    failed bigint NOT NULL,
+    timed bigint NOT NULL,
+    time_ms bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.attempt_count_changes ALTER COLUMN tenant_id SET (n_distinct=1);
+
+ALTER TABLE ONLY public.attempt_count_changes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.attempt_counts (
+    tenant_id bigint NOT NULL,
+    ended_in timestamp with time zone NOT NULL,
+    bot_id bigint NOT NULL,
+    completed bigint NOT NULL,
+    failed bigint NOT NULL,
+    timed bigint NOT NULL,
+    time_ms bigint NOT NULL
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.attempt_counts ALTER COLUMN tenant_id SET (n_distinct=1);
+
+ALTER TABLE ONLY public.attempt_counts FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.audit_log (
     tenant_id bigint NOT NULL,
@@ -2659,6 +2719,9 @@ ALTER TABLE ONLY public.api_tokens
 ALTER TABLE ONLY public.api_tokens
     ADD CONSTRAINT api_tokens_tenant_id_hash_key UNIQUE (tenant_id, hash);
 
+ALTER TABLE ONLY public.attempt_counts
+    ADD CONSTRAINT attempt_counts_pkey PRIMARY KEY (tenant_id, ended_in, bot_id);
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (tenant_id, at, id);
 
@@ -2781,6 +2844,8 @@ CREATE INDEX accounts_authorisation ON public.accounts USING btree (tenant_id, a
 
 CREATE INDEX accounts_imported ON public.accounts USING btree (tenant_id, id) INCLUDE (state_changed_at) WHERE (lifecycle_state = 'imported'::text);
 
+CREATE INDEX attempt_count_changes_tenant ON public.attempt_count_changes USING btree (tenant_id);
+
 CREATE INDEX audit_log_bot ON public.audit_log USING btree (tenant_id, bot_id, at) WHERE (bot_id IS NOT NULL);
 
 CREATE INDEX audit_log_object ON public.audit_log USING btree (tenant_id, object_type, object_id, at);
@@ -2885,9 +2950,13 @@ CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operat
 
 CREATE INDEX text_pools_lookup ON public.text_pools USING btree (tenant_id, model_id, content_type, usage_count, id);
 
+CREATE INDEX warmup_logs_failed_of_bot ON ONLY public.warmup_step_logs USING btree (tenant_id, bot_id, started_at) WHERE (status <> 'completed'::text);
+
 CREATE INDEX work_queue_held ON public.work_queue USING btree (tenant_id, model_id) WHERE (state = 'held'::text);
 
-CREATE INDEX work_queue_leased ON public.work_queue USING btree (leased_until, tenant_id) WHERE (state = 'leased'::text);
+CREATE INDEX work_queue_holder ON public.work_queue USING btree (tenant_id, bot_id, leased_until) WHERE (state = 'leased'::text);
+
+CREATE INDEX work_queue_leased ON public.work_queue USING btree (tenant_id, leased_until) WHERE (state = 'leased'::text);
 
 CREATE INDEX work_queue_ready ON public.work_queue USING btree (tenant_id, for_people, step, run_at) WHERE (state = 'ready'::text);
 
@@ -3074,6 +3143,10 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_tokens ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.attempt_count_changes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.attempt_counts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.authorisations ENABLE ROW LEVEL SECURITY;
@@ -3156,6 +3229,8 @@ ALTER TABLE public.retention ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scheduler ON public.account_count_changes FOR SELECT TO muster_scheduler USING (true);
 
+CREATE POLICY scheduler ON public.attempt_count_changes FOR SELECT TO muster_scheduler USING (true);
+
 CREATE POLICY scheduler ON public.batches FOR SELECT TO muster_scheduler USING ((state = ANY (ARRAY['waiting'::text, 'running'::text])));
 
 CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
@@ -3183,6 +3258,10 @@ CREATE POLICY tenant ON public.account_state_history TO muster_owner, muster_app
 CREATE POLICY tenant ON public.accounts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.api_tokens TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.attempt_count_changes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.attempt_counts TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.audit_log TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -3406,6 +3485,9 @@ REVOKE ALL ON FUNCTION public.finish_restore(p_tenant bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fold_account_counts(p_tenant bigint) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fold_attempt_counts(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fold_attempt_counts(p_tenant bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fold_content_uses(p_tenant bigint) TO muster_app;
@@ -3661,6 +3743,20 @@ GRANT UPDATE(revoked_at) ON TABLE public.api_tokens TO muster_app;
 GRANT UPDATE(last_used_at) ON TABLE public.api_tokens TO muster_app;
 
 GRANT USAGE ON SEQUENCE public.api_tokens_id_seq TO muster_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.attempt_count_changes TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.attempt_count_changes TO muster_scheduler;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.attempt_counts TO muster_app;
+
+GRANT UPDATE(completed) ON TABLE public.attempt_counts TO muster_app;
+
+GRANT UPDATE(failed) ON TABLE public.attempt_counts TO muster_app;
+
+GRANT UPDATE(timed) ON TABLE public.attempt_counts TO muster_app;
+
+GRANT UPDATE(time_ms) ON TABLE public.attempt_counts TO muster_app;
 
 GRANT SELECT,INSERT ON TABLE public.audit_log TO muster_app;
 

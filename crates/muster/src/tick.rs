@@ -208,19 +208,20 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
     }
 }
 
-/// Folds what has changed into the counters of accounts, pools and proxies, in every tenant; gives how many counters were changed.
+/// Folds what has changed into the counters of accounts, pools, proxies and attempts, in every tenant; gives how many counters were changed.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failure> {
-    let tenants = sqlx::query_file_scalar!("src/tick/counted.sql")
+    let tenants = sqlx::query_file_scalar!("src/tick/counted.sql", work::FEW_ATTEMPTS_MAX)
         .fetch_all(&mut scheduler.connection().await?)
         .await?;
     in_each(app, tenants, async |tx, tenant| {
         let accounts = accounts::fold_counts(tx, tenant).await?;
         let pools = content::fold_counts(tx, tenant).await?;
         let proxies = proxies::fold_counts(tx, tenant).await?;
-        Ok(u64::from((accounts + pools + proxies).unsigned_abs()))
+        let attempts = work::fold_counts(tx, tenant).await?;
+        Ok(u64::from((accounts + pools + proxies + attempts).unsigned_abs()))
     })
     .await
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{AccountId, Step, accounts::Hold};
 
 /// How far the board counts: what is this many or more is not counted further.
-pub const BOARD_COUNTED_MAX: i64 = 1_000;
+pub const BOARD_COUNTED_MAX: i64 = 200;
 
 /// The leases of a step that the board shows, those that end first.
 pub const BOARD_LEASES_MAX: i64 = 6;
@@ -22,7 +22,7 @@ crate::wire! {
 }
 
 crate::wire! {
-    /// One step of the warm-up. Counts go no further than 1000.
+    /// One step of the warm-up. Counts go no further than 200.
     pub struct BoardStep {
         /// Its number, 1 to 5.
         pub step: i16,
@@ -34,13 +34,13 @@ crate::wire! {
         pub due_for_people: i64,
         /// Accounts whose step is to be tried later.
         pub later: i64,
-        /// Accounts whose step is leased.
+        /// Accounts whose step is leased, among the 200 of all steps whose leases end first.
         pub under_way: i64,
         /// The leases that end first.
         pub leases: Vec<BoardLease>,
         /// The accounts that are next.
         pub next: Vec<BoardNext>,
-        /// Accounts that are held back, by the reason, among the first 1000 that are.
+        /// Accounts that are held back, by the reason, among the first 200 of all steps that are.
         pub held: Vec<BoardHeld>,
     }
 }

@@ -13,6 +13,12 @@ pub const BOT_DESCRIPTION_CHARS_MAX: usize = 500;
 /// The minutes over which it is counted what a bot does.
 pub const RATE_MINUTES: i32 = 15;
 
+/// How far the leases that a bot holds are counted where it is looked at by itself.
+pub const BOT_LEASES_COUNTED_MAX: i64 = 500;
+
+/// How far they are counted in lists: whether it works, and on much or little.
+pub const BOT_LEASES_LISTED_MAX: i64 = 10;
+
 /// The most attempts of a bot that are told because they failed.
 pub const BOT_ERRORS_MAX: i64 = 20;
 
@@ -41,7 +47,7 @@ crate::wire! {
         pub pause_reason: Option<String>,
         /// When a token of it was last used, to the minute.
         pub last_seen_at: Option<DateTime<Utc>>,
-        /// The leases that it holds now.
+        /// The leases that it holds now, counted no further than 500, and in lists no further than 10.
         pub leases: i64,
         /// When it was made.
         pub created_at: DateTime<Utc>,
@@ -51,7 +57,7 @@ crate::wire! {
 }
 
 crate::wire! {
-    /// What a bot did in the last 15 minutes.
+    /// What a bot did in the last 15 minutes, the present one included: the attempts that ended in them.
     pub struct BotRate {
         /// The bot.
         pub bot_id: BotId,

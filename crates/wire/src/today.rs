@@ -138,7 +138,7 @@ crate::wire! {
 }
 
 crate::wire! {
-    /// The attempts that began in a minute.
+    /// The attempts that ended in a minute.
     pub struct Minute {
         /// When it began.
         pub at: DateTime<Utc>,

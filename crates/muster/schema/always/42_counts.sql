@@ -1,6 +1,6 @@
--- The counters of accounts, pools and proxies. What changes them is appended by triggers: those of accounts by the triggers that
--- all else of accounts follows from, the others by two functions that are told, by a sign, whether rows came or went. An update is
--- both: what it left as it was comes to nothing when it is folded in.
+-- The counters of accounts, pools, proxies and attempts. What changes them is appended: of accounts by the triggers that all else of
+-- accounts follows from, of pools and proxies by two functions that are told, by a sign, whether rows came or went, and of attempts by
+-- what ends them. An update is both, coming and going: what it left as it was comes to nothing when it is folded in.
 
 -- Folds the changes of a tenant into its counters; gives how many counters were changed.
 create or replace function fold_account_counts(p_tenant bigint) returns integer language plpgsql as
@@ -177,4 +177,31 @@ $$
         sum(proxy_places(p.status, p.account_count, p.max_accounts)), sum(p.monthly_cost)
     from proxies p where p.tenant_id = p_tenant
     group by grouping sets ((p.assigned_model_id), (p.location))
+$$;
+
+-- Folds the attempts of a tenant that have ended into its counters, and forgets those that ended more than an hour ago; gives how many
+-- counters were changed.
+create or replace function fold_attempt_counts(p_tenant bigint) returns integer language plpgsql as
+$$
+declare
+    v_folded integer;
+begin
+    with past as (
+        delete from attempt_counts where tenant_id = p_tenant and ended_in < now() - interval '1 hour'
+    ), changes as (
+        delete from attempt_count_changes where tenant_id = p_tenant
+        returning ended_in, bot_id, completed, failed, timed, time_ms
+    )
+    insert into attempt_counts as c (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+    select p_tenant, ended_in, case grouping(bot_id) when 1 then 0 else bot_id end, sum(completed), sum(failed), sum(timed),
+        sum(time_ms)
+    from changes
+    group by grouping sets ((ended_in), (ended_in, bot_id)) having grouping(bot_id) = 1 or bot_id is not null
+    order by 2, 3
+    on conflict (tenant_id, ended_in, bot_id) do update
+    set completed = c.completed + excluded.completed, failed = c.failed + excluded.failed, timed = c.timed + excluded.timed,
+        time_ms = c.time_ms + excluded.time_ms;
+    get diagnostics v_folded = row_count;
+    return v_folded;
+end
 $$;

@@ -293,6 +293,12 @@ begin
             ('{change_pfp,change_bio,post_highlight,post_story,post_post}'::text[])[s.step], s.outcome, s.bot_id,
             s.operator_id, s.session, s.model_id, s.content_id, s.text_id, s.given_error, s.attempt, s.time_ms, s.response
         from settled s
+    ), counted as (
+        insert into attempt_count_changes (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+        select p_tenant, date_trunc('minute', now()), s.bot_id, count(*) filter (where s.completed),
+            count(*) filter (where not s.completed), count(s.time_ms), coalesce(sum(s.time_ms), 0)
+        from settled s
+        group by s.bot_id
     ), noted as (
         insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
         select p_tenant, array_agg(s.content_id), array_agg(s.text_id), array_agg(s.completed)

@@ -68,3 +68,4 @@ create policy scheduler on batches for select to muster_scheduler using (state i
 create policy scheduler on account_count_changes for select to muster_scheduler using (true);
 create policy scheduler on pool_count_changes for select to muster_scheduler using (true);
 create policy scheduler on proxy_count_changes for select to muster_scheduler using (true);
+create policy scheduler on attempt_count_changes for select to muster_scheduler using (true);

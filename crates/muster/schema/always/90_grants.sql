@@ -63,7 +63,9 @@ grant select, insert, delete on pool_counts to muster_app;
 grant update (items, uses, completed) on pool_counts to muster_app;
 grant select, insert on proxy_counts to muster_app;
 grant update (proxies, failed, inactive, accounts, places, monthly_cost) on proxy_counts to muster_app;
-grant select, insert, delete on account_count_changes, pool_count_changes, proxy_count_changes to muster_app;
+grant select, insert, delete on attempt_counts to muster_app;
+grant update (completed, failed, timed, time_ms) on attempt_counts to muster_app;
+grant select, insert, delete on account_count_changes, pool_count_changes, proxy_count_changes, attempt_count_changes to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
     state, options, detected, notes, faults, file_encrypted, new_rows, changed_rows, same_rows, rejected_rows,
@@ -107,7 +109,8 @@ grant update (counted_until, open_days) on metric_rollups to muster_app;
 
 grant select (id, paused_at) on tenants to muster_scheduler;
 grant select (tenant_id, state, leased_until) on work_queue to muster_scheduler;
-grant select (tenant_id) on content_uses, account_count_changes, pool_count_changes, proxy_count_changes to muster_scheduler;
+grant select (tenant_id) on content_uses, account_count_changes, pool_count_changes, proxy_count_changes, attempt_count_changes
+    to muster_scheduler;
 grant select (tenant_id, state, due_at) on batches to muster_scheduler;
 grant usage on all sequences in schema public to muster_app;
 -- A server has to see whether the schema is the one it knows.

@@ -3,8 +3,8 @@
 use muster_wire::{
     BotId, Page,
     bots::{
-        BOT_ERRORS_MAX, Bot, BotActivity, BotChange, BotError, BotFilter, BotRate, BotStatus, NewBot,
-        RATE_MINUTES,
+        BOT_ERRORS_MAX, BOT_LEASES_COUNTED_MAX, BOT_LEASES_LISTED_MAX, Bot, BotActivity, BotChange, BotError,
+        BotFilter, BotRate, BotStatus, NewBot, RATE_MINUTES,
     },
     models::Because,
 };
@@ -49,10 +49,16 @@ pub async fn add(tx: &mut Tx, actor: &Actor, new: NewBot) -> Result<Bot, Failure
 /// # Errors
 /// That there is none, or that the database fails.
 pub async fn get(tx: &mut Tx, actor: &Actor, id: BotId) -> Result<Bot, Failure> {
-    sqlx::query_file_as!(Bot, "src/bots/get.sql", actor.tenant.0, id.0)
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or_else(|| Refusal::not_found("bot").into())
+    sqlx::query_file_as!(
+        Bot,
+        "src/bots/get.sql",
+        actor.tenant.0,
+        id.0,
+        BOT_LEASES_COUNTED_MAX
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| Refusal::not_found("bot").into())
 }
 
 /// One page of the bots that match, in the order of their ids.
@@ -68,7 +74,8 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
         listing.after.unwrap_or(0),
         filter.status.map(BotStatus::word),
         filter.words.as_deref(),
-        listing.fetch()
+        listing.fetch(),
+        BOT_LEASES_LISTED_MAX
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -80,9 +87,17 @@ pub async fn list(tx: &mut Tx, actor: &Actor, mut listing: Listing) -> Result<Pa
 /// # Errors
 /// When the database fails.
 pub async fn rates(tx: &mut Tx, actor: &Actor, bots: &[i64]) -> Result<Vec<BotRate>, Failure> {
-    let rates = sqlx::query_file_as!(BotRate, "src/bots/rates.sql", actor.tenant.0, bots, RATE_MINUTES)
-        .fetch_all(&mut **tx)
-        .await?;
+    let rates = sqlx::query_file_as!(
+        BotRate,
+        "src/bots/rates.sql",
+        actor.tenant.0,
+        bots,
+        RATE_MINUTES,
+        bots.iter().min(),
+        bots.iter().max()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
     Ok(rates)
 }
 

@@ -9,7 +9,11 @@ use axum::{
 };
 use muster_wire::{
     BotId,
-    bots::{Bot, BotActivity, BotRate, BotStatus, NewBot, RATE_MINUTES},
+    accounts::Count,
+    bots::{
+        BOT_LEASES_COUNTED_MAX, BOT_LEASES_LISTED_MAX, Bot, BotActivity, BotRate, BotStatus, NewBot,
+        RATE_MINUTES,
+    },
     tenants::Tenant,
 };
 use serde::Deserialize;
@@ -112,6 +116,7 @@ async fn list(
 struct BotPage {
     shell: Shell,
     bot: Bot,
+    leases: Count,
     activity: BotActivity,
 }
 
@@ -122,6 +127,10 @@ async fn show(State(app): State<App>, visitor: Visitor, Id(id): Id<BotId>) -> Re
     tx.commit().await?;
     console::page(&BotPage {
         shell: Shell::new(bot.name.clone(), visitor),
+        leases: Count {
+            count: bot.leases,
+            exact: bot.leases < BOT_LEASES_COUNTED_MAX,
+        },
         bot,
         activity,
     })

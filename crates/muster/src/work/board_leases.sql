@@ -1,5 +1,5 @@
 -- Gives, for each step, the leases of a tenant that end first, $3 at most, with who holds them; and how many there are of
--- that step among the first $2 of the tenant.
+-- that step among the $2 of the tenant that end first.
 select l.step as "step!", l.under_way as "under_way!", a.id as "account_id!: muster_wire::AccountId",
     a.username as "username!", b.name as "bot?", o.name as "operator?", l.attempt as "attempt!",
     l.leased_until as "leased_until!"
@@ -11,7 +11,7 @@ from (
         select step, account_id, attempt, leased_until, bot_id, operator_id
         from work_queue
         where tenant_id = $1 and state = 'leased'
-        limit $2
+        order by leased_until limit $2
     ) q
 ) l
 join accounts a on a.tenant_id = $1 and a.id = l.account_id

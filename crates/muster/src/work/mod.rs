@@ -38,6 +38,10 @@ pub const GROUP_STEPS_MAX: usize = 2_000;
 /// Leases that one transaction of the reaper ends, at most.
 pub const REAP_LEASES_MAX: i32 = 500;
 
+/// Changes of what is counted of attempts that a tenant may leave as they are: who reads the counters reads them too, and to fold them
+/// in every second would be a transaction a second for each tenant that does a little.
+pub const FEW_ATTEMPTS_MAX: i64 = 200;
+
 /// Uses of content that are added to the counters whenever the timer comes by, so that what was just used is not chosen again.
 pub const FEW_USES_MAX: i64 = 1_000;
 
@@ -143,6 +147,17 @@ pub async fn reap(
 /// When the database fails.
 pub async fn fold_uses(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
     let folded = sqlx::query_file_scalar!("src/work/fold.sql", tenant.0, FEW_USES_MAX, USES_WAIT_SECS)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(folded)
+}
+
+/// Folds the attempts that have ended into their counters; gives how many counters were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold_counts(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
+    let folded = sqlx::query_file_scalar!("src/work/fold_counts.sql", tenant.0)
         .fetch_one(&mut **tx)
         .await?;
     Ok(folded)

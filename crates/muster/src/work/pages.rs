@@ -48,6 +48,19 @@ impl BoardPage {
         ui::as_counted(count, count < BOARD_COUNTED_MAX)
     }
 
+    /// How many are under way at a step, of all that were counted.
+    fn under_way(&self, count: i64) -> String {
+        let all: i64 = self.board.steps.iter().map(|step| step.under_way).sum();
+        ui::as_counted(count, all < BOARD_COUNTED_MAX)
+    }
+
+    /// How many are held back at a step for a reason, of all that were counted.
+    fn held(&self, count: i64) -> String {
+        let held = self.board.steps.iter().flat_map(|step| &step.held);
+        let all: i64 = held.map(|held| held.accounts).sum();
+        ui::as_counted(count, all < BOARD_COUNTED_MAX)
+    }
+
     /// The qualifier of what is held for a reason.
     fn of_hold(&self, held: &BoardHeld) -> String {
         format!(" hold:{}", held.hold)

@@ -5,5 +5,5 @@ from unnest($4::bigint[], $5::bigint[]) i (account_id, lease)
 join work_queue q on q.tenant_id = $1 and q.account_id = i.account_id
 join accounts a on a.tenant_id = $1 and a.id = q.account_id
 join proxies p on p.tenant_id = $1 and p.id = a.proxy_id
-where q.state = 'leased' and q.lease = i.lease and q.leased_until > now() and q.bot_id is not distinct from $2
-    and q.operator_id is not distinct from $3
+where case when q.state = 'leased' and q.lease = i.lease then q.leased_until > now() and q.bot_id is not distinct from $2
+    and q.operator_id is not distinct from $3 end

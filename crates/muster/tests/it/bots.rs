@@ -1,9 +1,17 @@
-//! Bots: made, paused and deleted.
+//! Bots: made, paused and deleted; and what they hold and do, as far as it is counted.
 
-use muster_wire::Role;
+use muster::{tick, work::FEW_ATTEMPTS_MAX};
+use muster_wire::{
+    BotId, Role,
+    board::BOARD_COUNTED_MAX,
+    bots::{BOT_LEASES_COUNTED_MAX, BOT_LEASES_LISTED_MAX},
+};
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::{
+    support::{TestApp, browser::Page},
+    work::expire,
+};
 
 #[tokio::test]
 async fn a_bot_is_made_changed_paused_resumed_and_deleted() {
@@ -160,5 +168,133 @@ async fn only_those_who_administer_make_bots() {
     assert_eq!(
         operator.post("/v1/bots", json!({"name": "b"})).await.problem(403),
         "forbidden"
+    );
+}
+
+/// Lets counters be folded where there are so many changes of attempts.
+async fn fold(app: &TestApp, changes: i64) {
+    app.run(format!(
+        "insert into attempt_count_changes (tenant_id, ended_in, completed, failed, timed, time_ms)
+         select 1, date_trunc('minute', now()), 0, 0, 0, 0
+         from generate_series(1, {changes} - (select count(*) from attempt_count_changes))"
+    ))
+    .await;
+    tick::fold_counts(&app.app, &app.scheduler().await)
+        .await
+        .expect("it folds");
+}
+
+#[tokio::test]
+async fn what_bots_do_is_counted_by_the_minute_before_it_is_folded_in_and_after() {
+    let app = TestApp::start().await;
+    app.warm_accounts(4).await;
+    // What is counted of accounts has attempts folded too.
+    fold(&app, 0).await;
+    let (id, bot) = app.bot("b1").await;
+    let (other, _) = app.bot("b2").await;
+    let claimed = bot.post("/v1/work/claim", json!({"max": 3})).await.expect(200);
+    let lease = |n: usize| claimed["items"][n]["lease"].clone();
+    let results = json!({"results": [
+        {"lease": lease(0), "outcome": "completed", "execution_time_ms": 100},
+        {"lease": lease(1), "outcome": "completed", "execution_time_ms": 200}]});
+    bot.post("/v1/work/report", results).await.expect(200);
+    expire(&app).await;
+    app.reap().await;
+
+    // What ended, of the bot, of the other one, and in the half hour that Today shows.
+    let ended = async || {
+        let rate = async |bot: BotId| {
+            let activity = app
+                .owner
+                .get(&format!("/v1/bots/{bot}/activity"))
+                .await
+                .expect(200);
+            let rate = &activity["rate"];
+            (
+                rate["completed"].as_i64(),
+                rate["failed"].as_i64(),
+                rate["average_ms"].as_i64(),
+            )
+        };
+        let today = app.owner.get("/v1/today").await.expect(200);
+        let minutes = today["pulse"]["minutes"].as_array().expect("minutes");
+        let sum = |what: &str| {
+            minutes
+                .iter()
+                .filter_map(|minute| minute[what].as_i64())
+                .sum::<i64>()
+        };
+        (rate(id).await, rate(other).await, sum("completed"), sum("failed"))
+    };
+    let told = ((Some(2), Some(1), Some(150)), (Some(0), Some(0), None), 2, 1);
+    assert_eq!(ended().await, told);
+    let stored = "select (select count(*) from attempt_count_changes) || ' changes, '
+        || (select string_agg(bot_id || ':' || completed, ' ' order by bot_id) from attempt_counts)";
+    fold(&app, FEW_ATTEMPTS_MAX).await;
+    assert_eq!(app.look(stored).await, None, "few are left as they are");
+    assert_eq!(ended().await, told);
+    fold(&app, FEW_ATTEMPTS_MAX + 1).await;
+    let folded = format!("0 changes, 0:2 {id}:2");
+    assert_eq!(app.look(stored).await, Some(folded), "of all, and of the bot");
+    assert_eq!(ended().await, told);
+
+    // A person's is nobody's rate; what ended an hour ago is forgotten.
+    app.run("update attempt_counts set ended_in = ended_in - interval '61 minutes'")
+        .await;
+    app.run("update models set people_steps = '{1,2}'; update work_queue set run_at = now() where state = 'ready'")
+        .await;
+    let claimed = app
+        .owner
+        .post("/v1/work/claim", json!({"max": 1}))
+        .await
+        .expect(200);
+    let results = json!({"results": [{"lease": claimed["items"][0]["lease"], "outcome": "completed"}]});
+    app.owner.post("/v1/work/report", results).await.expect(200);
+    fold(&app, FEW_ATTEMPTS_MAX + 1).await;
+    let nothing = (Some(0), Some(0), None);
+    assert_eq!(ended().await, (nothing, nothing, 1, 0));
+    assert_eq!(app.look(stored).await.as_deref(), Some("0 changes, 0:1"));
+}
+
+#[tokio::test]
+async fn the_leases_of_a_bot_are_counted_as_far_as_is_said() {
+    let app = TestApp::start().await;
+    app.warm_accounts(BOT_LEASES_COUNTED_MAX as usize + 1).await;
+    let (id, bot) = app.bot("b1").await;
+    let path = format!("/v1/bots/{id}");
+    let counted = async || {
+        let bots = app.owner.get("/v1/bots").await.expect(200);
+        let bot = app.owner.get(&path).await.expect(200);
+        (bots["items"][0]["leases"].as_i64(), bot["leases"].as_i64())
+    };
+    for (claimed, told) in [
+        (9, (Some(9), Some(9))),
+        (2, (Some(BOT_LEASES_LISTED_MAX), Some(11))),
+        (490, (Some(BOT_LEASES_LISTED_MAX), Some(BOT_LEASES_COUNTED_MAX))),
+    ] {
+        let work = json!({"max": claimed});
+        bot.post("/v1/work/claim", work).await.expect(200);
+        assert_eq!(counted().await, told);
+    }
+    app.run("update work_queue set step = 1 + account_id % 2").await;
+    let board = app.owner.get("/v1/work/board").await.expect(200);
+    let under_way = |step: usize| board["steps"][step]["under_way"].as_i64().expect("a count");
+    assert_eq!(under_way(0) + under_way(1), BOARD_COUNTED_MAX);
+
+    let page = Page::signed_in(&app, Role::Viewer).await;
+    page.open("/bots").await;
+    page.see("10+").await;
+    page.click("b1").await;
+    page.see("500+ steps").await;
+    page.open("/warm-up").await;
+    for step in [0, 1] {
+        page.see(&format!("{}+", under_way(step))).await;
+    }
+    page.close().await;
+    expire(&app).await;
+    assert_eq!(
+        counted().await,
+        (Some(0), Some(0)),
+        "what has run out is not held"
     );
 }

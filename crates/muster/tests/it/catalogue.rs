@@ -44,10 +44,6 @@ const INDEXES_WITHOUT_TENANT: &[(&str, &str)] = &[
     ("idempotency_keys_age", "what is too old is deleted by age"),
     ("idx_state_history_created_at", "BRIN, on the order of arrival"),
     ("idx_warmup_logs_started_at", "BRIN, on the order of arrival"),
-    (
-        "work_queue_leased",
-        "the reaper looks for what ran out in any tenant",
-    ),
 ];
 
 /// Functions that run as their owner; each says in its file why it must.
@@ -63,6 +59,7 @@ const DEFINER_FUNCTIONS: &[&str] = &[
 /// Policies beside the one that every table with a tenant has.
 const FURTHER_POLICIES: &[&str] = &[
     "account_count_changes scheduler r {muster_scheduler} true -",
+    "attempt_count_changes scheduler r {muster_scheduler} true -",
     "backup_runs everyone r {muster_app,muster_owner} true -",
     "batches scheduler r {muster_scheduler} (state = ANY (ARRAY['waiting'::text, 'running'::text])) -",
     "content_uses scheduler r {muster_scheduler} true -",

@@ -25,6 +25,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "api_tokens",
         "new ones are given out: the old ones may be known to whoever caused the loss",
     ),
+    ("attempt_count_changes", "of the last hour"),
+    ("attempt_counts", "of the last hour"),
     ("batch_accounts", "under way, and of people"),
     ("batches", "under way, and of people"),
     ("idempotency_keys", "of requests that nobody repeats"),

@@ -10,6 +10,7 @@ use crate::support::CLUSTER;
 /// What the timer's role may read, column by column, and how many rows of the fixture that shows.
 pub const SCHEDULER_SEES: &[(&str, &[&str], i64)] = &[
     ("account_count_changes", &["tenant_id"], 2),
+    ("attempt_count_changes", &["tenant_id"], 2),
     ("batches", &["tenant_id", "state", "due_at"], 2),
     ("content_uses", &["tenant_id"], 2),
     ("pool_count_changes", &["tenant_id"], 2),

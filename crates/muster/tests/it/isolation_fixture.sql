@@ -34,6 +34,10 @@ insert into proxy_counts (tenant_id, share, proxies, failed, inactive, accounts,
     select t, 'model', 1, 0, 0, 1, 3, 0 from generate_series(1, 2) t;
 insert into proxy_count_changes (tenant_id, share, location, proxies, failed, inactive, accounts, places, monthly_cost)
     select t, 'location', 'l', 1, 0, 0, 1, 3, 0 from generate_series(1, 2) t;
+insert into attempt_counts (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+    select t, now(), t, 1, 0, 0, 0 from generate_series(1, 2) t;
+insert into attempt_count_changes (tenant_id, ended_in, completed, failed, timed, time_ms)
+    select t, now(), 1, 0, 0, 0 from generate_series(1, 2) t;
 insert into authorisations (tenant_id, account_id, basis) select t, t, 'owned' from generate_series(1, 2) t;
 insert into imports (tenant_id, id, kind, state) overriding system value
     select t, t, 'accounts', 'staged' from generate_series(1, 2) t;

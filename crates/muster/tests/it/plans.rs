@@ -68,16 +68,8 @@ const BY_SIZE: &[(&str, &str)] = &[
         "the accounts of a small tenant are no more than those to be moved",
     ),
     (
-        "work/put_session.sql",
-        "a small tenant has few leases: either index finds the one row",
-    ),
-    (
         "proxies/choose.sql",
         "a small tenant has few proxies: all that are shared, or those in their order, are as quickly read",
-    ),
-    (
-        "work/session.sql",
-        "a small tenant has few leases: either index finds the one row",
     ),
 ];
 
@@ -88,12 +80,10 @@ const PLANNED_EACH_TIME: &[&str] = &[
     "accounts/count.sql",
     "accounts/matching.sql",
     "audit/list.sql",
-    "bots/rates.sql",
     "content/list.sql",
     "proxies/list.sql",
     "proxies/candidates.sql",
     "texts/list.sql",
-    "today/minutes.sql",
     "today/needs.sql",
     "today/stuck.sql",
 ];
@@ -447,7 +437,12 @@ fn logged(from: u64) -> Vec<(String, Value)> {
             json.push_str(more.trim_start_matches('\t'));
             json.push('\n');
         }
-        let entry: Value = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
+        let entry: Value = match serde_json::from_str(&json) {
+            Ok(entry) => entry,
+            // Still being written, of another test: this one's statements have been answered.
+            Err(_) if lines.peek().is_none() => break,
+            Err(error) => panic!("{error}: {json}"),
+        };
         let text = entry["Query Text"].as_str().unwrap_or_default().to_owned();
         // Logged though it was only explained.
         if text.starts_with("prepare asked") {

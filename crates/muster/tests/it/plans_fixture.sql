@@ -149,6 +149,18 @@ insert into proxy_counts (tenant_id, share, model_id, location, proxies, failed,
     from generate_series(1, 2) t (id) cross join lateral proxies_there(t.id) p;
 insert into proxy_count_changes (tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
     select tenant_id, share, model_id, location, 0, 0, 0, 0, 0, 0 from proxy_counts;
+insert into attempt_counts (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+    select b.tenant_id, m.at, b.bot_id, 100, 1, 100, 12000
+    from generate_series(date_trunc('minute', now()) - interval '1 hour', now() + interval '1 hour', interval '1 minute') m (at)
+    cross join (
+        select tenant_id, id from bots
+        union all
+        select 1, 1000000 + n from generate_series(1, 200) n
+        union all
+        select t, 0 from generate_series(1, 2) t
+    ) b (tenant_id, bot_id);
+insert into attempt_count_changes (tenant_id, ended_in, bot_id, completed, failed, timed, time_ms)
+    select tenant_id, date_trunc('minute', now()), id, 3, 0, 3, 360 from bots;
 insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
     select tenant_id, array[id], '{null}', '{true}' from model_content where id % 1000 = 1;
 insert into daily_metrics (tenant_id, id, date, model_id) overriding system value
