@@ -5,8 +5,10 @@ drop index work_queue_leased;
 create index work_queue_leased on work_queue (tenant_id, leased_until) where state = 'leased';
 
 -- What a bot holds: asked for when it begins again, for each picture that it fetches, when bots are listed, and when one is deleted.
--- Leases of the past come first, so that those that died there are not looked through.
-create index work_queue_holder on work_queue (tenant_id, bot_id, leased_until) where state = 'leased';
+-- Leases of the past come first, so that those that died there are not looked through. Of what is leased, and nothing else, it is known
+-- until when: said so here and where it is asked, no statement is planned with the index above, by which all leases would be looked
+-- through.
+create index work_queue_holder on work_queue (tenant_id, bot_id, leased_until) where leased_until is not null;
 
 -- The attempts of a bot that went wrong, among those of all the others.
 create index warmup_logs_failed_of_bot on warmup_step_logs (tenant_id, bot_id, started_at) where status <> 'completed';

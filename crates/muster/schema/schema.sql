@@ -2954,7 +2954,7 @@ CREATE INDEX warmup_logs_failed_of_bot ON ONLY public.warmup_step_logs USING btr
 
 CREATE INDEX work_queue_held ON public.work_queue USING btree (tenant_id, model_id) WHERE (state = 'held'::text);
 
-CREATE INDEX work_queue_holder ON public.work_queue USING btree (tenant_id, bot_id, leased_until) WHERE (state = 'leased'::text);
+CREATE INDEX work_queue_holder ON public.work_queue USING btree (tenant_id, bot_id, leased_until) WHERE (leased_until IS NOT NULL);
 
 CREATE INDEX work_queue_leased ON public.work_queue USING btree (tenant_id, leased_until) WHERE (state = 'leased'::text);
 

@@ -208,7 +208,8 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
     }
 }
 
-/// Folds what has changed into the counters of accounts, pools, proxies and attempts, in every tenant; gives how many counters were changed.
+/// Folds what has changed into the counters of accounts, pools, proxies and attempts, in every tenant; gives how many counters were
+/// changed.
 ///
 /// # Errors
 /// When the database fails.

@@ -5,7 +5,7 @@ select b.id as "id: muster_wire::BotId", b.name, b.description, b.status as "sta
         select count(*)
         from (
             select from work_queue q
-            where q.tenant_id = $1 and q.bot_id = $2 and q.state = 'leased' and q.leased_until > now()
+            where q.tenant_id = $1 and q.bot_id = $2 and q.leased_until > now()
             -- The last first: those that were reported meanwhile, and are not removed yet, are behind.
             order by q.leased_until desc limit $3
         ) q
