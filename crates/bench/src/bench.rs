@@ -148,8 +148,8 @@ pub struct Fill {
     pub accounts: i32,
     /// Pictures, or texts, of each type in the pools of each model.
     pub items: i32,
-    /// Whether their warm-up has begun; if not, they are just imported and have no proxy.
-    pub warming: bool,
+    /// Of how many of them the warm-up has begun; the others have a proxy. Where it is of none, all are just imported.
+    pub warming: i32,
 }
 
 impl Fill {
@@ -160,7 +160,7 @@ impl Fill {
             models: MODELS,
             accounts,
             items: POOL_ITEMS,
-            warming: true,
+            warming: accounts,
         }
     }
 }

@@ -160,14 +160,14 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
         ),
         Verdict::new(
             format!(
-                "claims of {} ready steps beside {} that are not due, against without them",
+                "claims of {} ready steps beside {} that are not due, against of as many accounts without them",
                 sizes.ready_accounts,
                 sizes.large_accounts - sizes.ready_accounts
             ),
             AtMost(5.0),
             " % slower",
             report
-                .rates(due::NAME, due::BESIDE, due::ALONE)
+                .rates(due::NAME, due::BESIDE, due::WITHOUT)
                 .map(percent_slower),
         ),
         Verdict::new(

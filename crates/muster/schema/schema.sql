@@ -546,6 +546,8 @@ CASE
     WHEN (image_url ~ '^/v1/pictures/[0-9a-f]{64}$'::text) THEN decode(SUBSTRING(image_url FROM 14), 'hex'::text)
     ELSE NULL::bytea
 END) STORED,
+    fingerprint bigint GENERATED ALWAYS AS (hashtextextended(image_url, hashtextextended(content_type, model_id))) STORED NOT NULL,
+    duplicate boolean DEFAULT false NOT NULL,
     CONSTRAINT model_content_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
     CONSTRAINT model_content_content_type_check CHECK ((content_type = ANY (ARRAY['pfp'::text, 'post'::text, 'highlight'::text, 'story'::text, 'any'::text]))),
     CONSTRAINT model_content_created_by_check CHECK ((length(created_by) <= 100)),
@@ -662,6 +664,14 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.duplicates_there(p_tenant bigint) RETURNS SETOF bigint
+    LANGUAGE sql STABLE
+    AS $$
+    select fingerprint from model_content where tenant_id = p_tenant group by 1 having count(*) > 1 or bool_or(duplicate)
+    union all
+    select fingerprint from text_pools where tenant_id = p_tenant group by 1 having count(*) > 1 or bool_or(duplicate)
+$$;
+
 CREATE FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) RETURNS TABLE(account_id bigint, lease bigint, leased_until timestamp with time zone)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
@@ -697,6 +707,31 @@ CREATE FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) RETURNS boo
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select not exists (select from jsonb_each(p_expected) e where p_fields -> e.key is distinct from e.value) $$;
 
+CREATE FUNCTION public.fingerprints_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
+    SET enable_hashjoin TO 'on'
+    AS $$
+begin
+    insert into fingerprint_changes (tenant_id, fingerprints)
+    select n.tenant_id, array_agg(n.fingerprint) || array_agg(o.fingerprint)
+    from new_rows n join old_rows o using (tenant_id, id)
+    where n.fingerprint <> o.fingerprint
+    group by n.tenant_id;
+    return null;
+end
+$$;
+
+CREATE FUNCTION public.fingerprints_noted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into fingerprint_changes (tenant_id, fingerprints)
+    select tenant_id, array_agg(distinct fingerprint) from noted_rows group by tenant_id;
+    return null;
+end
+$$;
+
 CREATE FUNCTION public.finish_restore(p_tenant bigint) RETURNS void
     LANGUAGE plpgsql
     AS $_$
@@ -712,6 +747,8 @@ begin
         tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
     select p_tenant, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
     from proxies_there(p_tenant);
+    insert into fingerprint_changes (tenant_id, fingerprints)
+    select p_tenant, array_agg(f) from duplicates_there(p_tenant) f having count(*) > 0;
     foreach v_table in array copied_tables() loop
         execute format('alter table %I enable trigger user', v_table);
         select pg_get_serial_sequence(v_table, a.attname) into v_sequence
@@ -985,6 +1022,40 @@ begin
         date_trunc('month', now() at time zone 'utc') + make_interval(months => least(months_ahead, 24)),
         interval '1 month') month;
     return made;
+end
+$$;
+
+CREATE FUNCTION public.mark_duplicates(p_tenant bigint) RETURNS integer
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+declare
+    v_fingerprints bigint[];
+    v_content bigint[];
+    v_texts bigint[];
+begin
+    with changes as (
+        delete from fingerprint_changes where tenant_id = p_tenant returning fingerprints
+    )
+    select array_agg(distinct fingerprint) into v_fingerprints from changes cross join unnest(fingerprints) fingerprint;
+    v_content := array(
+        select id from (
+            select id, duplicate, count(*) over (partition by fingerprint) > 1 as twice
+            from model_content where tenant_id = p_tenant and fingerprint = any (v_fingerprints)
+        ) c where duplicate <> twice);
+    v_texts := array(
+        select id from (
+            select id, duplicate, count(*) over (partition by fingerprint) > 1 as twice
+            from text_pools where tenant_id = p_tenant and fingerprint = any (v_fingerprints)
+        ) t where duplicate <> twice);
+    -- In one order, always, as uses are added: two that overlap wait for each other and do not deadlock.
+    perform from model_content c where c.tenant_id = p_tenant and c.id = any (v_content) order by c.id for no key update;
+    perform from text_pools t where t.tenant_id = p_tenant and t.id = any (v_texts) order by t.id for no key update;
+    update model_content set duplicate = not duplicate where tenant_id = p_tenant and id = any (v_content);
+    update text_pools set duplicate = not duplicate where tenant_id = p_tenant and id = any (v_texts);
+    return cardinality(v_content) + cardinality(v_texts);
 end
 $$;
 
@@ -1827,6 +1898,8 @@ END) STORED NOT NULL,
     last_used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     created_by text,
+    fingerprint bigint GENERATED ALWAYS AS (hashtextextended(text_content, hashtextextended(content_type, model_id))) STORED NOT NULL,
+    duplicate boolean DEFAULT false NOT NULL,
     CONSTRAINT text_pools_check CHECK (((success_count >= 0) AND (success_count <= usage_count))),
     CONSTRAINT text_pools_content_type_check CHECK ((content_type = ANY (ARRAY['bio'::text, 'post'::text, 'story'::text, 'highlight'::text]))),
     CONSTRAINT text_pools_created_by_check CHECK ((length(created_by) <= 100)),
@@ -2275,6 +2348,15 @@ ALTER TABLE ONLY public.daily_step_metrics ALTER COLUMN tenant_id SET (n_distinc
 
 ALTER TABLE ONLY public.daily_step_metrics FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.fingerprint_changes (
+    tenant_id bigint NOT NULL,
+    fingerprints bigint[] NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ONLY public.fingerprint_changes ALTER COLUMN tenant_id SET (n_distinct=1);
+
+ALTER TABLE ONLY public.fingerprint_changes FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.idempotency_keys (
     tenant_id bigint NOT NULL,
     actor text NOT NULL,
@@ -2573,6 +2655,11 @@ CREATE TABLE public.tenant_keys (
     wrapped bytea NOT NULL,
     master_key_id text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    resealed bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    resealed_at timestamp with time zone,
+    CONSTRAINT tenant_keys_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT tenant_keys_resealed_check CHECK ((resealed >= 0)),
     CONSTRAINT tenant_keys_version_check CHECK ((version > 0))
 );
 ALTER TABLE ONLY public.tenant_keys ALTER COLUMN tenant_id SET (n_distinct=1);
@@ -2872,6 +2959,8 @@ CREATE INDEX daily_step_metrics_date ON public.daily_step_metrics USING btree (t
 
 CREATE UNIQUE INDEX daily_step_metrics_key ON public.daily_step_metrics USING btree (tenant_id, model_id, date, step_number) NULLS NOT DISTINCT;
 
+CREATE INDEX fingerprint_changes_tenant ON public.fingerprint_changes USING btree (tenant_id);
+
 CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at);
 
 CREATE INDEX idx_accounts_dashboard ON public.accounts USING btree (tenant_id, model_id, lifecycle_state, state_changed_at, id);
@@ -2932,6 +3021,10 @@ CREATE INDEX idx_warmup_logs_started_at ON ONLY public.warmup_step_logs USING br
 
 CREATE INDEX import_rows_verdict ON public.import_rows USING btree (tenant_id, import_id, verdict, line);
 
+CREATE INDEX model_content_duplicate ON public.model_content USING btree (tenant_id, id) WHERE duplicate;
+
+CREATE INDEX model_content_fingerprint ON public.model_content USING btree (tenant_id, fingerprint);
+
 CREATE INDEX model_content_picture ON public.model_content USING btree (tenant_id, picture) WHERE (picture IS NOT NULL);
 
 CREATE INDEX password_links_operator ON public.password_links USING btree (tenant_id, operator_id);
@@ -2947,6 +3040,10 @@ CREATE INDEX proxy_count_changes_tenant ON public.proxy_count_changes USING btre
 CREATE UNIQUE INDEX proxy_counts_kind ON public.proxy_counts USING btree (tenant_id, share, model_id, location) NULLS NOT DISTINCT;
 
 CREATE INDEX sessions_operator ON public.sessions USING btree (tenant_id, operator_id);
+
+CREATE INDEX text_pools_duplicate ON public.text_pools USING btree (tenant_id, id) WHERE duplicate;
+
+CREATE INDEX text_pools_fingerprint ON public.text_pools USING btree (tenant_id, fingerprint);
 
 CREATE INDEX text_pools_lookup ON public.text_pools USING btree (tenant_id, model_id, content_type, usage_count, id);
 
@@ -2978,6 +3075,12 @@ CREATE TRIGGER trigger_content_filled AFTER INSERT ON public.model_content REFER
 
 CREATE TRIGGER trigger_content_leaves_picture AFTER DELETE ON public.model_content REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pictures_left();
 
+CREATE TRIGGER trigger_content_noted AFTER INSERT ON public.model_content REFERENCING NEW TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.fingerprints_noted();
+
+CREATE TRIGGER trigger_content_noted_anew AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.fingerprints_changed();
+
+CREATE TRIGGER trigger_content_noted_gone AFTER DELETE ON public.model_content REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.fingerprints_noted();
+
 CREATE TRIGGER trigger_content_uncounted AFTER DELETE ON public.model_content REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
 
 CREATE TRIGGER trigger_content_uncounted_anew AFTER UPDATE ON public.model_content REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
@@ -3003,6 +3106,12 @@ CREATE TRIGGER trigger_text_counted AFTER INSERT ON public.text_pools REFERENCIN
 CREATE TRIGGER trigger_text_counted_anew AFTER UPDATE ON public.text_pools REFERENCING NEW TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('+1');
 
 CREATE TRIGGER trigger_text_filled AFTER INSERT ON public.text_pools REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pool_filled();
+
+CREATE TRIGGER trigger_text_noted AFTER INSERT ON public.text_pools REFERENCING NEW TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.fingerprints_noted();
+
+CREATE TRIGGER trigger_text_noted_anew AFTER UPDATE ON public.text_pools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.fingerprints_changed();
+
+CREATE TRIGGER trigger_text_noted_gone AFTER DELETE ON public.text_pools REFERENCING OLD TABLE AS noted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.fingerprints_noted();
 
 CREATE TRIGGER trigger_text_uncounted AFTER DELETE ON public.text_pools REFERENCING OLD TABLE AS counted_rows FOR EACH STATEMENT EXECUTE FUNCTION public.pools_counted('-1');
 
@@ -3181,6 +3290,8 @@ CREATE POLICY everyone ON public.lifecycle_transitions FOR SELECT TO muster_owne
 
 CREATE POLICY everyone ON public.retention FOR SELECT TO muster_app USING (true);
 
+ALTER TABLE public.fingerprint_changes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.import_rows ENABLE ROW LEVEL SECURITY;
@@ -3235,6 +3346,8 @@ CREATE POLICY scheduler ON public.batches FOR SELECT TO muster_scheduler USING (
 
 CREATE POLICY scheduler ON public.content_uses FOR SELECT TO muster_scheduler USING (true);
 
+CREATE POLICY scheduler ON public.fingerprint_changes FOR SELECT TO muster_scheduler USING (true);
+
 CREATE POLICY scheduler ON public.pool_count_changes FOR SELECT TO muster_scheduler USING (true);
 
 CREATE POLICY scheduler ON public.proxy_count_changes FOR SELECT TO muster_scheduler USING (true);
@@ -3282,6 +3395,8 @@ CREATE POLICY tenant ON public.daily_failures TO muster_owner, muster_app USING 
 CREATE POLICY tenant ON public.daily_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.daily_step_metrics TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
+
+CREATE POLICY tenant ON public.fingerprint_changes TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
 CREATE POLICY tenant ON public.idempotency_keys TO muster_owner, muster_app USING ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('muster.tenant_id'::text, true), ''::text))::bigint AS "nullif")));
 
@@ -3448,6 +3563,8 @@ GRANT UPDATE(success_count) ON TABLE public.model_content TO muster_app;
 
 GRANT UPDATE(last_used_at) ON TABLE public.model_content TO muster_app;
 
+GRANT UPDATE(duplicate) ON TABLE public.model_content TO muster_app;
+
 REVOKE ALL ON FUNCTION public.content_fields(c public.model_content) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.content_fields(c public.model_content) TO muster_app;
 
@@ -3472,6 +3589,9 @@ GRANT ALL ON FUNCTION public.counted_proxies(p_tenant bigint) TO muster_app;
 REVOKE ALL ON FUNCTION public.drop_partitions(p_months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_partitions(p_months integer) TO muster_scheduler;
 
+REVOKE ALL ON FUNCTION public.duplicates_there(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.duplicates_there(p_tenant bigint) TO muster_app;
+
 REVOKE ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.extend_leases(p_tenant bigint, p_bot bigint, p_operator bigint, p_accounts bigint[], p_leases bigint[], p_lease_secs integer) TO muster_app;
 
@@ -3480,6 +3600,12 @@ GRANT ALL ON FUNCTION public.failure_cause(p_error text) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fields_hold(p_fields jsonb, p_expected jsonb) TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fingerprints_changed() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fingerprints_changed() TO muster_app;
+
+REVOKE ALL ON FUNCTION public.fingerprints_noted() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fingerprints_noted() TO muster_app;
 
 REVOKE ALL ON FUNCTION public.finish_restore(p_tenant bigint) FROM PUBLIC;
 
@@ -3518,6 +3644,9 @@ REVOKE ALL ON FUNCTION public.make_partition(p_parent text, p_month date) FROM P
 REVOKE ALL ON FUNCTION public.make_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_app;
 GRANT ALL ON FUNCTION public.make_partitions(months_ahead integer) TO muster_scheduler;
+
+REVOKE ALL ON FUNCTION public.mark_duplicates(p_tenant bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_duplicates(p_tenant bigint) TO muster_app;
 
 REVOKE ALL ON FUNCTION public.may_set_password(p_operator bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.may_set_password(p_operator bigint) TO muster_app;
@@ -3705,6 +3834,8 @@ GRANT UPDATE(success_count) ON TABLE public.text_pools TO muster_app;
 
 GRANT UPDATE(last_used_at) ON TABLE public.text_pools TO muster_app;
 
+GRANT UPDATE(duplicate) ON TABLE public.text_pools TO muster_app;
+
 REVOKE ALL ON FUNCTION public.text_fields(t public.text_pools) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.text_fields(t public.text_pools) TO muster_app;
 
@@ -3867,6 +3998,10 @@ GRANT USAGE ON SEQUENCE public.daily_metrics_id_seq TO muster_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.daily_step_metrics TO muster_app;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.fingerprint_changes TO muster_app;
+
+GRANT SELECT(tenant_id) ON TABLE public.fingerprint_changes TO muster_scheduler;
+
 GRANT SELECT,INSERT,DELETE ON TABLE public.idempotency_keys TO muster_app;
 
 GRANT UPDATE(status) ON TABLE public.idempotency_keys TO muster_app;
@@ -4006,6 +4141,12 @@ GRANT SELECT,INSERT ON TABLE public.tenant_keys TO muster_app;
 GRANT UPDATE(wrapped) ON TABLE public.tenant_keys TO muster_app;
 
 GRANT UPDATE(master_key_id) ON TABLE public.tenant_keys TO muster_app;
+
+GRANT UPDATE(resealed) ON TABLE public.tenant_keys TO muster_app;
+
+GRANT UPDATE(failed) ON TABLE public.tenant_keys TO muster_app;
+
+GRANT UPDATE(resealed_at) ON TABLE public.tenant_keys TO muster_app;
 
 GRANT SELECT ON TABLE public.tenants TO muster_app;
 

@@ -208,8 +208,8 @@ pub async fn do_batches(app: &App, scheduler: &SchedulerDb) -> Result<u64, Failu
     }
 }
 
-/// Folds what has changed into the counters of accounts, pools, proxies and attempts, in every tenant; gives how many counters were
-/// changed.
+/// Folds what has changed into the counters of accounts, pools, proxies and attempts, and marks what is in a pool twice, in every
+/// tenant; gives how many counters and items were changed.
 ///
 /// # Errors
 /// When the database fails.
@@ -222,7 +222,10 @@ pub async fn fold_counts(app: &App, scheduler: &SchedulerDb) -> Result<u64, Fail
         let pools = content::fold_counts(tx, tenant).await?;
         let proxies = proxies::fold_counts(tx, tenant).await?;
         let attempts = work::fold_counts(tx, tenant).await?;
-        Ok(u64::from((accounts + pools + proxies + attempts).unsigned_abs()))
+        let marked = content::mark_duplicates(tx, tenant).await?;
+        Ok(u64::from(
+            (accounts + pools + proxies + attempts + marked).unsigned_abs(),
+        ))
     })
     .await
 }

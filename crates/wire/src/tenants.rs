@@ -67,8 +67,8 @@ crate::wire! {
     pub struct Keys {
         /// The version that seals now.
         pub current: i32,
-        /// Secrets that are still sealed by an older version; 0 when no rotation is under way.
-        pub left: i64,
+        /// Whether it still seals anew what older versions have sealed.
+        pub resealing: bool,
         /// Every version there is, oldest first. Old ones stay, because backups hold what they sealed.
         pub versions: Vec<KeyVersion>,
     }
@@ -83,7 +83,11 @@ crate::wire! {
         pub created_at: DateTime<Utc>,
         /// Names the master key that wraps it, without telling it.
         pub master_key_id: String,
-        /// How many secrets it seals.
-        pub sealed: i64,
+        /// How many secrets that older versions had sealed it has sealed anew.
+        pub resealed: i64,
+        /// How many of those did not open, and stay as they are; the server's log says which. Counted at the end.
+        pub failed: i64,
+        /// When nothing that opens was left to be sealed anew; absent while that goes on.
+        pub resealed_at: Option<DateTime<Utc>>,
     }
 }

@@ -37,7 +37,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
         models: MODELS,
         items: POOL_ITEMS,
         accounts: wanted,
-        warming: false,
+        warming: 0,
     };
     let template = bench.template("assignment", &[fill]).await?;
     let mut runs = Vec::new();

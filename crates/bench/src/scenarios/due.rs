@@ -1,5 +1,5 @@
-//! Claims of what is ready, alone, and beside many steps of the same tenant that are not due yet. Nothing is reported: a report
-//! costs more than a claim and would hide a difference.
+//! Claims of what is ready beside many steps of the same tenant that are not due yet, beside as many accounts that have no step, and
+//! alone. Nothing is reported: a report costs more than a claim and would hide a difference.
 
 use anyhow::Result;
 
@@ -12,23 +12,30 @@ use crate::{
 };
 
 pub const NAME: &str = "not yet due";
-pub const ALONE: &str = "claims of what is ready";
+pub const ALONE: &str = "claims of what is ready, of no other accounts";
+/// The same accounts as of [`BESIDE`], so that these two differ by the steps that are not due and nothing else.
+pub const WITHOUT: &str = "claims of what is ready, of accounts without a step";
 pub const BESIDE: &str = "claims of what is ready, beside what is not due";
 
 const BATCH: usize = 500;
 
-/// Claims all that is ready, alone and beside the other in turn, as often as there are rounds. All of the large tenant is ready, and
-/// is postponed here but for as much as is claimed.
+/// Claims all that is ready, in each of the three in turn, as often as there are rounds. All of the large tenant is ready, and is
+/// postponed here but for as much as is claimed.
 ///
 /// # Errors
 /// When something fails, or what is not due is handed out.
 pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
     let ready = bench.sizes.ready_accounts;
     let alone = bench.template("ready", &[Fill::warming(ready)]).await?;
+    let others = Fill {
+        warming: ready,
+        ..Fill::warming(bench.sizes.large_accounts)
+    };
+    let without = bench.template("without", &[others]).await?;
     let mut admin = bench.cluster.connect(SUPERUSER, large.name()).await?;
     sqlx::query(include_str!("../../sql/postpone.sql"))
         .bind(large.owners.len() as i64)
-        .bind(i64::from(ready))
+        .bind(ready)
         .execute(&mut admin)
         .await?;
     drop(admin);
@@ -36,9 +43,10 @@ pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for _ in 0..bench.sizes.large_rounds {
         runs.push(one(bench, &alone, ALONE).await?);
+        runs.push(one(bench, &without, WITHOUT).await?);
         runs.push(one(bench, large, BESIDE).await?);
     }
-    bench.clear(&[&alone]).await?;
+    bench.clear(&[&alone, &without]).await?;
     Ok(runs)
 }
 

@@ -45,7 +45,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
         models: MODELS,
         items: POOL_ITEMS,
         accounts: 0,
-        warming: false,
+        warming: 0,
     };
     let template = bench.template("import", &[fill]).await?;
     let mut runs = Vec::new();

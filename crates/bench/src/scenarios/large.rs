@@ -21,7 +21,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
         models: 1,
         items: POOL_ITEMS,
         accounts: bench.sizes.small_accounts,
-        warming: true,
+        warming: bench.sizes.small_accounts,
     };
     let mut fills = vec![small; bench.sizes.small_tenants];
     let smalls = bench.template("small", &fills).await?;

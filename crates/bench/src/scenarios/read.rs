@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::{Context, Result, ensure};
+use hyper::{Method, body::Bytes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,11 +37,14 @@ const WARMING_ONE_IN: usize = 10;
 const BATCH: usize = 50;
 const CLAIM_MAX: usize = 500;
 
+/// Steps that whoever asks holds, as a person does.
+const HELD_BY_HAND: usize = 5;
+
 /// Accounts that one request steps over on the way to a page deep in the list.
 const STRIDE: usize = 500;
 
-/// Every list, count and dashboard that has something to show here, but for two that are not bounded (ADR 12): the versions of the
-/// data key, and what is in a pool twice. `{deep}` is a place half way through the list, `{account}` an account there.
+/// Every list, count and dashboard that has something to show here. `{deep}` is a place half way through the list, `{account}` an
+/// account there.
 const REQUESTS: &[(&str, &str)] = &[
     ("accounts", "/v1/accounts?limit=50"),
     ("accounts, half way through", "/v1/accounts?limit=50{deep}"),
@@ -115,6 +119,19 @@ const REQUESTS: &[(&str, &str)] = &[
         "texts of a model",
         "/v1/texts?limit=50&filter=model:%22model%207%22",
     ),
+    (
+        "content that a pool has twice",
+        "/v1/content?limit=50&filter=duplicate:yes",
+    ),
+    (
+        "texts that a pool has twice",
+        "/v1/texts?limit=50&filter=duplicate:yes",
+    ),
+    (
+        "texts that a pool has once",
+        "/v1/texts?limit=50&filter=duplicate:no",
+    ),
+    ("data keys", "/v1/keys"),
     ("audit log", "/v1/audit?limit=50"),
     ("history of an account", "/v1/accounts/{account}/history?limit=50"),
     (
@@ -180,7 +197,7 @@ pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
             models: bench.sizes.read_models,
             items: POOL_ITEMS,
             accounts,
-            warming: true,
+            warming: accounts,
         };
         let template = bench.template("reading", &[fill]).await?;
         advance(bench, &template, accounts).await?;
@@ -250,8 +267,8 @@ async fn explain(bench: &Bench, template: &Template, accounts: i32) -> Result<BT
     Ok(found)
 }
 
-/// Has the tenant at work, as a request finds it: bots that did a quarter of the steps that were due, and hold a fifth of them, and a
-/// tenth of the models paused. What died is vacuumed in between, as autovacuum does within a minute.
+/// Has the tenant at work, as a request finds it: bots that did a quarter of the steps that were due, and hold a fifth of them, people
+/// who do the steps of one model, and a tenth of the models paused. What died is vacuumed in between, as autovacuum does within a minute.
 async fn begin_work(bench: &Bench, server: &Server, owner: &mut Connection, accounts: i32) -> Result<()> {
     let warming = accounts.unsigned_abs() as usize / WARMING_ONE_IN;
     let mut bots = server.bots(BOTS).await?;
@@ -266,6 +283,16 @@ async fn begin_work(bench: &Bench, server: &Server, owner: &mut Connection, acco
             )
             .await?;
     }
+    let by_people =
+        json!({"people_steps": ["change_pfp", "change_bio", "post_highlight", "post_story", "post_post"]});
+    let path = format!("/v1/models/{}", bench.sizes.read_models);
+    let change = Bytes::from(serde_json::to_vec(&by_people)?);
+    owner
+        .send(Method::PATCH, &path, "application/json", change)
+        .await?;
+    let _: Value = owner
+        .post("/v1/work/claim", &json!({"max": HELD_BY_HAND}))
+        .await?;
     for bot in &mut bots {
         let mut left = warming / 5 / BOTS;
         while left > 0 {

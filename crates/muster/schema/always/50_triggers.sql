@@ -50,3 +50,17 @@ create or replace trigger trigger_proxy_uncounted_anew after update on proxies
     referencing old table as counted_rows for each statement execute function proxies_counted('-1');
 create or replace trigger trigger_proxy_uncounted after delete on proxies
     referencing old table as counted_rows for each statement execute function proxies_counted('-1');
+
+-- What comes, goes or changes in pools can be there twice, or no longer.
+create or replace trigger trigger_content_noted after insert on model_content
+    referencing new table as noted_rows for each statement execute function fingerprints_noted();
+create or replace trigger trigger_content_noted_anew after update on model_content
+    referencing old table as old_rows new table as new_rows for each statement execute function fingerprints_changed();
+create or replace trigger trigger_content_noted_gone after delete on model_content
+    referencing old table as noted_rows for each statement execute function fingerprints_noted();
+create or replace trigger trigger_text_noted after insert on text_pools
+    referencing new table as noted_rows for each statement execute function fingerprints_noted();
+create or replace trigger trigger_text_noted_anew after update on text_pools
+    referencing old table as old_rows new table as new_rows for each statement execute function fingerprints_changed();
+create or replace trigger trigger_text_noted_gone after delete on text_pools
+    referencing old table as noted_rows for each statement execute function fingerprints_noted();

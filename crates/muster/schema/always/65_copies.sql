@@ -57,7 +57,7 @@ begin
 end
 $$;
 
--- Counts the restored accounts, pools and proxies, has new rows get numbers after the restored ones, and has triggers fire again.
+-- Counts the restored accounts, pools and proxies, notes what is in a pool twice, has new rows get numbers after the restored ones, and has triggers fire again.
 create or replace function finish_restore(p_tenant bigint) returns void language plpgsql as
 $$
 declare
@@ -72,6 +72,8 @@ begin
         tenant_id, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost)
     select p_tenant, share, model_id, location, proxies, failed, inactive, accounts, places, monthly_cost
     from proxies_there(p_tenant);
+    insert into fingerprint_changes (tenant_id, fingerprints)
+    select p_tenant, array_agg(f) from duplicates_there(p_tenant) f having count(*) > 0;
     foreach v_table in array copied_tables() loop
         execute format('alter table %I enable trigger user', v_table);
         select pg_get_serial_sequence(v_table, a.attname) into v_sequence

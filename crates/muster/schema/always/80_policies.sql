@@ -69,3 +69,4 @@ create policy scheduler on account_count_changes for select to muster_scheduler 
 create policy scheduler on pool_count_changes for select to muster_scheduler using (true);
 create policy scheduler on proxy_count_changes for select to muster_scheduler using (true);
 create policy scheduler on attempt_count_changes for select to muster_scheduler using (true);
+create policy scheduler on fingerprint_changes for select to muster_scheduler using (true);

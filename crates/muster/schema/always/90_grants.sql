@@ -22,7 +22,7 @@ grant select, insert on account_state_history, warmup_step_logs, audit_log, auth
 grant select on tenants, tenant_keys, lifecycle_transitions, backup_runs, retention to muster_app;
 grant update (name, paused_at, pause_reason, requests_per_minute) on tenants to muster_app;
 grant insert on tenant_keys to muster_app;
-grant update (wrapped, master_key_id) on tenant_keys to muster_app;
+grant update (wrapped, master_key_id, resealed, failed, resealed_at) on tenant_keys to muster_app;
 
 grant select, insert on operators to muster_app;
 grant update (name, password_hash, disabled_at) on operators to muster_app;
@@ -65,7 +65,8 @@ grant select, insert on proxy_counts to muster_app;
 grant update (proxies, failed, inactive, accounts, places, monthly_cost) on proxy_counts to muster_app;
 grant select, insert, delete on attempt_counts to muster_app;
 grant update (completed, failed, timed, time_ms) on attempt_counts to muster_app;
-grant select, insert, delete on account_count_changes, pool_count_changes, proxy_count_changes, attempt_count_changes to muster_app;
+grant select, insert, delete on account_count_changes, pool_count_changes, proxy_count_changes, attempt_count_changes, fingerprint_changes
+    to muster_app;
 grant select, insert, delete on imports, import_rows to muster_app;
 grant update (
     state, options, detected, notes, faults, file_encrypted, new_rows, changed_rows, same_rows, rejected_rows,
@@ -86,9 +87,10 @@ grant select, insert, delete on model_content, text_pools, pictures to muster_ap
 grant update (created_at) on pictures to muster_app;
 grant update (
     model_id, content_type, image_url, text_content, is_template, order_priority, usage_count, success_count,
-    last_used_at) on model_content to muster_app;
+    last_used_at, duplicate) on model_content to muster_app;
 grant update (
-    model_id, content_type, text_content, is_template, usage_count, success_count, last_used_at) on text_pools to muster_app;
+    model_id, content_type, text_content, is_template, usage_count, success_count, last_used_at, duplicate)
+    on text_pools to muster_app;
 grant select, insert, delete on content_uses to muster_app;
 
 grant select, insert on work_queue to muster_app;
@@ -109,7 +111,8 @@ grant update (counted_until, open_days) on metric_rollups to muster_app;
 
 grant select (id, paused_at) on tenants to muster_scheduler;
 grant select (tenant_id, state, leased_until) on work_queue to muster_scheduler;
-grant select (tenant_id) on content_uses, account_count_changes, pool_count_changes, proxy_count_changes, attempt_count_changes
+grant select (tenant_id)
+    on content_uses, account_count_changes, pool_count_changes, proxy_count_changes, attempt_count_changes, fingerprint_changes
     to muster_scheduler;
 grant select (tenant_id, state, due_at) on batches to muster_scheduler;
 grant usage on all sequences in schema public to muster_app;

@@ -125,6 +125,17 @@ pub async fn fold_counts(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> 
     Ok(folded)
 }
 
+/// Marks what is in a pool twice, and no longer what was, of content and of texts; gives how many items were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark_duplicates(tx: &mut Tx, tenant: TenantId) -> Result<i32, Failure> {
+    let marked = sqlx::query_file_scalar!("src/content/mark_duplicates.sql", tenant.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(marked)
+}
+
 /// Changes an item of content. One that moves to another model or type fills that pool.
 ///
 /// # Errors

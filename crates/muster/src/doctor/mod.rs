@@ -160,11 +160,18 @@ async fn examine_work(tx: &mut Tx, actor: &Actor) -> Result<Vec<Finding>, Failur
         cure: REPAIR,
         repair: Some(include_str!("mend_pool_counts.sql")),
     };
+    let duplicates = Ailment {
+        code: "duplicates",
+        what: "content and texts that are marked as being in a pool twice and are not, or the other way round",
+        cure: REPAIR,
+        repair: Some(include_str!("mend_duplicates.sql")),
+    };
     Ok([
         queue_steps.found(check!(tx, "src/doctor/queue_steps.sql", tenant)),
         queue_holds.found(check!(tx, "src/doctor/queue_holds.sql", tenant)),
         pool_counters.found(check!(tx, "src/doctor/pool_counters.sql", tenant)),
         pool_counts.found(check!(tx, "src/doctor/pool_counts.sql", tenant)),
+        duplicates.found(check!(tx, "src/doctor/duplicates.sql", tenant)),
     ]
     .into_iter()
     .flatten()

@@ -26,7 +26,7 @@ async fn show_keys(State(app): State<App>, actor: Actor) -> Reply<Keys> {
     Ok(Json(keys::show(&mut tx, &actor).await?))
 }
 
-/// Makes a new data key, and seals every secret by it in the background: `GET /v1/keys` says how many are left. Where that
+/// Makes a new data key, and seals every secret by it in the background: `GET /v1/keys` says how far it is. Where that
 /// was interrupted, asking again goes on with it and makes no other key.
 #[utoipa::path(post, path = "/v1/keys/rotate", tag = "keys", responses((status = 202, body = Keys), Problems))]
 async fn rotate_keys(State(app): State<App>, actor: Actor) -> Result<(StatusCode, Json<Keys>), Failure> {

@@ -22,8 +22,11 @@ use crate::{
 pub mod api;
 pub mod pages;
 
-/// How many secrets are sealed anew in one transaction.
+/// How many secrets are sealed anew in one transaction, at most.
 const BATCH_ROWS: i64 = 200;
+
+/// How many rows are looked through for them, at most.
+const WALKED_ROWS_MAX: i64 = 5_000;
 
 /// Every column that holds sealed secrets.
 const SEALED: &[(&str, &str)] = &[
@@ -77,7 +80,7 @@ pub struct Rewrapped {
     pub left: u64,
 }
 
-/// The tenant's data keys, and how far a rotation has come. Counts every secret.
+/// The tenant's data keys, and how far a rotation has come.
 ///
 /// # Errors
 /// When the database fails.
@@ -85,18 +88,12 @@ pub async fn show(tx: &mut Tx, actor: &Actor) -> Result<Keys, Failure> {
     let versions = sqlx::query_file_as!(KeyVersion, "src/keys/versions.sql", actor.tenant.0)
         .fetch_all(&mut **tx)
         .await?;
-    let current = versions
+    let newest = versions
         .last()
-        .map(|key| key.version)
         .ok_or_else(|| Bug::new("a tenant has a data key"))?;
-    let left = versions
-        .iter()
-        .filter(|key| key.version != current)
-        .map(|key| key.sealed)
-        .sum();
     Ok(Keys {
-        current,
-        left,
+        current: newest.version,
+        resealing: newest.resealed_at.is_none(),
         versions,
     })
 }
@@ -108,7 +105,7 @@ pub async fn show(tx: &mut Tx, actor: &Actor) -> Result<Keys, Failure> {
 /// When another rotation is being begun, or the database fails.
 pub async fn rotate(tx: &mut Tx, actor: &Actor, keyring: &Keyring) -> Result<Keys, Failure> {
     let keys = show(tx, actor).await?;
-    if keys.left > 0 {
+    if keys.resealing {
         return Ok(keys);
     }
     let version = keys.current + 1;
@@ -118,7 +115,7 @@ pub async fn rotate(tx: &mut Tx, actor: &Actor, keyring: &Keyring) -> Result<Key
     show(tx, actor).await
 }
 
-/// As [`rotate`], and [`reseal`] in the background once every server knows the key; [`show`] says how many are left.
+/// As [`rotate`], and [`reseal`] in the background once every server knows the key; [`show`] says how far it is.
 ///
 /// # Errors
 /// As [`rotate`].
@@ -168,6 +165,10 @@ pub async fn reseal(db: &Db, keyring: &Keyring, actor: &Actor) -> Result<Reseale
         }
     }
     let mut tx = db.begin(actor).await?;
+    let failed = i64::try_from(total.failed).map_err(Bug::new)?;
+    sqlx::query_file!("src/keys/end_reseal.sql", actor.tenant.0, failed)
+        .execute(&mut *tx)
+        .await?;
     record(
         &mut tx,
         actor,
@@ -187,7 +188,7 @@ struct Batch {
     fresh: Vec<Vec<u8>>,
 }
 
-/// Seals the next secrets of a column; gives the key of the last one, or none when there are no more.
+/// Seals the next secrets of a column; gives the key of the last row that was looked at, or none when there are no more.
 async fn batch(
     db: &Db,
     keyring: &Keyring,
@@ -206,7 +207,8 @@ async fn batch(
         &keys.current().to_be_bytes()[..],
         after.0,
         after.1,
-        BATCH_ROWS
+        BATCH_ROWS,
+        WALKED_ROWS_MAX
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -215,17 +217,19 @@ async fn batch(
     };
     let mut batch = Batch::default();
     for row in rows {
+        // Only walked.
+        let Some(sealed) = row.sealed else { continue };
         match anew(
             &keys,
             &row.place_table,
             &row.place_column,
             &row.place_row,
-            &row.sealed,
+            &sealed,
         ) {
             Ok(fresh) => {
                 batch.keys.0.push(row.a);
                 batch.keys.1.push(row.b);
-                batch.stale.push(row.sealed);
+                batch.stale.push(sealed);
                 batch.fresh.push(fresh);
             }
             Err(bug) => {
@@ -234,8 +238,18 @@ async fn batch(
             }
         }
     }
-    done.resealed += exchange(&mut tx, actor, table, column, &batch).await?;
+    let exchanged = exchange(&mut tx, actor, table, column, &batch).await?;
+    let resealed = i64::try_from(exchanged).map_err(Bug::new)?;
+    sqlx::query_file!(
+        "src/keys/count_resealed.sql",
+        actor.tenant.0,
+        keys.current(),
+        resealed
+    )
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
+    done.resealed += exchanged;
     Ok(Some(last))
 }
 

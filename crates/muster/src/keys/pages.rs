@@ -1,8 +1,8 @@
-//! The data keys on screen: which seals now, how many secrets an older one still seals, and a new one.
+//! The data keys on screen: which seals now, how far sealing anew by it has come, and a new one.
 
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
-use muster_wire::tenants::Keys;
+use muster_wire::tenants::{KeyVersion, Keys};
 
 use crate::{
     app::App,
@@ -27,14 +27,19 @@ struct KeysPage {
 }
 
 impl KeysPage {
-    fn secrets(&self) -> i64 {
-        self.keys.versions.iter().map(|key| key.sealed).sum()
-    }
-
-    /// The part of the secrets that the current key seals, of a hundred.
-    fn done(&self) -> i64 {
-        let done = self.secrets() - self.keys.left;
-        (done * 100).checked_div(self.secrets()).unwrap_or(100)
+    /// How far a version has come with what older ones had sealed.
+    fn progress(&self, key: &KeyVersion) -> String {
+        let mut parts = Vec::new();
+        if key.version > 1 {
+            parts.push(ui::count(key.resealed, "secret", "secrets").to_string());
+        }
+        if key.failed > 0 {
+            parts.push(format!("{} did not open", ui::number(key.failed)));
+        }
+        if key.resealed_at.is_none() {
+            parts.push("going on".to_owned());
+        }
+        parts.join(", ")
     }
 }
 

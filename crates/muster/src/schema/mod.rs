@@ -20,6 +20,7 @@ pub const ALWAYS: &[&str] = &[
     include_str!("../../schema/always/42_counts.sql"),
     include_str!("../../schema/always/45_matching.sql"),
     include_str!("../../schema/always/46_pictures.sql"),
+    include_str!("../../schema/always/47_duplicates.sql"),
     include_str!("../../schema/always/50_triggers.sql"),
     include_str!("../../schema/always/60_work.sql"),
     include_str!("../../schema/always/65_copies.sql"),

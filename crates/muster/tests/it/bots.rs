@@ -1,6 +1,6 @@
 //! Bots: made, paused and deleted; and what they hold and do, as far as it is counted.
 
-use muster::{tick, work::FEW_ATTEMPTS_MAX};
+use muster::work::FEW_ATTEMPTS_MAX;
 use muster_wire::{
     BotId, Role,
     board::BOARD_COUNTED_MAX,
@@ -179,9 +179,7 @@ async fn fold(app: &TestApp, changes: i64) {
          from generate_series(1, {changes} - (select count(*) from attempt_count_changes))"
     ))
     .await;
-    tick::fold_counts(&app.app, &app.scheduler().await)
-        .await
-        .expect("it folds");
+    app.fold_counts().await;
 }
 
 #[tokio::test]

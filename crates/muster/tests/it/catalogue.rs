@@ -63,6 +63,7 @@ const FURTHER_POLICIES: &[&str] = &[
     "backup_runs everyone r {muster_app,muster_owner} true -",
     "batches scheduler r {muster_scheduler} (state = ANY (ARRAY['waiting'::text, 'running'::text])) -",
     "content_uses scheduler r {muster_scheduler} true -",
+    "fingerprint_changes scheduler r {muster_scheduler} true -",
     "lifecycle_transitions everyone r {muster_app,muster_owner} true -",
     "lifecycle_transitions owner * {muster_owner} true true",
     "memberships owner r {muster_owner} true -",

@@ -159,33 +159,61 @@ async fn a_picture_is_made_changed_and_deleted() {
 async fn what_a_model_has_twice_is_found() {
     let app = TestApp::start().await;
     let model = app.warm_accounts(1).await;
-    let text =
-        |text: &str, kind: &str| json!({"model_id": model, "content_type": kind, "text_content": text});
+    let text = |text: &str, kind: &str| json!({"model_id": model, "content_type": kind, "text_content": text, "is_template": true});
+    let mut ids = Vec::new();
     for (content, kind) in [
         ("twice", "post"),
         ("twice", "post"),
         ("twice", "story"),
         ("once", "post"),
     ] {
-        app.owner.post("/v1/texts", text(content, kind)).await.expect(201);
+        let made = app.owner.post("/v1/texts", text(content, kind)).await.expect(201);
+        ids.push(made["id"].as_i64().expect("an id"));
     }
-    let found = app
-        .owner
-        .get("/v1/texts?filter=duplicate:yes+twice")
+    let found = async |filter: &str| {
+        app.fold_counts().await;
+        let page = app
+            .owner
+            .get(&format!("/v1/texts?filter={filter}"))
+            .await
+            .expect(200);
+        let items = page["items"].as_array().expect("items").iter();
+        items
+            .map(|item| item["id"].as_i64().expect("an id"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("duplicate:yes+template:yes").await, ids[..2]);
+    assert_eq!(found("duplicate:no+template:yes").await, ids[2..]);
+    assert_eq!(found("duplicate:yes+type:story").await, [0; 0]);
+    app.owner
+        .post("/v1/models", json!({"name": "Other"}))
+        .await
+        .expect(201);
+    assert_eq!(found("duplicate:yes+model:Other").await, [0; 0]);
+
+    // What becomes the same is found, and what is no longer is not.
+    let path = |n: usize| format!("/v1/texts/{}", ids[n]);
+    app.owner
+        .patch(&path(2), json!({"content_type": "post"}))
         .await
         .expect(200);
-    assert_eq!(found["items"].as_array().map(Vec::len), Some(2), "{found}");
-    let others = app
-        .owner
-        .get("/v1/texts?filter=duplicate:no+twice")
+    assert_eq!(found("duplicate:yes+template:yes").await, ids[..3]);
+    app.owner
+        .patch(&path(0), json!({"text_content": "once"}))
         .await
         .expect(200);
-    assert_eq!(others["items"][0]["content_type"], "story");
+    assert_eq!(found("duplicate:yes+template:yes").await, ids);
+    for n in [1, 3] {
+        app.owner.delete(&path(n)).await.expect(204);
+    }
+    assert_eq!(found("duplicate:yes+template:yes").await, [0; 0]);
+
     let picture =
         json!({"model_id": model, "content_type": "post", "image_url": "https://p.example.com/1.jpg"});
     for _ in 0..2 {
         app.owner.post("/v1/content", picture.clone()).await.expect(201);
     }
+    app.fold_counts().await;
     let found = app
         .owner
         .get("/v1/content?filter=duplicate:yes+1.jpg")

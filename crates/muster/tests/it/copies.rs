@@ -29,6 +29,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("attempt_counts", "of the last hour"),
     ("batch_accounts", "under way, and of people"),
     ("batches", "under way, and of people"),
+    ("fingerprint_changes", "noted anew when restored"),
     ("idempotency_keys", "of requests that nobody repeats"),
     ("import_rows", "a file that is there still"),
     ("imports", "under way, and of people"),

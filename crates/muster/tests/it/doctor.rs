@@ -175,6 +175,10 @@ const DAMAGES: &[(&str, &str, i64, Cure)] = &[
         Cure::Repair),
     ("pool_counts", "update model_content set last_used_at = last_used_at - interval '2 days'", 2, Cure::Repair),
     ("pool_counts", "delete from pool_counts; delete from pool_count_changes", 2, Cure::Repair),
+    ("duplicates", "delete from fingerprint_changes; update model_content set duplicate = true", 1, Cure::Repair),
+    ("duplicates", "delete from fingerprint_changes; update model_content set duplicate = false;
+        insert into text_pools (tenant_id, model_id, content_type, text_content)
+        select tenant_id, id, 'post', 'again' from models, generate_series(1, 2) where name = 'Brand'", 2, Cure::Repair),
     ("imports_reading", "update imports set created_at = now() - interval '2 hours' where state = 'reading'", 1,
         Cure::Done("update imports set state = 'discarded' where state = 'reading'")),
     (
@@ -226,6 +230,9 @@ async fn each_damage_is_found_alone_and_ended_by_its_cure() {
         }
         silent(&found(&app).await, &format!("after the cure of {damage}"));
     }
+    // What a cure only notes is done by the timer.
+    app.fold_counts().await;
+    silent(&found(&app).await, "after the timer");
 }
 
 #[tokio::test]
@@ -419,7 +426,7 @@ async fn the_doctor_is_silent_while_everything_moves() {
                  where username in ('u2', 'u4');
              delete from text_pools where text_content = 'moving'"
         ),
-        move_on("select fold_account_counts(1), fold_pool_counts(1), fold_proxy_counts(1)"),
+        move_on("select fold_account_counts(1), fold_pool_counts(1), fold_proxy_counts(1), mark_duplicates(1)"),
         look,
     );
     assert!(

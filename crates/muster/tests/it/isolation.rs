@@ -13,6 +13,7 @@ pub const SCHEDULER_SEES: &[(&str, &[&str], i64)] = &[
     ("attempt_count_changes", &["tenant_id"], 2),
     ("batches", &["tenant_id", "state", "due_at"], 2),
     ("content_uses", &["tenant_id"], 2),
+    ("fingerprint_changes", &["tenant_id"], 2),
     ("pool_count_changes", &["tenant_id"], 2),
     ("proxy_count_changes", &["tenant_id"], 2),
     ("tenants", &["id", "paused_at"], 2),

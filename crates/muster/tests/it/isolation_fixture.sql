@@ -48,6 +48,7 @@ insert into model_content (tenant_id, id, model_id, content_type, image_url) ove
     select t, t, t, 'any', 'https://example.com' from generate_series(1, 2) t;
 insert into text_pools (tenant_id, id, model_id, content_type, text_content) overriding system value
     select t, t, t, 'bio', 'x' from generate_series(1, 2) t;
+insert into fingerprint_changes (tenant_id, fingerprints) select t, '{1}' from generate_series(1, 2) t;
 insert into content_uses (tenant_id, content_ids, text_ids, succeeded)
     select t, array[t], '{null}', '{true}' from generate_series(1, 2) t;
 insert into account_state_history (tenant_id, account_id, event, to_state, triggered_by)

@@ -113,14 +113,20 @@ async fn a_rotation_over_the_api_seals_everything_anew_in_the_background() {
         .await
         .expect(202);
     assert_eq!(
-        (begun["current"].as_i64(), begun["left"].as_i64()),
-        (Some(2), Some(1))
+        (begun["current"].as_i64(), begun["resealing"].as_bool()),
+        (Some(2), Some(true))
     );
     let until = Instant::now() + Duration::from_secs(30);
-    while app.owner.get("/v1/keys").await.expect(200)["left"] != 0 {
+    let keys = loop {
+        let keys = app.owner.get("/v1/keys").await.expect(200);
+        if keys["resealing"] == false {
+            break keys;
+        }
         assert!(Instant::now() < until, "it does not end");
         tokio::task::yield_now().await;
-    }
+    };
+    assert_eq!(keys["versions"][1]["resealed"], 1, "{keys}");
+    assert_eq!(keys["versions"][1]["failed"], 0, "{keys}");
     assert_eq!(key_version(&sealed(&app, id).await), Some(2));
     assert_eq!(opened(&app, app.tenant, id).await, format!("secret-{id}"));
     assert_eq!(
@@ -354,6 +360,34 @@ async fn a_secret_that_does_not_open_does_not_stop_the_others() {
     assert_eq!((done.resealed, done.failed), (1, 1));
     assert_eq!(opened(&app, app.tenant, good).await, format!("secret-{good}"));
     assert_eq!(sealed(&app, moved).await, of_another, "left as it was");
+    let keys = app.owner.get("/v1/keys").await.expect(200);
+    assert_eq!(keys["resealing"], false, "{keys}");
+    assert_eq!(
+        (&keys["versions"][1]["resealed"], &keys["versions"][1]["failed"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(begin(&app).await, 3, "it stands in the way of no other exchange");
+}
+
+#[tokio::test]
+async fn secrets_that_lie_far_apart_are_all_found() {
+    let app = TestApp::start().await;
+    let first = account(&app, app.tenant).await;
+    // More rows without a secret than are looked through at once.
+    app.run(format!(
+        "insert into accounts (tenant_id, username, email) select {}, 'bare' || n, 'e' from generate_series(1, 12000) n",
+        app.tenant.0
+    ))
+    .await;
+    let last = account(&app, app.tenant).await;
+    begin(&app).await;
+    let done = keys::reseal(&app.app.db, &app.app.keys, &app.owner_actor())
+        .await
+        .expect("it ends");
+    assert_eq!((done.resealed, done.failed), (2, 0));
+    for id in [first, last] {
+        assert_eq!(key_version(&sealed(&app, id).await), Some(2));
+    }
 }
 
 #[tokio::test]

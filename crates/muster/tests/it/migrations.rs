@@ -266,7 +266,7 @@ async fn migrate_and_die_at(database: &str, n: i64) -> i64 {
 
 /// Kills a migration of what `template` holds at each place, and has it finished by the next; `look` sees the rows that
 /// must be there then.
-async fn kill_everywhere(template: &str, look: &str) {
+async fn kill_everywhere(template: &str, look: &str) -> Vec<String> {
     let reference = dump("template_muster");
     let unharmed = copy_of(template, "not_killed").await;
     let commands = migrate_and_die_at(&unharmed, i64::MAX).await;
@@ -287,6 +287,7 @@ async fn kill_everywhere(template: &str, look: &str) {
             .expect("it can be served");
     }
     println!("{template}: killed at {kills} of {commands} commands, and finished by the next each time");
+    rows
 }
 
 /// A new copy of a database, in the place of the last one.
@@ -342,6 +343,9 @@ async fn an_upgrade_of_what_is_there_killed_at_any_statement_is_finished_by_the_
          insert into accounts (
              tenant_id, username, email, model_id, assigned_at, warmup_step, retry_count, last_bot_action_by)
          select 1, 'account' || g, 'a@example.com', 1, now(), g % 5 + 1, g, 'bot' from generate_series(1, 50) g;
+         insert into text_pools (tenant_id, model_id, content_type, text_content)
+         select 1, 1, 'post', 'text ' || g / 2 from generate_series(1, 3) g;
+         insert into tenant_keys (tenant_id, version, wrapped, master_key_id) values (1, 1, '', 'a'), (1, 2, '', 'a');
          create table warmup_step_logs_2026_01 partition of warmup_step_logs
          for values from ('2026-01-01 00:00:00+00') to ('2026-02-01 00:00:00+00');
          insert into warmup_step_logs (
@@ -352,7 +356,7 @@ async fn an_upgrade_of_what_is_there_killed_at_any_statement_is_finished_by_the_
     .await
     .expect("what an older Muster had");
     db.close().await.expect("closed");
-    kill_everywhere(
+    let upgraded = kill_everywhere(
         "migrate_old",
         "select format('%s is at step %s after %s attempts by %s', account_id, step, attempt, last_bot_action_by)
          from work_queue
@@ -366,7 +370,19 @@ async fn an_upgrade_of_what_is_there_killed_at_any_statement_is_finished_by_the_
          select format('%s of %s were used %s times', items, pool, uses) from pool_counts
          union all
          select format('%s proxies carry %s', proxies, accounts) from proxy_counts
+         union all
+         select format('%s is there twice', fingerprint) from fingerprint_changes, unnest(fingerprints) fingerprint
+         union all
+         select format('key %s has sealed anew: %s', version, resealed_at is not null) from tenant_keys
          order by 1",
     )
     .await;
+    for (ending, rows) in [
+        ("is there twice", 1),
+        ("key 1 has sealed anew: t", 1),
+        ("key 2 has sealed anew: f", 1),
+    ] {
+        let found = upgraded.iter().filter(|row| row.ends_with(ending)).count();
+        assert_eq!(found, rows, "{ending}: {upgraded:?}");
+    }
 }

@@ -89,4 +89,11 @@ impl TestApp {
             .await
             .expect("it folds");
     }
+
+    /// Lets what has changed be counted, and marked where it is there twice, once.
+    pub async fn fold_counts(&self) {
+        tick::fold_counts(&self.app, &self.scheduler().await)
+            .await
+            .expect("it folds");
+    }
 }
