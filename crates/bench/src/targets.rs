@@ -85,7 +85,11 @@ pub fn judge(report: &Report, sizes: &Sizes) -> Vec<Verdict> {
             Some(run.latencies.get(neighbours::CLAIM)?.p99_ms)
         })
     };
-    let [fewest, _, most] = sizes.read_accounts;
+    let read_among = || sizes.read_accounts.iter().copied();
+    let (fewest, most) = (
+        read_among().min().unwrap_or_default(),
+        read_among().max().unwrap_or_default(),
+    );
     let (few, many) = (read::figure(fewest), read::figure(most));
     let dearest = |of: &dyn Fn(&Run) -> Option<f64>| {
         let reads = report.runs.iter().filter(|run| run.scenario == read::NAME);

@@ -192,7 +192,7 @@ struct Page {
 /// When something fails.
 pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
-    for accounts in bench.sizes.read_accounts {
+    for &accounts in bench.sizes.read_accounts {
         let fill = Fill {
             models: bench.sizes.read_models,
             items: POOL_ITEMS,
