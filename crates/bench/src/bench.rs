@@ -241,6 +241,19 @@ impl Bench {
         })
     }
 
+    /// A copy of a filled database, to be filled further.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn another(&self, name: &str, template: &Template) -> Result<Template> {
+        self.cluster.create(name, Some(&template.name)).await?;
+        Ok(Template {
+            name: name.to_owned(),
+            owners: template.owners.clone(),
+            filled_in: template.filled_in,
+        })
+    }
+
     /// Leads the accounts of the first tenant on, as over a year of use.
     ///
     /// # Errors

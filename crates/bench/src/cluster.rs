@@ -227,6 +227,15 @@ impl Cluster {
         self.maintain(database, &["vacuum analyze", "checkpoint"]).await
     }
 
+    /// Has the rows of the queue lie close together, each page as full as inserts make it, and without a map of the room that is left:
+    /// what comes later goes to other pages.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn compact(&self, database: &str) -> Result<()> {
+        self.maintain(database, &["vacuum full work_queue"]).await
+    }
+
     /// Has the planner know what is in a database.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use bench::{Bench, Sizes};
 use cluster::Cluster;
 use report::{Report, Run};
-use scenarios::{assign, drain, import, large, read, single, steady};
+use scenarios::{assign, drain, due, import, neighbours, read, single, steady};
 use server::Binary;
 
 /// Measure Muster beside other job queues.
@@ -49,7 +49,8 @@ enum Scenario {
     Drain,
     Single,
     Steady,
-    Large,
+    Neighbours,
+    Due,
     Import,
     Assign,
     Read,
@@ -62,7 +63,8 @@ impl Scenario {
             Self::Drain => drain::run(bench).await,
             Self::Single => single::run(bench).await,
             Self::Steady => steady::run(bench, drain::rate(before)).await,
-            Self::Large => large::run(bench).await,
+            Self::Neighbours => neighbours::run(bench).await,
+            Self::Due => due::run(bench).await,
             Self::Import => import::run(bench).await,
             Self::Assign => assign::run(bench).await,
             Self::Read => read::run(bench).await,

@@ -19,12 +19,15 @@ pub const BESIDE: &str = "claims of what is ready, beside what is not due";
 
 const BATCH: usize = 500;
 
-/// Claims all that is ready, in each of the three in turn, as often as there are rounds. All of the large tenant is ready, and is
-/// postponed here but for as much as is claimed.
+/// The tenant of a template that has one.
+const TENANT: i64 = 1;
+
+/// Claims all that is ready, in each of the three in turn, as often as there are rounds. What is ready lies in the same way in all of
+/// them: the others' steps are queued later, and take no room beside it.
 ///
 /// # Errors
 /// When something fails, or what is not due is handed out.
-pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
+pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
     let ready = bench.sizes.ready_accounts;
     let alone = bench.template("ready", &[Fill::warming(ready)]).await?;
     let others = Fill {
@@ -32,21 +35,33 @@ pub async fn run(bench: &Bench, large: &Template) -> Result<Vec<Run>> {
         ..Fill::warming(bench.sizes.large_accounts)
     };
     let without = bench.template("without", &[others]).await?;
-    let mut admin = bench.cluster.connect(SUPERUSER, large.name()).await?;
+    for template in [&alone, &without] {
+        bench.cluster.compact(template.name()).await?;
+    }
+    let beside = bench.another("beside", &without).await?;
+    let mut admin = bench.cluster.connect(SUPERUSER, beside.name()).await?;
+    sqlx::query(include_str!("../../sql/begin.sql"))
+        .bind(TENANT)
+        .execute(&mut admin)
+        .await?;
+    bench.cluster.analyse(beside.name()).await?;
     sqlx::query(include_str!("../../sql/postpone.sql"))
-        .bind(large.owners.len() as i64)
+        .bind(TENANT)
         .bind(ready)
         .execute(&mut admin)
         .await?;
     drop(admin);
-    bench.cluster.settle(large.name()).await?;
+    let subjects = [(&alone, ALONE), (&without, WITHOUT), (&beside, BESIDE)];
+    for (template, _) in subjects {
+        bench.cluster.settle(template.name()).await?;
+    }
     let mut runs = Vec::new();
     for _ in 0..bench.sizes.large_rounds {
-        runs.push(one(bench, &alone, ALONE).await?);
-        runs.push(one(bench, &without, WITHOUT).await?);
-        runs.push(one(bench, large, BESIDE).await?);
+        for (template, subject) in subjects {
+            runs.push(one(bench, template, subject).await?);
+        }
     }
-    bench.clear(&[&alone, &without]).await?;
+    bench.clear(&[&alone, &without, &beside]).await?;
     Ok(runs)
 }
 

@@ -4,7 +4,6 @@ pub mod assign;
 pub mod drain;
 pub mod due;
 pub mod import;
-pub mod large;
 pub mod neighbours;
 pub mod read;
 pub mod single;

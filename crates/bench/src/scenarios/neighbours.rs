@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::told;
 use crate::{
-    bench::{BOTS, Bench, Template},
+    bench::{BOTS, Bench, Fill, Template},
     http::Connection,
     load,
     report::Run,
@@ -21,6 +21,9 @@ pub const NAME: &str = "small tenants";
 pub const ALONE: &str = "small tenants, alone";
 pub const BESIDE: &str = "small tenants, beside a large one that is drained";
 pub const CLAIM: &str = "claim";
+
+/// What is in the pools of a small tenant, who has one model.
+const POOL_ITEMS: i32 = 5;
 
 /// Steps that a small tenant's bot claims at once.
 const BATCH: usize = 5;
@@ -36,12 +39,23 @@ const LARGE_BATCH: usize = 500;
 ///
 /// # Errors
 /// When something fails.
-pub async fn run(bench: &Bench, smalls: &Template, large: &Template) -> Result<Vec<Run>> {
+pub async fn run(bench: &Bench) -> Result<Vec<Run>> {
+    let small = Fill {
+        models: 1,
+        items: POOL_ITEMS,
+        accounts: bench.sizes.small_accounts,
+        warming: bench.sizes.small_accounts,
+    };
+    let mut fills = vec![small; bench.sizes.small_tenants];
+    let smalls = bench.template("small", &fills).await?;
+    fills.push(Fill::warming(bench.sizes.large_accounts));
+    let large = bench.template("large", &fills).await?;
     let mut runs = Vec::new();
     for _ in 0..bench.sizes.large_rounds {
-        runs.push(one(bench, smalls, ALONE).await?);
-        runs.push(one(bench, large, BESIDE).await?);
+        runs.push(one(bench, &smalls, ALONE).await?);
+        runs.push(one(bench, &large, BESIDE).await?);
     }
+    bench.clear(&[&smalls, &large]).await?;
     Ok(runs)
 }
 

@@ -31,7 +31,7 @@ impl KeysPage {
     fn progress(&self, key: &KeyVersion) -> String {
         let mut parts = Vec::new();
         if key.version > 1 {
-            parts.push(ui::count(key.resealed, "secret", "secrets").to_string());
+            parts.push(ui::count(key.resealed, "secret", "secrets"));
         }
         if key.failed > 0 {
             parts.push(format!("{} did not open", ui::number(key.failed)));
