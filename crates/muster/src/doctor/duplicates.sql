@@ -10,6 +10,6 @@ from (
     from text_pools where tenant_id = $1
 ) i
 where i.duplicate <> i.twice
-    and not exists (select from fingerprint_changes f where f.tenant_id = $1 and i.fingerprint = any (f.fingerprints))
+    and i.fingerprint not in (select unnest(f.fingerprints) from fingerprint_changes f where f.tenant_id = $1)
 order by i.example
 limit $2
