@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
-use muster_wire::tenants::{KeyVersion, Keys};
+use muster_wire::tenants::Keys;
 
 use crate::{
     app::App,
@@ -27,19 +27,9 @@ struct KeysPage {
 }
 
 impl KeysPage {
-    /// How far a version has come with what older ones had sealed.
-    fn progress(&self, key: &KeyVersion) -> String {
-        let mut parts = Vec::new();
-        if key.version > 1 {
-            parts.push(ui::count(key.resealed, "secret", "secrets"));
-        }
-        if key.failed > 0 {
-            parts.push(format!("{} did not open", ui::number(key.failed)));
-        }
-        if key.resealed_at.is_none() {
-            parts.push("going on".to_owned());
-        }
-        parts.join(", ")
+    /// How many secrets the newest key could not seal anew.
+    fn failed(&self) -> i64 {
+        self.keys.versions.last().map_or(0, |newest| newest.failed)
     }
 }
 
