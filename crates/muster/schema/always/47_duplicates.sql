@@ -37,6 +37,9 @@ begin
         delete from fingerprint_changes where tenant_id = p_tenant returning fingerprints
     )
     select array_agg(distinct fingerprint) into v_fingerprints from changes cross join unnest(fingerprints) fingerprint;
+    if v_fingerprints is null then
+        return 0;
+    end if;
     v_content := array(
         select id from (
             select id, duplicate, count(*) over (partition by fingerprint) > 1 as twice

@@ -1,2 +1,2 @@
 -- Adds to what a version of the tenant's data key has sealed anew.
-update tenant_keys set resealed = resealed + $3 where tenant_id = $1 and version = $2 and $3 > 0::bigint
+update tenant_keys set resealed = resealed + $3 where tenant_id = $1 and version = $2

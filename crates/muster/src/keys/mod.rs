@@ -238,6 +238,9 @@ async fn batch(
             }
         }
     }
+    if batch.stale.is_empty() {
+        return Ok(Some(last));
+    }
     let exchanged = exchange(&mut tx, actor, table, column, &batch).await?;
     let resealed = i64::try_from(exchanged).map_err(Bug::new)?;
     sqlx::query_file!(
